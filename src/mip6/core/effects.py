@@ -1,0 +1,66 @@
+"""What a role asks the world to do: the five verbs of every answer.
+
+Order is the contract: the executor carries a list out from left to right, stops at the
+first state the kernel refuses and calls `failed(state, now)` of the role.  Installs
+stand before the acknowledgement that promises them, so a false "accepted" never leaves.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from .events import Event
+from .packet import Packet
+from .state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put a packet on the wire, by `packet.link` where it names one."""
+
+    packet: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Make the kernel hold this state, in place of what stood under its key."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Find out whether `address` still answers on `link`; `address_checked` tells."""
+
+    address: IPv6Address
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell people and programs; changes nothing."""
+
+    event: Event
+
+
+Effect = Send | Install | Remove | Probe | Notify
+
+
+def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:
+    """The effects that lead from one list of states to the other.
+
+    Removes come first, last installed first; a state whose key stays is replaced by one
+    `Install`, and only if its value changed.
+    """
+    keys = {state.key for state in after}
+    standing: set[State] = set(before)
+    gone: Iterable[State] = (s for s in reversed(before) if s.key not in keys)
+    return [
+        *(Remove(state) for state in gone),
+        *(Install(state) for state in after if state not in standing),
+    ]

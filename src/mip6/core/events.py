@@ -1,0 +1,96 @@
+"""What a role reports, for logs, counters, `mip6 watch` and the timeline of a move."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A packet was ignored.  `reason` is a fixed snake_case word that is counted and
+    that tests assert; `section` the rule, such as "9.5.1" (RFC 6275 unless named)."""
+
+    reason: str
+    section: str
+    source: IPv6Address | None = None
+    detail: str = ""
+
+
+class Change(StrEnum):
+    CREATED = "created"
+    REFRESHED = "refreshed"
+    MOVED = "moved"
+    DELETED = "deleted"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class BindingChanged:
+    """A binding cache entry changed (home agent, correspondent)."""
+
+    change: Change
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    lifetime: float
+    """Seconds granted; 0 when the binding is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A Binding Update was answered with a status of 128 or more."""
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    status: int
+
+
+class Phase(StrEnum):
+    """The steps of one move, in order (DESIGN §5, the timeline)."""
+
+    LINK_UP = "link_up"
+    ROUTER_SOLICITATION = "router_solicitation"
+    ROUTER_ADVERTISEMENT = "router_advertisement"
+    CARE_OF_ADDRESS = "care_of_address"
+    BINDING_UPDATE = "binding_update"
+    BINDING_ACKNOWLEDGEMENT = "binding_acknowledgement"
+    FIRST_PACKET_IN = "first_packet_in"
+    FIRST_PACKET_OUT = "first_packet_out"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseReached:
+    """A move reached a phase for the first time; LINK_UP begins a new move."""
+
+    phase: Phase
+    link: str
+
+
+class Place(StrEnum):
+    """Where a mobile node is, as people see it."""
+
+    NOWHERE = "nowhere"
+    AT_HOME = "at_home"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    RETURNING = "returning"
+    """On the home link, its binding not yet deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceChanged:
+    place: Place
+    home_address: IPv6Address
+    care_of_address: IPv6Address | None
+    link: str | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something an operator should know; `advice` says what to do."""
+
+    what: str
+    advice: str = ""
+
+
+Event = Dropped | BindingChanged | Refused | PhaseReached | PlaceChanged | Problem

@@ -1,0 +1,128 @@
+"""The nouns of kernel state that a role wants: what `Install` and `Remove` are about.
+
+Each value has a `key`: at most one state of a key stands at a time, and installing a
+value replaces the one that stood there (docs/decisions/0002).  So a handover is one
+`Install(Tunnel)`, and a refresh, which moves only `expires`, is one too.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
+
+
+class End(StrEnum):
+    """Which end of the bidirectional tunnel (§10.4, §11.3.1) this node is."""
+
+    HOME_AGENT = "home_agent"
+    MOBILE_NODE = "mobile_node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnel:
+    """The bidirectional tunnel of one home address (§10.4.5, §11.3.1).
+
+    At the home agent packets *to* the home address go in, at the mobile node packets
+    *from* it; the outer addresses are the care-of address and the home agent's.
+    Times are seconds of the boot clock.
+    """
+
+    end: End
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    home_agent: IPv6Address
+    expires: float
+    """No packet passes from this moment on, daemon or not."""
+    previous: IPv6Address | None = None
+    """The care-of address before this one: packets under way still count (decision 0003)."""
+    previous_until: float = 0.0
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (Tunnel, self.end, self.home_address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyNeighbor:
+    """Neighbor Discovery for `address` is answered on `link` by this node (§10.4.1)."""
+
+    address: IPv6Address
+    link: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (ProxyNeighbor, self.address, self.link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAddress:
+    """The home address on a link: always on the mobility device, at home on the home
+    link too (§11.5.5).  Never subject to duplicate address detection by the kernel."""
+
+    address: IPv6Address
+    link: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (HomeAddress, self.address, self.link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOfAddress:
+    """An address of the visited link, in use at once (RFC 4429 optimistic) while the
+    kernel checks that it is unique; `address_checked` tells the outcome."""
+
+    address: IPv6Address
+    prefix_length: int
+    link: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (CareOfAddress, self.address, self.link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbor:
+    """The link-layer address of a router, known from its advertisement, so that an
+    optimistic address never has to solicit it (RFC 4429 §3.3)."""
+
+    address: IPv6Address
+    link: str
+    link_layer_address: bytes
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (Neighbor, self.address, self.link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route, as `ip -6 route` has it.  `table` 254 is the main table."""
+
+    destination: IPv6Network
+    link: str
+    gateway: IPv6Address | None = None
+    source: IPv6Address | None = None
+    table: int = 254
+    metric: int = 1024
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (Route, self.table, self.destination, self.metric)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A routing rule, as `ip -6 rule` has it."""
+
+    priority: int
+    table: int
+    source: IPv6Address | None = None
+    suppress_default: bool = False
+    """Ignore the table's default route (suppress_prefixlength 0)."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (Rule, self.priority, self.source)
+
+
+State = Tunnel | ProxyNeighbor | HomeAddress | CareOfAddress | Neighbor | Route | Rule

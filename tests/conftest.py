@@ -1,8 +1,19 @@
-"""What every test shares: skipping with a reason, never silently."""
+"""What every test shares: a test that cannot run here says why, never silently."""
 
 import os
+from pathlib import Path
 
 import pytest
+
+EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write the traces in tests/scenarios anew instead of comparing them",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +22,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root"):
             item.add_marker(pytest.mark.skip(reason="needs root (network namespaces)"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI every test is expected to run; a skip that is not listed is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    allowed = [
+        line.strip()
+        for line in EXPECTED_SKIPS.read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    for report in reporter.stats.get("skipped", []):
+        if not any(report.nodeid.startswith(name) for name in allowed):
+            reporter.write_line(f"UNEXPECTED SKIP {report.nodeid}", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

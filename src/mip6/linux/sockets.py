@@ -1,0 +1,106 @@
+"""Raw IPv6: whole packets out, Router Advertisements and ICMPv6 errors in, whole."""
+
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+_IN6_PKTINFO = struct.Struct("=16si")
+_ICMP6_FILTER = 1
+_RECEIVED = (1, 2, 3, 4, 134)
+"""Destination Unreachable … Parameter Problem; Router Advertisement."""
+_IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
+_PACKET_SIZE_MAX = 65535
+_READ_MAX = 64
+"""Packets taken in one go, so that a flood does not starve the rest of the loop."""
+
+
+class Sender:
+    """Sends whole IPv6 packets as they are, header included (raw(7), IPPROTO_RAW)."""
+
+    def __init__(self) -> None:
+        self._socket = _raw(socket.IPPROTO_RAW)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, octets: bytes, index: int | None = None) -> None:
+        """Sends a packet; by the link `index` where given.  Raises OSError.
+
+        The kernel looks the route up without the source address in the packet, so a
+        packet from a care-of address would end in the tunnel: the link must be named.
+        """
+        ancillary = []
+        if index is not None:
+            information = _IN6_PKTINFO.pack(bytes(16), index)
+            ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, information)]
+        destination = socket.inet_ntop(socket.AF_INET6, octets[24:40])
+        scope = index or 0
+        self._socket.sendmsg([octets], ancillary, 0, (destination, 0, 0, scope))
+
+
+class IcmpListener:
+    """Router Advertisements and ICMPv6 errors, as whole packets with their link."""
+
+    def __init__(self) -> None:
+        self._socket = _raw(socket.IPPROTO_ICMPV6)
+        blocked = [0xFFFFFFFF] * 8
+        for kind in _RECEIVED:
+            blocked[kind // 32] &= ~(1 << kind % 32)
+        packed = struct.pack("=8I", *blocked)
+        self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)
+        for option in (
+            socket.IPV6_RECVPKTINFO,
+            socket.IPV6_RECVHOPLIMIT,
+            _IPV6_RECVTCLASS,
+        ):
+            self._socket.setsockopt(socket.IPPROTO_IPV6, option, 1)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def read(self) -> Iterator[tuple[bytes, int]]:
+        """The packets that wait, each with the index of the link it came by.
+
+        The kernel gives a raw ICMPv6 socket no IPv6 header; it is put together again
+        from what the kernel tells beside the packet, so that all packets look alike.
+        """
+        for _ in range(_READ_MAX):
+            try:
+                payload, ancillary, _, sender = self._socket.recvmsg(
+                    _PACKET_SIZE_MAX, 256
+                )
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.ENETDOWN, errno.EHOSTUNREACH):
+                    continue  # an error of the socket's past, not of this packet
+                raise
+            destination, index, hop_limit, traffic_class = bytes(16), 0, 0, 0
+            for _, kind, data in ancillary:
+                if kind == socket.IPV6_PKTINFO:
+                    destination, index = _IN6_PKTINFO.unpack(data)
+                elif kind == socket.IPV6_HOPLIMIT:
+                    hop_limit = int.from_bytes(data, sys.byteorder)
+                elif kind == _IPV6_TCLASS:
+                    traffic_class = int.from_bytes(data, sys.byteorder)
+            first = 6 << 28 | traffic_class << 20
+            source = socket.inet_pton(socket.AF_INET6, sender[0].partition("%")[0])
+            length = len(payload)
+            header = struct.pack(
+                ">IHBB", first, length, socket.IPPROTO_ICMPV6, hop_limit
+            )
+            yield header + source + destination + payload, index
+
+
+def _raw(protocol: int) -> socket.socket:
+    return socket.socket(
+        socket.AF_INET6,
+        socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+        protocol,
+    )

@@ -1,0 +1,454 @@
+"""Messages of the Mobility Header (RFC 6275 §6.1), one frozen dataclass each.
+
+    | Payload Proto |  Header Len   |   MH Type     |   Reserved    |
+    |           Checksum            |         Message Data ...
+
+Figures in the classes show the Message Data.  `DATA` is its fixed part; what the Header
+Len covers beyond it are mobility options.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv6Address
+from struct import Struct
+from typing import ClassVar, Self
+
+from .buffer import Reader, WireError, Writer
+from .checksum import checksum
+from .next_header import NextHeader
+from .options import TIME_UNIT, Option, check_lifetime, read_options, write_options
+
+HEADER = Struct(">BBBxH")
+"""Payload Proto, Header Len, MH Type, Reserved, Checksum: what all messages share."""
+
+CHECKSUM_OFFSET = 4
+
+LENGTH_MAX = 256 * 8
+"""Octets of the longest Mobility Header: Header Len has 8 bits."""
+
+
+class BindingStatus(IntEnum):
+    """Status of a Binding Acknowledgement (§6.1.8); below 128 it was accepted."""
+
+    ACCEPTED = 0
+    ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY = 1
+    REASON_UNSPECIFIED = 128
+    ADMINISTRATIVELY_PROHIBITED = 129
+    INSUFFICIENT_RESOURCES = 130
+    HOME_REGISTRATION_NOT_SUPPORTED = 131
+    NOT_HOME_SUBNET = 132
+    NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE = 133
+    DUPLICATE_ADDRESS_DETECTION_FAILED = 134
+    SEQUENCE_NUMBER_OUT_OF_WINDOW = 135
+    EXPIRED_HOME_NONCE_INDEX = 136
+    EXPIRED_CARE_OF_NONCE_INDEX = 137
+    EXPIRED_NONCES = 138
+    REGISTRATION_TYPE_CHANGE_DISALLOWED = 139
+    INVALID_CARE_OF_ADDRESS = 174
+
+
+class BindingErrorStatus(IntEnum):
+    """Status of a Binding Error (§6.1.9)."""
+
+    UNKNOWN_BINDING = 1
+    UNRECOGNIZED_MH_TYPE = 2
+
+
+def _check_u8(name: str, value: int) -> None:
+    if not 0 <= value <= 0xFF:
+        raise ValueError(f"{name} {value} does not fit 8 bits")
+
+
+def _check_u16(name: str, value: int) -> None:
+    if not 0 <= value <= 0xFFFF:
+        raise ValueError(f"{name} {value} does not fit 16 bits")
+
+
+def _check_u64(name: str, value: bytes) -> None:
+    if len(value) != 8:
+        raise ValueError(f"{name} has 8 octets, not {len(value)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRefreshRequest:
+    """A correspondent asks for a new Binding Update (§6.1.2).
+
+    |          Reserved             |   Mobility Options ...
+    """
+
+    TYPE: ClassVar[int] = 0
+    DATA: ClassVar[Struct] = Struct(">2x")
+
+    options: tuple[Option, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        reader.unpack(cls.DATA)
+        return cls(options=read_options(reader))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA)
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeTestInit:
+    """Asks for a home keygen token, through the home agent (§6.1.3).
+
+    |           Reserved            |
+    |                       Home Init Cookie                        |
+    |                                                               |
+    """
+
+    TYPE: ClassVar[int] = 1
+    DATA: ClassVar[Struct] = Struct(">2x8s")
+
+    home_init_cookie: bytes
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u64("home_init_cookie", self.home_init_cookie)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (cookie,) = reader.unpack(cls.DATA)
+        return cls(home_init_cookie=cookie, options=read_options(reader))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.home_init_cookie)
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOfTestInit:
+    """Asks for a care-of keygen token, directly (§6.1.4).
+
+    |           Reserved            |
+    |                      Care-of Init Cookie                      |
+    |                                                               |
+    """
+
+    TYPE: ClassVar[int] = 2
+    DATA: ClassVar[Struct] = Struct(">2x8s")
+
+    care_of_init_cookie: bytes
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u64("care_of_init_cookie", self.care_of_init_cookie)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (cookie,) = reader.unpack(cls.DATA)
+        return cls(care_of_init_cookie=cookie, options=read_options(reader))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.care_of_init_cookie)
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeTest:
+    """Answers a Home Test Init (§6.1.5).
+
+    |       Home Nonce Index        |
+    |                        Home Init Cookie                       |
+    |                                                               |
+    |                       Home Keygen Token                       |
+    |                                                               |
+    """
+
+    TYPE: ClassVar[int] = 3
+    DATA: ClassVar[Struct] = Struct(">H8s8s")
+
+    home_nonce_index: int
+    home_init_cookie: bytes
+    home_keygen_token: bytes
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u16("home_nonce_index", self.home_nonce_index)
+        _check_u64("home_init_cookie", self.home_init_cookie)
+        _check_u64("home_keygen_token", self.home_keygen_token)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        index, cookie, token = reader.unpack(cls.DATA)
+        return cls(
+            home_nonce_index=index,
+            home_init_cookie=cookie,
+            home_keygen_token=token,
+            options=read_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(
+            self.DATA,
+            self.home_nonce_index,
+            self.home_init_cookie,
+            self.home_keygen_token,
+        )
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOfTest:
+    """Answers a Care-of Test Init (§6.1.6).
+
+    |      Care-of Nonce Index      |
+    |                      Care-of Init Cookie                      |
+    |                                                               |
+    |                      Care-of Keygen Token                     |
+    |                                                               |
+    """
+
+    TYPE: ClassVar[int] = 4
+    DATA: ClassVar[Struct] = Struct(">H8s8s")
+
+    care_of_nonce_index: int
+    care_of_init_cookie: bytes
+    care_of_keygen_token: bytes
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u16("care_of_nonce_index", self.care_of_nonce_index)
+        _check_u64("care_of_init_cookie", self.care_of_init_cookie)
+        _check_u64("care_of_keygen_token", self.care_of_keygen_token)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        index, cookie, token = reader.unpack(cls.DATA)
+        return cls(
+            care_of_nonce_index=index,
+            care_of_init_cookie=cookie,
+            care_of_keygen_token=token,
+            options=read_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(
+            self.DATA,
+            self.care_of_nonce_index,
+            self.care_of_init_cookie,
+            self.care_of_keygen_token,
+        )
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingUpdate:
+    """Where a home address is now (§6.1.7).
+
+    |          Sequence #           |
+    |A|H|L|K|        Reserved       |           Lifetime            |
+    """
+
+    TYPE: ClassVar[int] = 5
+    DATA: ClassVar[Struct] = Struct(">HHH")
+
+    sequence_number: int
+    lifetime: int
+    """Seconds, a multiple of 4; 0 asks to delete the binding."""
+    acknowledge: bool = False
+    home_registration: bool = False
+    link_local_address_compatibility: bool = False
+    key_management_mobility_capability: bool = False
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u16("sequence_number", self.sequence_number)
+        check_lifetime("lifetime", self.lifetime)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        sequence_number, flags, lifetime = reader.unpack(cls.DATA)
+        return cls(
+            sequence_number=sequence_number,
+            lifetime=lifetime * TIME_UNIT,
+            acknowledge=flags & 0x8000 != 0,
+            home_registration=flags & 0x4000 != 0,
+            link_local_address_compatibility=flags & 0x2000 != 0,
+            key_management_mobility_capability=flags & 0x1000 != 0,
+            options=read_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        flags = (
+            self.acknowledge << 15
+            | self.home_registration << 14
+            | self.link_local_address_compatibility << 13
+            | self.key_management_mobility_capability << 12
+        )
+        lifetime = self.lifetime // TIME_UNIT
+        writer.pack(self.DATA, self.sequence_number, flags, lifetime)
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingAcknowledgement:
+    """What became of a Binding Update (§6.1.8).
+
+    |    Status     |K|  Reserved   |
+    |           Sequence #          |           Lifetime            |
+    """
+
+    TYPE: ClassVar[int] = 6
+    DATA: ClassVar[Struct] = Struct(">BBHH")
+
+    status: int
+    """A `BindingStatus`, or a value that is not known here; from 128 on refused."""
+    sequence_number: int
+    lifetime: int
+    """Seconds granted, a multiple of 4; means nothing when refused."""
+    key_management_mobility_capability: bool = False
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u8("status", self.status)
+        _check_u16("sequence_number", self.sequence_number)
+        check_lifetime("lifetime", self.lifetime)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        status, flags, sequence_number, lifetime = reader.unpack(cls.DATA)
+        return cls(
+            status=status,
+            sequence_number=sequence_number,
+            lifetime=lifetime * TIME_UNIT,
+            key_management_mobility_capability=flags & 0x80 != 0,
+            options=read_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(
+            self.DATA,
+            self.status,
+            self.key_management_mobility_capability << 7,
+            self.sequence_number,
+            self.lifetime // TIME_UNIT,
+        )
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingError:
+    """A home address without a binding, or a message not known (§6.1.9).
+
+    |     Status    |   Reserved    |
+    |                          Home Address                         |
+    """
+
+    TYPE: ClassVar[int] = 7
+    DATA: ClassVar[Struct] = Struct(">Bx16s")
+
+    status: int
+    """A `BindingErrorStatus`, or a value that is not known here."""
+    home_address: IPv6Address
+    options: tuple[Option, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_u8("status", self.status)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        status, home_address = reader.unpack(cls.DATA)
+        return cls(
+            status=status,
+            home_address=IPv6Address(home_address),
+            options=read_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.status, self.home_address.packed)
+        write_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMessage:
+    """A message of a type not known here; answered by a Binding Error (§9.2)."""
+
+    type: int
+    data: bytes
+    """All behind the Checksum: 2 octets and a multiple of 8."""
+
+    def __post_init__(self) -> None:
+        _check_u8("type", self.type)
+        if self.type in KNOWN:
+            raise ValueError(f"mobility message {self.type} is known")
+        if len(self.data) % 8 != 2 or len(self.data) > LENGTH_MAX - HEADER.size:
+            raise ValueError("a Mobility Header is a multiple of 8 octets up to 2048")
+
+    def write(self, writer: Writer) -> None:
+        writer.octets(self.data)
+
+
+KnownMessage = (
+    BindingRefreshRequest
+    | HomeTestInit
+    | CareOfTestInit
+    | HomeTest
+    | CareOfTest
+    | BindingUpdate
+    | BindingAcknowledgement
+    | BindingError
+)
+Message = KnownMessage | UnknownMessage
+
+KNOWN: dict[int, type[KnownMessage]] = {
+    kind.TYPE: kind
+    for kind in (
+        BindingRefreshRequest,
+        HomeTestInit,
+        CareOfTestInit,
+        HomeTest,
+        CareOfTest,
+        BindingUpdate,
+        BindingAcknowledgement,
+        BindingError,
+    )
+}
+
+
+def read_message(octets: bytes) -> Message:
+    """Decode one Mobility Header, from its Payload Proto on.
+
+    The checksum is the caller's business: it needs the addresses.  Octets behind the
+    header are not looked at.  The type is judged first, as §9.2 orders it.  Raises
+    `WireError`: "truncated", "header_length_beyond_packet", "payload_proto",
+    "header_length_too_short", or what the options say.
+    """
+    reader = Reader(octets)
+    payload_proto, header_length, type_, _ = reader.unpack(HEADER)
+    end = (header_length + 1) * 8
+    if end > reader.end:
+        raise WireError("header_length_beyond_packet", 1)
+    reader.confine(end)
+    kind = KNOWN.get(type_)
+    if kind is None:
+        return UnknownMessage(type_, reader.rest())
+    if payload_proto != NextHeader.NO_NEXT_HEADER:
+        raise WireError("payload_proto", 0)
+    if end < HEADER.size + kind.DATA.size:
+        raise WireError("header_length_too_short", 1)
+    return kind.read(reader)
+
+
+def write_message(
+    message: Message, source: IPv6Address, destination: IPv6Address
+) -> bytes:
+    """Encode one Mobility Header, checksum included.
+
+    The addresses are those the upper layer sees: the home address where there is a Home
+    Address option or a type 2 routing header (§6.1.1).  Raises `ValueError` when the
+    options do not fit 2048 octets.
+    """
+    type_ = message.type if isinstance(message, UnknownMessage) else message.TYPE
+    writer = Writer()
+    writer.pack(HEADER, NextHeader.NO_NEXT_HEADER, 0, type_, 0)
+    message.write(writer)
+    if len(writer) > LENGTH_MAX:
+        raise ValueError(f"a Mobility Header of {len(writer)} octets; {LENGTH_MAX} fit")
+    writer.put_u8(len(writer) // 8 - 1, at=1)
+    sum_ = checksum(source, destination, NextHeader.MOBILITY, bytes(writer))
+    writer.put_u16(sum_, at=CHECKSUM_OFFSET)
+    return bytes(writer)

@@ -1,0 +1,194 @@
+"""Mobility options (RFC 6275 §6.2), one frozen dataclass each.
+
+Padding (§6.2.2, §6.2.3) is not among them: it is made from `ALIGN` and dropped on
+reading.  Figures show the option from its type on.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from struct import Struct
+from typing import ClassVar, Self
+
+from .buffer import Reader, Writer
+from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
+
+TIME_UNIT = 4
+"""Seconds in one unit of every lifetime in a mobility message (§6.1.7)."""
+
+LIFETIME_MAX = 0xFFFF * TIME_UNIT
+"""The longest lifetime the 16 bits can say, in seconds: 72 h 49 min."""
+
+OPTIONS_MAX = 128
+"""Options in one message.  The RFC sets no limit; no sender needs this many."""
+
+
+def check_lifetime(name: str, seconds: int) -> None:
+    """Refuse what the wire cannot say.  A remainder would be cut off, and a lifetime
+    below 4 s would so become 0, which deletes the binding."""
+    if seconds % TIME_UNIT or not 0 <= seconds <= LIFETIME_MAX:
+        raise ValueError(
+            f"{name} {seconds} s is not a multiple of 4 up to {LIFETIME_MAX}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRefreshAdvice:
+    """When a home agent wants the next home registration (§6.2.4).
+
+    |   Type = 2    |   Length = 2  |       Refresh Interval        |
+    """
+
+    TYPE: ClassVar[int] = 2
+    LENGTH: ClassVar[int] = 2
+    ALIGN: ClassVar[tuple[int, int]] = (2, 0)
+    LAYOUT: ClassVar[Struct] = Struct(">BBH")
+
+    refresh_interval: int
+    """Seconds, a multiple of 4."""
+
+    def __post_init__(self) -> None:
+        check_lifetime("refresh_interval", self.refresh_interval)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(int.from_bytes(data) * TIME_UNIT)
+
+    def write(self, writer: Writer) -> None:
+        interval = self.refresh_interval // TIME_UNIT
+        writer.pack(self.LAYOUT, self.TYPE, self.LENGTH, interval)
+
+
+@dataclass(frozen=True, slots=True)
+class AlternateCareOfAddress:
+    """The care-of address to bind, instead of the packet's source (§6.2.5).
+
+    |   Type = 3    |  Length = 16  |
+    |                   Alternate Care-of Address                   |
+    """
+
+    TYPE: ClassVar[int] = 3
+    LENGTH: ClassVar[int] = 16
+    ALIGN: ClassVar[tuple[int, int]] = (8, 6)
+
+    care_of_address: IPv6Address
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(IPv6Address(data))
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.address(self.care_of_address)
+
+
+@dataclass(frozen=True, slots=True)
+class NonceIndices:
+    """Which nonces made the two keygen tokens (§6.2.6).
+
+    |   Type = 4    |   Length = 4  |
+    |         Home Nonce Index      |     Care-of Nonce Index       |
+    """
+
+    TYPE: ClassVar[int] = 4
+    LENGTH: ClassVar[int] = 4
+    ALIGN: ClassVar[tuple[int, int]] = (2, 0)
+    DATA: ClassVar[Struct] = Struct(">HH")
+
+    home_nonce_index: int
+    care_of_nonce_index: int
+
+    def __post_init__(self) -> None:
+        if not (
+            0 <= self.home_nonce_index <= 0xFFFF
+            and 0 <= self.care_of_nonce_index <= 0xFFFF
+        ):
+            raise ValueError("a nonce index has 16 bits")
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(*cls.DATA.unpack(data))
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.pack(self.DATA, self.home_nonce_index, self.care_of_nonce_index)
+
+
+@dataclass(frozen=True, slots=True)
+class BindingAuthorizationData:
+    """Proof by the binding management key (§6.2.7).  Must be the last option.
+
+    |   Type = 5    | Option Length |
+    |                         Authenticator                         |
+    """
+
+    TYPE: ClassVar[int] = 5
+    LENGTH: ClassVar[int] = 12
+    ALIGN: ClassVar[tuple[int, int]] = (8, 2)
+
+    authenticator: bytes
+    """12 octets: the first 96 bits of the HMAC_SHA1."""
+
+    def __post_init__(self) -> None:
+        if len(self.authenticator) != self.LENGTH:
+            raise ValueError("an authenticator has 12 octets")
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(data)
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.octets(self.authenticator)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownOption:
+    """An option of a type not known here: kept, and skipped by the core (§6.2.1)."""
+
+    ALIGN: ClassVar[tuple[int, int]] = (1, 0)
+
+    type: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        if self.type in KNOWN or self.type in (PAD_1, PAD_N):
+            raise ValueError(f"mobility option {self.type} is known")
+        if not (0 <= self.type <= 0xFF and len(self.data) <= 0xFF):
+            raise ValueError("type and length of a mobility option have 8 bits")
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.type)
+        writer.u8(len(self.data))
+        writer.octets(self.data)
+
+
+KnownOption = (
+    BindingRefreshAdvice
+    | AlternateCareOfAddress
+    | NonceIndices
+    | BindingAuthorizationData
+)
+Option = KnownOption | UnknownOption
+
+KNOWN: dict[int, type[KnownOption]] = {
+    kind.TYPE: kind
+    for kind in (
+        BindingRefreshAdvice,
+        AlternateCareOfAddress,
+        NonceIndices,
+        BindingAuthorizationData,
+    )
+}
+
+
+def read_options(reader: Reader) -> tuple[Option, ...]:
+    """Read the mobility options up to the reader's end; errors as `tlv.read_tlvs`."""
+    return read_tlvs(reader, KNOWN, UnknownOption, OPTIONS_MAX)
+
+
+def write_options(writer: Writer, options: tuple[Option, ...]) -> None:
+    """Write the options and their padding; the writer began with the message."""
+    write_tlvs(writer, options)

@@ -1,0 +1,91 @@
+"""Type, length, value: the format shared by mobility options (RFC 6275 §6.2.1) and the
+options of Hop-by-Hop and Destination Options headers (RFC 8200 §4.2).
+
+    |  Option Type  | Option Length |   Option Data...
+
+Both pad with Pad1 (type 0) and PadN (type 1).  Padding is made from `ALIGN` on the way
+out and dropped on the way in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Protocol, Self, TypeVar
+
+from .buffer import Reader, WireError, Writer
+
+PAD_1 = 0
+PAD_N = 1
+
+
+class Writable(Protocol):
+    @property
+    def ALIGN(self) -> tuple[int, int]:  # noqa: N802
+        """x and y of "xn+y": where the Option Type octet must stand."""
+
+    def write(self, writer: Writer) -> None:
+        """Write the option, from its Option Type on."""
+
+
+class Readable(Writable, Protocol):
+    LENGTH: ClassVar[int]
+    """Octets of Option Data, the only length allowed."""
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """The option that these `LENGTH` octets of Option Data say."""
+
+
+Known = TypeVar("Known", bound=Readable)
+Unknown = TypeVar("Unknown")
+
+
+def read_tlvs(
+    reader: Reader,
+    known: Mapping[int, type[Known]],
+    unknown: Callable[[int, bytes], Unknown],
+    count_max: int,
+) -> tuple[Known | Unknown, ...]:
+    """Read options to the reader's end.
+
+    Raises `WireError`: "option_length" for a length that its type does not have or that
+    leads beyond the end, "too_many_options", "truncated".
+    """
+    options: list[Known | Unknown] = []
+    while reader.position < reader.end:
+        start = reader.position
+        type_ = reader.u8()
+        if type_ == PAD_1:
+            continue
+        length = reader.u8()
+        if reader.position + length > reader.end:
+            raise WireError("option_length", start + 1)
+        data = reader.octets(length)
+        if type_ == PAD_N:
+            continue
+        if len(options) == count_max:
+            raise WireError("too_many_options", start)
+        kind = known.get(type_)
+        if kind is None:
+            options.append(unknown(type_, data))
+        elif length != kind.LENGTH:
+            raise WireError("option_length", start + 1)
+        else:
+            options.append(kind.read(data))
+    return tuple(options)
+
+
+def write_tlvs(writer: Writer, options: Iterable[Writable]) -> None:
+    """Write options, each at its alignment, and pad to a multiple of 8 octets."""
+    for option in options:
+        unit, remainder = option.ALIGN
+        pad(writer, (remainder - len(writer)) % unit)
+        option.write(writer)
+    pad(writer, -len(writer) % 8)
+
+
+def pad(writer: Writer, count: int) -> None:
+    if count == 1:
+        writer.u8(PAD_1)
+    elif count > 1:
+        writer.u8(PAD_N)
+        writer.u8(count - 2)
+        writer.octets(bytes(count - 2))

@@ -1,4 +1,4 @@
-"""What a role asks the world to do: the five verbs of every answer.
+"""What a role asks the world to do: the six verbs of every answer.
 
 Order is the contract: the executor carries a list out from left to right, stops at the
 first state the kernel refuses and calls `failed(state, now)` of the role.  Installs
@@ -48,7 +48,18 @@ class Notify:
     event: Event
 
 
-Effect = Send | Install | Remove | Probe | Notify
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send these octets, a whole packet of an application, by the machine's own routing.
+
+    It was handed to the role because no tunnel stood for it, and waited (decision 0005);
+    it goes the way it would have gone, so now into the tunnel.
+    """
+
+    octets: bytes
+
+
+Effect = Send | Install | Remove | Probe | Notify | Forward
 
 
 def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:

@@ -35,6 +35,9 @@ class Tunnel:
     previous: IPv6Address | None = None
     """The care-of address before this one: packets under way still count (decision 0003)."""
     previous_until: float = 0.0
+    inbound_only: bool = False
+    """Packets come out of the tunnel, none go in yet: they are handed to the daemon like
+    packets without a tunnel, and wait (mobile node, decision 0005)."""
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ class Timer:
     def __init__(self) -> None:
         # Python 3.11 has no os.timerfd_create.
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = self._libc.timerfd_create(time.CLOCK_BOOTTIME, _TFD_FLAGS)
+        self._fd: int = self._libc.timerfd_create(time.CLOCK_BOOTTIME, _TFD_FLAGS)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
         self._armed: float | None = None
@@ -37,7 +37,7 @@ class Timer:
         os.close(self._fd)
 
     def arm(self, deadline: float | None) -> None:
-        """Fires at `deadline` (seconds of the boot clock), at once if past; None: never."""
+        """Fires at `deadline` (boot clock), at once if it is past; None: never."""
         if deadline == self._armed:
             return
         self._armed = deadline

@@ -58,6 +58,12 @@ class LinkInfo:
     flags: int
     mtu: int
     link_layer_address: bytes
+    hardware: int
+    """ARPHRD_*: 1 is Ethernet, 65534 has no link layer."""
+    master: int
+    """Index of the bridge, bond or VRF that the link is a port of; 0: none."""
+    carrier_changes: int
+    """Counts every loss and return of the carrier, seen by us or not."""
 
     @property
     def is_up(self) -> bool:
@@ -133,10 +139,19 @@ def _number(octets: bytes | None, otherwise: int = 0) -> int:
 
 
 def _read_link(octets: bytes) -> LinkInfo:
-    _, _, index, flags, _ = LINK.unpack_from(octets)
+    _, hardware, index, flags, _ = LINK.unpack_from(octets)
     found = _attributes(octets, LINK.size)
     name = found.get(3, b"\0").rstrip(b"\0").decode(errors="replace")
-    return LinkInfo(index, name, flags, _number(found.get(4)), found.get(1, b""))
+    return LinkInfo(
+        index=index,
+        name=name,
+        flags=flags,
+        mtu=_number(found.get(4)),
+        link_layer_address=found.get(1, b""),
+        hardware=hardware,
+        master=_number(found.get(10)),
+        carrier_changes=_number(found.get(35)),
+    )
 
 
 def _read_address(octets: bytes) -> AddressInfo | None:
@@ -201,14 +216,16 @@ _READERS: dict[int, Callable[[bytes], Info | None]] = {
 }
 
 
-def _messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Type, sequence number and body of each message of one datagram."""
+def _messages(octets: bytes, ignored: int = -1) -> Iterator[tuple[int, int, bytes]]:
+    """Type, sequence number and body of each message of one datagram, without those
+    that the socket `ignored` brought about."""
     offset = 0
     while offset + _HEADER.size <= len(octets):
-        length, kind, _, sequence, _ = _HEADER.unpack_from(octets, offset)
+        length, kind, _, sequence, port = _HEADER.unpack_from(octets, offset)
         if length < _HEADER.size:
             break
-        yield kind, sequence, octets[offset + _HEADER.size : offset + length]
+        if port != ignored:
+            yield kind, sequence, octets[offset + _HEADER.size : offset + length]
         offset += length + -length % 4
 
 
@@ -221,6 +238,7 @@ class Netlink:
     def __init__(self) -> None:
         self._socket = _open(0)
         self._sequence = 0
+        self.port: int = self._socket.getsockname()[0]
 
     def close(self) -> None:
         self._socket.close()
@@ -310,11 +328,13 @@ class Netlink:
 
 
 class Listener:
-    """Hears every change of links, addresses, routes, rules and neighbours."""
+    """Hears every change of links, addresses, routes, rules and neighbours, except
+    routes and rules that the socket `ignored` changed (a home agent's are many)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ignored: int = -1) -> None:
         self._socket = _open(_GROUPS)
         self._socket.setblocking(False)
+        self._ignored = ignored
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -334,7 +354,7 @@ class Listener:
                 if error.errno == errno.ENOBUFS:
                     return None
                 raise
-            for kind, _, body in _messages(octets):
+            for kind, _, body in _messages(octets, self._ignored):
                 reader = _READERS.get(kind & ~1)
                 info = reader(body) if reader else None
                 if info is not None:

@@ -27,7 +27,7 @@ class Sysctls:
         self.originals = dict(originals or {})
 
     def set(self, name: str, value: str | int) -> None:
-        """Raises OSError (FileNotFoundError: this kernel or link has no such setting)."""
+        """Raises OSError (FileNotFoundError: no such link, or a kernel without it)."""
         wanted = str(value)
         former = path(name).read_text().strip()
         if former != wanted:

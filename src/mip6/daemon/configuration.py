@@ -1,0 +1,289 @@
+"""The configuration file: ten lines of TOML for each role, all errors told at once."""
+
+import difflib
+import re
+import tomllib
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from .errors import ConfigurationError
+
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+
+def _parsed(kind: type) -> BeforeValidator:
+    """ipaddress's own words tell what is wrong; pydantic's do not."""
+
+    def parse(value: object) -> object:
+        if not isinstance(value, str):
+            raise ValueError(f'must be a string such as "{_EXAMPLES[kind]}"')
+        return kind(value)
+
+    return BeforeValidator(parse)
+
+
+_EXAMPLES: dict[type, str] = {
+    IPv6Address: "2001:db8:a::1",
+    IPv6Network: "2001:db8:a::/64",
+    IPv6Interface: "2001:db8:a::100/64",
+}
+
+Address = Annotated[IPv6Address, _parsed(IPv6Address)]
+Network = Annotated[IPv6Network, _parsed(IPv6Network)]
+Interface = Annotated[IPv6Interface, _parsed(IPv6Interface)]
+LinkName = Annotated[str, Field(pattern=r"^[^/\s]{1,15}$")]
+Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _usable(address: IPv6Address) -> IPv6Address:
+    if (
+        address.is_multicast
+        or address.is_link_local
+        or address.is_loopback
+        or address.is_unspecified
+    ):
+        raise ValueError(f"{address} is not a global unicast address")
+    return address
+
+
+class HomeAgentSection(_Section):
+    """`[home_agent]` (§10)."""
+
+    address: Address
+    home_prefix: Network
+    home_link: LinkName | None = None
+    """None: a virtual home link, its prefix is routed to this machine."""
+    mobile_nodes: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    lifetime_max: Lifetime = 3600
+    """Seconds that a registration is granted at most."""
+    bindings_max: Annotated[int, Field(ge=1, le=4_000_000)] = 16384
+    grace: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """Seconds that packets from the previous care-of address still count; 0: none."""
+
+    _address = field_validator("address")(_usable)
+
+
+class MobileNodeSection(_Section):
+    """`[mobile_node]` (§11)."""
+
+    home_address: Interface
+    """With the length of the home prefix: 2001:db8:a::100/64."""
+    home_agent: Address
+    interfaces: Annotated[tuple[LinkName, ...], Field(strict=False, min_length=1)]
+    """In order of preference."""
+    manage: bool
+    """mip6 solicits routers and configures addresses on these interfaces itself."""
+    lifetime: Lifetime = 600
+    """Seconds that are asked for in a registration."""
+    fallback: bool = True
+    """Unregistered, new connections leave with the visited network's address."""
+    table: Annotated[int, Field(ge=1, le=4294967295)] = 100
+    """The routing table for packets from the home address."""
+
+    _home_agent = field_validator("home_agent")(_usable)
+
+    @field_validator("home_address")
+    @classmethod
+    def _home_address(cls, value: IPv6Interface) -> IPv6Interface:
+        _usable(value.ip)
+        if value.network.prefixlen == 128:
+            raise ValueError(f"write the home prefix's length too: {value.ip}/64")
+        return value
+
+    @field_validator("manage")
+    @classmethod
+    def _manage(cls, value: bool) -> bool:
+        if not value:
+            raise ValueError(
+                "must be true: interfaces that others configure are not supported yet"
+            )
+        return value
+
+    @field_validator("table")
+    @classmethod
+    def _table(cls, value: int) -> int:
+        if value in (253, 254, 255):
+            raise ValueError("is one of the kernel's own tables (253-255)")
+        return value
+
+
+class Configuration(_Section):
+    """The whole file."""
+
+    authentication: Literal["none"]
+    name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")] = "mip6"
+    """The instance: names the control socket and the pins."""
+    device: LinkName = "mip0"
+    log_level: Literal["debug", "info", "warning"] = "info"
+    home_agent: HomeAgentSection | None = None
+    mobile_node: MobileNodeSection | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.home_agent is None and self.mobile_node is None:
+            raise ValueError(
+                "a section [home_agent] or [mobile_node] must say the role"
+            )
+        if self.home_agent is not None and self.mobile_node is not None:
+            raise ValueError(
+                "[home_agent] and [mobile_node] need a file and an instance each"
+            )
+        return self
+
+
+def load(path: Path) -> Configuration:
+    """Reads and checks a file; ConfigurationError holds every error found."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise ConfigurationError([f"{path}: {reason}"]) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Configuration:
+    """As `load`, from a string; `name` stands for the file in errors."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
+        what, line = (found[1], found[2]) if found else (str(error), "1")
+        raise ConfigurationError([f"{name}:{line}: {what}"]) from None
+    lines = _lines(text)
+    errors: list[tuple[int, str]] = []
+    configuration = None
+    try:
+        configuration = Configuration.model_validate(document)
+    except ValidationError as error:
+        errors += [_told(detail, lines) for detail in error.errors()]
+    if configuration is not None:
+        errors += _contradictions(configuration, lines)
+    if errors:
+        raise ConfigurationError(
+            [f"{name}:{line}: {what}" for line, what in sorted(errors)]
+        )
+    assert configuration is not None
+    return configuration
+
+
+def _contradictions(
+    configuration: Configuration, lines: dict[tuple[str, ...], int]
+) -> list[tuple[int, str]]:
+    """What each value alone cannot tell."""
+    found: list[tuple[int, str]] = []
+
+    def wrong(section: str, key: str, what: str) -> None:
+        found.append((_line(lines, (section, key)), what))
+
+    home_agent, mobile_node = configuration.home_agent, configuration.mobile_node
+    if home_agent is not None:
+        if configuration.authentication == "none" and not home_agent.mobile_nodes:
+            wrong(
+                "home_agent",
+                "mobile_nodes",
+                'authentication = "none" needs the home addresses that may register: '
+                'mobile_nodes = ["2001:db8:a::100"]',
+            )
+        for network in home_agent.mobile_nodes:
+            if not network.subnet_of(home_agent.home_prefix):
+                wrong(
+                    "home_agent",
+                    "mobile_nodes",
+                    f"{network} is not in home_prefix {home_agent.home_prefix}",
+                )
+            elif home_agent.address in network:
+                wrong(
+                    "home_agent",
+                    "mobile_nodes",
+                    f"{network} holds the home agent's own address",
+                )
+        if home_agent.home_link is not None and (
+            home_agent.address not in home_agent.home_prefix
+        ):
+            wrong(
+                "home_agent",
+                "address",
+                f"must be in home_prefix {home_agent.home_prefix} on a home link",
+            )
+    if mobile_node is not None and (
+        mobile_node.home_agent == mobile_node.home_address.ip
+    ):
+        wrong("mobile_node", "home_agent", "is the home address itself")
+    return found
+
+
+def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
+    """One error of pydantic's, as a line number and words for people."""
+    where = tuple(str(part) for part in detail["loc"] if not isinstance(part, int))
+    key = where[-1] if where else ""
+    section = f"[{where[0]}] " if len(where) > 1 else ""
+    kind = detail["type"]
+    if kind == "missing":
+        what = f'{section}lacks "{key}"' if section else f'"{key}" is missing'
+        what += _MISSING.get(key, "")
+    elif kind == "extra_forbidden":
+        what = f'{section}unknown key "{key}"'
+        close = difflib.get_close_matches(key, _known(where[:-1]), 1)
+        what += f': did you mean "{close[0]}"?' if close else ""
+    else:
+        message = re.sub(r"^(Value error|Assertion failed), ", "", detail["msg"])
+        if kind != "value_error" and not message.startswith("must"):
+            message = message.removeprefix("Input ").replace("should", "must", 1)
+        what = f'{section}"{key}" {message}' if key else message
+        if kind == "value_error" and " is not permitted" in message:
+            what = f'{section}"{key}": {message}'
+    return _line(lines, where), what
+
+
+_MISSING = {
+    "authentication": ': write authentication = "none" '
+    "(anyone can then register the home addresses you list)",
+    "manage": ": write manage = true, and mip6 configures these interfaces "
+    "in place of the kernel and NetworkManager",
+}
+
+
+def _known(section: tuple[str, ...]) -> list[str]:
+    if not section:
+        return list(Configuration.model_fields)
+    model: dict[str, type[_Section]] = {
+        "home_agent": HomeAgentSection,
+        "mobile_node": MobileNodeSection,
+    }
+    return list(model[section[0]].model_fields) if section[0] in model else []
+
+
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line of each table and key.  Good for the plain files we document: a key
+    inside an inline table is told at the line of the table."""
+    found: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            table = tuple(part.strip(" \"'") for part in header[1].split("."))
+            found.setdefault(table, number)
+        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
+            parts = tuple(part.strip(" \"'") for part in key[1].split("."))
+            found.setdefault((*table, *parts), number)
+    return found
+
+
+def _line(lines: dict[tuple[str, ...], int], where: tuple[str, ...]) -> int:
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)

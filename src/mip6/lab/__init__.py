@@ -1,0 +1,1 @@
+"""The figure "Mobile IP" out of network namespaces, driven through `mip6` itself."""

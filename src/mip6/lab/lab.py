@@ -1,0 +1,298 @@
+"""One lab: its namespaces, routers, daemons and cable, registered under /run.
+
+`Lab.up` registers before it builds and `Lab.down` takes away by name, so that whatever
+happens in between, and whoever is killed, `mip6 lab down` finds everything.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from . import namespaces, topology
+from .namespaces import LabError
+from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES, Advertising
+
+REGISTRY = Path("/run/mip6-lab")
+DAEMONS = ("ha", "mn")
+"""The roles that run `mip6`."""
+
+UNPLUGGED_MS = 100.0
+"""How long the cable is in nobody's socket during a move: a quick hand, but long
+enough that the kernel reports the carrier's going."""
+READY_S = 15.0
+
+_CONFIGURATION = {
+    "ha": """\
+authentication = "none"
+[home_agent]
+address = "{home_agent}"
+home_prefix = "{home_prefix}"
+{home_link}mobile_nodes = ["{home_address}"]
+""",
+    "mn": """\
+authentication = "none"
+[mobile_node]
+home_address = "{home_address}/64"
+home_agent = "{home_agent}"
+interfaces = ["eth0"]
+manage = true
+""",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One move of the mobile node's cable; times are seconds of the boot clock."""
+
+    origin: str | None
+    """The link it came from; `None` if it was not plugged in."""
+    destination: str
+    unplugged_at: float
+    plugged_at: float
+
+
+def wait_until(met: Callable[[], bool], *, seconds: float, every: float = 0.05) -> bool:
+    """Whether `met` came true within `seconds`."""
+    end = time.monotonic() + seconds
+    while not met():
+        if time.monotonic() > end:
+            return False
+        time.sleep(every)
+    return True
+
+
+def mip6_command() -> str:
+    """The installed `mip6` of this Python, or else of the PATH."""
+    beside = Path(sys.executable).with_name("mip6")
+    found = str(beside) if beside.exists() else shutil.which("mip6")
+    if found is None:
+        raise LabError("the command mip6 is not installed beside this Python")
+    return found
+
+
+class Lab:
+    """A lab that is up, or what is left of one."""
+
+    def __init__(self, name: str) -> None:
+        if not re.fullmatch(r"[a-z0-9]{1,16}", name):
+            raise LabError(f"a lab's name is 1 to 16 of a-z and 0-9, not {name!r}")
+        self.name = name
+        self.directory = REGISTRY / name
+        self.namespaces = topology.namespaces(name)
+        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock: int | None = None
+
+    # Registered labs
+
+    @classmethod
+    def all(cls) -> list[Self]:
+        """Every registered lab."""
+        if not REGISTRY.is_dir():
+            return []
+        return [cls(path.name) for path in sorted(REGISTRY.iterdir())]
+
+    @classmethod
+    def find(cls, name: str) -> Self:
+        """The registered lab `name`.  Raises `LabError` if there is none."""
+        lab = cls(name)
+        if not lab.directory.is_dir():
+            raise LabError(f"no lab {name!r} is up; `mip6 lab up` builds one")
+        return lab
+
+    @property
+    def owned(self) -> bool:
+        """Whether a living `mip6 lab run` holds this lab."""
+        try:
+            held = os.open(self.directory / "owner", os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(held)
+        return False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `up` was asked for."""
+        answer: dict[str, Any] = json.loads(
+            (self.directory / "lab.json").read_text(encoding="utf-8")
+        )
+        return answer
+
+    # Up and down
+
+    def up(
+        self,
+        *,
+        virtual: bool = False,
+        advertising: Advertising | None = None,
+        owned: bool = False,
+    ) -> None:
+        """Builds the network and starts the routers' radvd; no daemons yet.
+
+        `owned`: the lab belongs to this process and is an orphan once that is gone.
+        On failure what was built is taken down again.
+        """
+        namespaces.require_tools("ip", "nsenter", "radvd", "sysctl", "tc")
+        try:
+            self.directory.mkdir(parents=True)
+        except FileExistsError:
+            raise LabError(
+                f"the lab {self.name!r} is up already; "
+                f"`mip6 lab down --name {self.name}` takes it down"
+            ) from None
+        try:
+            if owned:
+                owner = self.directory / "owner"
+                self._lock = os.open(owner, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            (self.directory / "lab.json").write_text(
+                json.dumps({"virtual": virtual, "started": time.time()}),
+                encoding="utf-8",
+            )
+            topology.build(self.name, virtual=virtual)
+            for link in PREFIXES:
+                if not (virtual and link == "home"):
+                    self._advertise(link, advertising or Advertising())
+        except BaseException:
+            self.down()
+            raise
+
+    def _advertise(self, link: str, advertising: Advertising) -> None:
+        configuration = self.directory / f"radvd-{link}.conf"
+        configuration.write_text(advertising.configuration(link), encoding="utf-8")
+        command = ["radvd", "-n", "-C", str(configuration), "-m", "stderr"]
+        command += ["-p", str(configuration.with_suffix(".pid"))]
+        log = configuration.with_suffix(".log")
+        self.spawn(topology.ROUTER_OF[link], command, log=log)
+
+    def down(self) -> None:
+        """Takes away all that carries this lab's name; absent things are fine."""
+        namespaces.delete(self.namespaces.values())
+        for instance in (self.instance(role) for role in DAEMONS):
+            shutil.rmtree(Path("/sys/fs/bpf/mip6", instance), ignore_errors=True)
+            shutil.rmtree(Path("/var/lib/mip6", instance), ignore_errors=True)
+            for path in Path("/run/mip6").glob(f"{instance}.*"):
+                path.unlink(missing_ok=True)
+        for process in self.daemons.values():
+            process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # What a person does in it
+
+    @property
+    def link(self) -> str | None:
+        """The link that the mobile node's cable is in."""
+        where = ["ip", "-n", self.namespaces["links"], "-json"]
+        port = topology.MOBILE_NODE_PORT
+        shown = namespaces.run([*where, "link", "show", "dev", port])
+        master = json.loads(shown)[0].get("master")
+        return None if master is None else str(master)
+
+    def move(self, link: str, *, unplugged_ms: float = UNPLUGGED_MS) -> Move:
+        """Puts the mobile node's cable into another link."""
+        links = [x for x in PREFIXES if x != "home" or not self.settings["virtual"]]
+        if link not in links:
+            raise LabError(f"no link {link!r} here; there are {', '.join(links)}")
+        origin = self.link
+        if origin == link:
+            raise LabError(f"the mobile node is on link {link} already")
+        command = [sys.executable, "-m", "mip6.lab.cable"]
+        command += [topology.MOBILE_NODE_PORT, link, str(unplugged_ms)]
+        moments = json.loads(self.run("links", command))
+        return Move(origin=origin, destination=link, **moments)
+
+    def command(self, role: str, command: list[str]) -> list[str]:
+        """`command` as it is run at `role`."""
+        if role not in self.namespaces:
+            raise LabError(f"no node {role!r}; there are {', '.join(topology.ROLES)}")
+        return namespaces.inside(self.namespaces[role], command)
+
+    def run(self, role: str, command: list[str]) -> str:
+        return namespaces.run(self.command(role, command))
+
+    def spawn(
+        self, role: str, command: list[str], *, log: Path, **options: Any
+    ) -> subprocess.Popen[bytes]:
+        return namespaces.spawn(self.namespaces[role], command, log=log, **options)
+
+    def ip(self, role: str, *words: str) -> list[dict[str, Any]]:
+        """What `ip -6 -json WORDS` shows at `role`."""
+        where = ["ip", "-6", "-n", self.namespaces[role], "-json"]
+        answer: list[dict[str, Any]] = json.loads(
+            namespaces.run([*where, *words]) or "[]"
+        )
+        return answer
+
+    # The daemons
+
+    def instance(self, role: str) -> str:
+        """The instance name of the daemon at `role`."""
+        return f"{self.name}-{role}"
+
+    def log(self, role: str) -> Path:
+        return self.directory / f"{role}.log"
+
+    def start_daemon(self, role: str) -> None:
+        """Starts `mip6 run` at `role` and waits until it answers."""
+        virtual = self.settings["virtual"]
+        configuration = self.directory / f"{role}.toml"
+        configuration.write_text(
+            _CONFIGURATION[role].format(
+                home_agent=HOME_AGENT,
+                home_address=HOME_ADDRESS,
+                home_prefix=PREFIXES["home"],
+                home_link="" if virtual else 'home_link = "eth1"\n',
+            ),
+            encoding="utf-8",
+        )
+        command = [mip6_command(), "run", "-c", str(configuration)]
+        command += ["--name", self.instance(role)]
+        process = self.spawn(role, command, log=self.log(role))
+        self.daemons[role] = process
+
+        def settled() -> bool:
+            return process.poll() is not None or self.ask(role, "status") is not None
+
+        if not wait_until(settled, seconds=READY_S) or process.poll() is not None:
+            raise LabError(
+                f"the daemon at {role} did not start:\n{self.last_words(role)}"
+            )
+
+    def kill_daemon(self, role: str) -> None:
+        """Kills it as kill -9 does: it has no chance to tidy up."""
+        process = self.daemons.pop(role)
+        process.kill()
+        process.wait()
+
+    def ask(self, role: str, what: str) -> dict[str, Any] | None:
+        """What `mip6 WHAT --json` says of the daemon at `role`; `None`: no answer."""
+        command = [mip6_command(), what, "--json", "--name", self.instance(role)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            return None
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def last_words(self, role: str, *, lines: int = 8) -> str:
+        """The end of the daemon's log."""
+        try:
+            text = self.log(role).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return "(no log)"
+        return "\n".join(text.splitlines()[-lines:]) or "(an empty log)"

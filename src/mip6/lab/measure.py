@@ -1,0 +1,245 @@
+"""What a move cost: probes running through it, and the arithmetic afterwards.
+
+Two streams of numbered packets, one each millisecond, cross the network all the time:
+`down` from the correspondent to the home address, `up` the other way.  The outage of a
+move is the largest gap between arrivals, less that millisecond, counted from the moment
+the cable is in (DESIGN: the time unplugged is shown apart); lost are the numbers that
+never arrived.
+"""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+from .lab import Lab, Move
+from .namespaces import LabError
+from .topology import CORRESPONDENT, HOME_ADDRESS
+
+INTERVAL_MS = 1.0
+DOWN_PORT, UP_PORT, TCP_PORT = 7001, 7002, 7003
+PACED_RATE = 2_000_000
+"""Octets a second of a TCP connection that shall not crowd the streams."""
+UNDER_WAY_S = 0.3
+"""What was sent has arrived after this long, or is lost."""
+STOPPING_S = 30.0
+_PING = re.compile(r"(\d+) packets transmitted, (\d+) received")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One direction: when each number was sent, when it arrived; nanoseconds."""
+
+    sent: "array[int]"
+    arrived: dict[int, int]
+
+    @classmethod
+    def read(cls, sent: Path, received: Path) -> Self:
+        times, pairs = array("Q"), array("Q")
+        times.frombytes(sent.read_bytes())
+        pairs.frombytes(received.read_bytes())
+        # A duplicate counts once, at its first arrival.
+        arrived: dict[int, int] = {}
+        for number, moment in zip(pairs[::2], pairs[1::2], strict=True):
+            arrived.setdefault(number, moment)
+        return cls(times, arrived)
+
+    def outage_ms(self, start: float, end: float) -> float:
+        """The largest gap between arrivals from `start` to `end`, less the interval.
+
+        Both ends count as arrivals, so that a stream that never comes back shows.
+        """
+        first, last = int(start * 1e9), int(end * 1e9)
+        inside = (t for t in self.arrived.values() if first < t < last)
+        moments = [first, *sorted(inside), last]
+        gap = max(b - a for a, b in pairwise(moments))
+        return max(0.0, gap / 1e6 - INTERVAL_MS)
+
+    def lost(self, start: float, end: float) -> int:
+        """How many of the numbers sent from `start` to `end` never arrived."""
+        first = bisect_left(self.sent, int(start * 1e9))
+        last = bisect_left(self.sent, int(end * 1e9))
+        return sum(number not in self.arrived for number in range(first, last))
+
+    def first_after_ms(self, start: float, end: float) -> float | None:
+        """How long after `start` the first packet arrived; `None` if none did."""
+        first, last = int(start * 1e9), int(end * 1e9)
+        inside = (t - first for t in self.arrived.values() if first < t < last)
+        return min((t / 1e6 for t in inside), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveFigures:
+    """What one move cost."""
+
+    move: Move
+    outage_ms: float
+    outage_up_ms: float
+    lost: int
+    lost_up: int
+    lost_unplugged: int
+    lost_up_unplugged: int
+    phases_ms: dict[str, float]
+    """Cumulative from carrier up."""
+
+    def document(self) -> dict[str, Any]:
+        move = self.move
+        return {
+            "from": move.origin,
+            "to": move.destination,
+            "outage_ms": round(self.outage_ms, 3),
+            "lost": self.lost,
+            "phases_ms": {name: round(at, 3) for name, at in self.phases_ms.items()},
+            "outage_up_ms": round(self.outage_up_ms, 3),
+            "lost_up": self.lost_up,
+            "lost_unplugged": self.lost_unplugged,
+            "lost_up_unplugged": self.lost_up_unplugged,
+            "unplugged_ms": round((move.plugged_at - move.unplugged_at) * 1000, 3),
+        }
+
+
+def figures(
+    moves: list[Move],
+    down: Stream,
+    up: Stream,
+    trace: list[dict[str, Any]],
+    end: float,
+) -> list[MoveFigures]:
+    """What each move cost; the window of a move ends where the next begins.
+
+    `trace` is the `moves` of `mip6 trace --json`, `end` when measuring ended.
+    """
+    answer = []
+    ends = [*(move.unplugged_at for move in moves[1:]), end]
+    for move, last in zip(moves, ends, strict=True):
+        gone, back = move.unplugged_at, move.plugged_at
+        phases = _phases(trace, gone, back, last)
+        for name, stream in (("first_packet_in", down), ("first_packet_out", up)):
+            first = stream.first_after_ms(back, last)
+            if first is not None:
+                phases[name] = first
+        answer.append(
+            MoveFigures(
+                move=move,
+                outage_ms=down.outage_ms(back, last),
+                outage_up_ms=up.outage_ms(back, last),
+                lost=down.lost(gone, last),
+                lost_up=up.lost(gone, last),
+                lost_unplugged=down.lost(gone, back),
+                lost_up_unplugged=up.lost(gone, back),
+                phases_ms=phases,
+            )
+        )
+    return answer
+
+
+def _phases(
+    trace: list[dict[str, Any]], gone: float, back: float, last: float
+) -> dict[str, float]:
+    """The mobile node's own account of a move, counted from our carrier up."""
+    for entry in reversed(trace):
+        if gone <= entry["started_at"] < last:
+            late = (entry["started_at"] - back) * 1000
+            return {name: late + at for name, at in entry["phases_ms"].items()}
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the probes of one run saw."""
+
+    down: Stream
+    up: Stream
+    tcp_sent: dict[str, Any]
+    tcp_received: dict[str, Any]
+    pings: int
+    pings_answered: int
+
+    @property
+    def tcp_reset(self) -> bool:
+        return bool(self.tcp_sent["reset"] or self.tcp_received["reset"])
+
+    @property
+    def tcp_intact(self) -> bool:
+        """Every octet arrived, in order, to the very end."""
+        same = all(
+            self.tcp_sent[key] == self.tcp_received[key] for key in ("bytes", "sha256")
+        )
+        return same and bool(self.tcp_received["ended"])
+
+
+class Probes:
+    """The probes of one run: processes in the lab, results in its directory."""
+
+    def __init__(self, lab: Lab, *, tcp_rate: int = PACED_RATE) -> None:
+        """`tcp_rate`: octets a second, 0 for as many as go."""
+        self._lab = lab
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        home, peer = str(HOME_ADDRESS), str(CORRESPONDENT)
+        self._spawn("mn", "down-in", DOWN_PORT, "receive-stream", home)
+        self._spawn("cn", "up-in", UP_PORT, "receive-stream", peer)
+        self._spawn("mn", "tcp-in", TCP_PORT, "receive-tcp", home)
+        self._spawn("cn", "tcp-out", TCP_PORT, "send-tcp", home, f"--rate={tcp_rate}")
+        self._spawn("cn", "down-out", DOWN_PORT, "send-stream", peer, home)
+        self._spawn("mn", "up-out", UP_PORT, "send-stream", home, peer)
+        with self._path("ping").open("wb") as out:
+            self._running["ping"] = lab.spawn(
+                "cn", ["ping", "-n", "-i", "0.1", home], log=self._log, stdout=out
+            )
+
+    @property
+    def _log(self) -> Path:
+        return self._lab.directory / "probes.log"
+
+    def _path(self, name: str) -> Path:
+        return self._lab.directory / f"probe-{name}"
+
+    def _spawn(self, role: str, name: str, port: int, kind: str, *rest: str) -> None:
+        command = [sys.executable, "-m", "mip6.lab.probe", "--port", str(port)]
+        command += ["--result", str(self._path(name)), kind, *rest]
+        self._running[name] = self._lab.spawn(role, command, log=self._log)
+
+    def stop(self) -> Result:
+        """Ends the senders, lets arrive what is under way, reads the results.
+
+        Raises `LabError` with a probe's own words if one of them failed.
+        """
+        self._end("ping", stop=signal.SIGINT)
+        self._end("tcp-out")
+        self._end("tcp-in")
+        self._end("down-out")
+        self._end("up-out")
+        time.sleep(UNDER_WAY_S)
+        self._end("down-in")
+        self._end("up-in")
+        sent, answered = _PING.findall(self._path("ping").read_text())[-1]
+        return Result(
+            down=Stream.read(self._path("down-out"), self._path("down-in")),
+            up=Stream.read(self._path("up-out"), self._path("up-in")),
+            tcp_sent=json.loads(self._path("tcp-out").read_text()),
+            tcp_received=json.loads(self._path("tcp-in").read_text()),
+            pings=int(sent),
+            pings_answered=int(answered),
+        )
+
+    def _end(self, name: str, *, stop: signal.Signals = signal.SIGTERM) -> None:
+        process = self._running.pop(name)
+        if name != "tcp-in":
+            process.send_signal(stop)
+        try:
+            code = process.wait(STOPPING_S)
+        except subprocess.TimeoutExpired:
+            # Only a connection whose other end is gone can wait for ever.
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(STOPPING_S)
+        if code and name != "ping":
+            said = self._log.read_text(encoding="utf-8", errors="replace")
+            raise LabError(f"the probe {name} failed (exit {code}):\n{said[-2000:]}")

@@ -1,0 +1,206 @@
+"""The figure "Mobile IP": who is where, under which address, and how it is built.
+
+Seven network namespaces, joined by veth pairs.  `links` holds the home link and the
+visited links B and C as bridges; the mobile node's cable ends there.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+
+from .cable import LINKS
+from .namespaces import LabError, inside, ip_batch, run, sysctl
+
+ROLES = ("links", "core", "ha", "b", "c", "cn", "mn")
+ROUTERS = ("core", "ha", "b", "c")
+ROUTER_OF = {"home": "ha", "b": "b", "c": "c"}
+
+HOME_ADDRESS = IPv6Address("2001:db8:a::100")
+HOME_AGENT = IPv6Address("2001:db8:a::1")
+CORRESPONDENT = IPv6Address("2001:db8:e::2")
+PREFIXES = {link: IPv6Network(f"2001:db8:{link}::/64") for link in ("b", "c")} | {
+    "home": IPv6Network("2001:db8:a::/64")
+}
+MOBILE_NODE_MAC = "02:00:00:00:00:64"
+MOBILE_NODE_PORT = "to-mn"
+"""The far end of the mobile node's cable, in `links`."""
+
+PICTURE = """\
+                 cn  correspondent node, 2001:db8:e::2
+                 │
+               core  a router of the Internet
+        ┌────────┼────────┐
+       ha        b        c    access routers
+        │        │        │
+    home link  link B   link C
+   2001:db8:   2001:db8:  2001:db8:
+     a::/64     b::/64     c::/64
+        └─ ─ ─ ─ ┴ ─ ─ ─ ─┘
+                mn  mobile node, home address 2001:db8:a::100
+"""
+
+VIRTUAL_PICTURE = """\
+                 cn  correspondent node, 2001:db8:e::2
+                 │
+               core  a router of the Internet
+        ┌────────┼────────┐
+       ha        b        c    access routers
+  (no home link; │        │
+   the prefix  link B   link C
+   2001:db8:   2001:db8:  2001:db8:
+   a::/64 is    b::/64     c::/64
+   routed to     └─ ─ ┬ ─ ─┘
+   ha)               mn  mobile node, home address 2001:db8:a::100
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Advertising:
+    """How often the routers of the links advertise, in milliseconds (§7.5)."""
+
+    interval_min_ms: int = 30
+    interval_max_ms: int = 70
+
+    @classmethod
+    def parse(cls, text: str) -> "Advertising":
+        """From "70" (the longest interval) or "30-70".  Raises `ValueError`."""
+        shortest, dash, longest = text.partition("-")
+        if not dash:
+            longest = shortest
+            shortest = str(max(30, int(longest) * 3 // 7))
+        answer = cls(int(shortest), int(longest))
+        # §7.5 and RFC 4861 §6.2.1: 0.03 s at least, 0.07 s for the longest.
+        if answer.interval_min_ms < 30 or answer.interval_max_ms < 70:
+            raise ValueError(
+                "at least 30 ms, the longest at least 70 ms (RFC 6275 §7.5)"
+            )
+        if answer.interval_min_ms > 0.75 * answer.interval_max_ms:
+            raise ValueError("the shortest is at most 3/4 of the longest (RFC 4861)")
+        if answer.interval_max_ms > 1_800_000:
+            raise ValueError("at most 1800 s (RFC 4861)")
+        return answer
+
+    def configuration(self, link: str) -> str:
+        """radvd's configuration for the router of `link`, on its `eth1`."""
+        home = link == "home"
+        home_agent = (
+            "  AdvHomeAgentFlag on; AdvHomeAgentInfo on;\n"
+            "  HomeAgentPreference 10; HomeAgentLifetime 1800;\n"
+        )
+        # With AdvRouterAddr (the R bit, §7.2) the whole address is what is sent.
+        router = HOME_AGENT if home else PREFIXES[link][1]
+        return (
+            "interface eth1 {\n"
+            "  AdvSendAdvert on; AdvIntervalOpt on; AdvDefaultLifetime 1800;\n"
+            f"  MinRtrAdvInterval {self.interval_min_ms / 1000};\n"
+            f"  MaxRtrAdvInterval {self.interval_max_ms / 1000};\n"
+            "  MinDelayBetweenRAs 0.03;\n"
+            f"{home_agent if home else ''}"
+            f"  prefix {router}/64 {{\n"
+            "    AdvOnLink on; AdvAutonomous on; AdvRouterAddr on;\n"
+            "  };\n"
+            "};\n"
+        )
+
+
+def namespaces(name: str) -> dict[str, str]:
+    """The network namespace of each role in the lab `name`."""
+    return {role: f"mip6-{name}-{role}" for role in ROLES}
+
+
+def build(name: str, *, virtual: bool) -> None:
+    """Makes namespaces, links, addresses and routes; the mobile node is unplugged.
+
+    `virtual`: there is no home link, the home prefix is routed to the home agent.
+    """
+    space = namespaces(name)
+    links = LINKS[1:] if virtual else LINKS
+    ip_batch(f"netns add {namespace}" for namespace in space.values())
+    sysctl(space["links"], disable_ipv6=1)
+    for role in (*ROUTERS, "cn"):
+        # Nobody can take these addresses: duplicate address detection would only cost
+        # two seconds.  The mobile node's namespace stays as the kernel comes.
+        sysctl(space[role], forwarding=int(role != "cn"), accept_dad=0, dad_transmits=0)
+    cables = [("core", role, "eth0") for role in ("ha", "b", "c", "cn")]
+    cables += [("links", ROUTER_OF[link], "eth1") for link in links]
+    cables += [("links", "mn", "eth0")]
+    ip_batch(_wiring(space, cables))
+    ip_batch(_switch(links), namespace=space["links"])
+    for role, lines in _addressing(virtual).items():
+        ip_batch(lines, namespace=space[role])
+
+
+def _wiring(space: dict[str, str], cables: list[tuple[str, str, str]]) -> list[str]:
+    """The `ip link add` lines.  Interface indexes are given, all different: a veth pair
+    whose ends happen to have the same index in their namespaces is taken for one device
+    without a peer, and the kernel may report its carrier up to a second late."""
+    lines = []
+    for number, (near, far, interface) in enumerate(cables):
+        address = f"address {MOBILE_NODE_MAC} " if far == "mn" else ""
+        lines.append(
+            f"link add name {interface} index {100 + 2 * number} {address}"
+            f"netns {space[far]} type veth peer name to-{far} "
+            f"index {101 + 2 * number} netns {space[near]}"
+        )
+    return lines
+
+
+def _switch(links: tuple[str, ...]) -> list[str]:
+    """Each link is a bridge that forwards at once and floods all multicast."""
+    bridge = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+    return [
+        line
+        for link in links
+        for line in (
+            f"link add name {link} {bridge}",
+            f"link set dev {link} up",
+            f"link set dev to-{ROUTER_OF[link]} master {link} up",
+        )
+    ]
+
+
+def _addressing(virtual: bool) -> dict[str, list[str]]:
+    """Addresses and routes of every role, as `ip -6` lines."""
+    core = ["link set lo up"]
+    lines = {"core": core}
+    transit = {"ha": "f1", "b": "f2", "c": "f3", "cn": "e"}
+    for role, net in transit.items():
+        core += [
+            f"link set to-{role} up",
+            f"addr add 2001:db8:{net}::1/64 dev to-{role} nodad",
+        ]
+        lines[role] = [
+            "link set lo up",
+            "link set eth0 up",
+            f"addr add 2001:db8:{net}::2/64 dev eth0 nodad",
+            f"route add default via 2001:db8:{net}::1",
+        ]
+    for link, prefix in PREFIXES.items():
+        role = ROUTER_OF[link]
+        core.append(f"route add {prefix} via 2001:db8:{transit[role]}::2")
+        if link == "home" and virtual:
+            lines[role].append(f"addr add {HOME_AGENT}/128 dev lo nodad")
+        else:
+            lines[role] += [
+                "link set eth1 up",
+                f"addr add {prefix[1]}/64 dev eth1 nodad",
+            ]
+    lines["mn"] = ["link set lo up", "link set eth0 up"]
+    return lines
+
+
+def disturb(name: str, *, delay_ms: float, loss_percent: float) -> None:
+    """Delays and loses packets on every cable out of the core router, with netem.
+
+    Raises `LabError` where the kernel has no netem.
+    """
+    command = ["tc", "qdisc", "add", "root", "netem"]
+    command += ["delay", f"{delay_ms}ms"] if delay_ms else []
+    command += ["loss", f"{loss_percent}%"] if loss_percent else []
+    for role in ("ha", "b", "c", "cn"):
+        where = ["dev", f"to-{role}"]
+        try:
+            run(inside(namespaces(name)["core"], [*command[:3], *where, *command[3:]]))
+        except LabError as error:
+            raise LabError(
+                f"this kernel cannot delay or lose packets (netem): {error}"
+            ) from None

@@ -19,6 +19,12 @@ class WireError(ValueError):
         self.offset = offset
 
 
+def check_bits(name: str, value: int, bits: int) -> None:
+    """Raise `ValueError` for a number that its field cannot hold."""
+    if not 0 <= value < 1 << bits:
+        raise ValueError(f"{name} {value} does not fit {bits} bits")
+
+
 class Reader:
     """Octets and a position in them; never reads beyond `end`.
 
@@ -28,18 +34,12 @@ class Reader:
 
     __slots__ = ("_octets", "end", "position")
 
-    def __init__(self, octets: bytes, end: int | None = None) -> None:
+    def __init__(self, octets: bytes) -> None:
         self._octets = octets
         self.position = 0
         self.end = len(octets)
-        if end is not None:
-            self.confine(end)
-
-    def confine(self, end: int) -> None:
-        """Read no further than `end`, which must not lie beyond the octets."""
-        if end > self.end:
-            raise WireError("truncated", self.end)
-        self.end = end
+        """Who lowers it, to stay inside an option or a header, has checked first that
+        it lies within."""
 
     def u8(self) -> int:
         position = self.position

@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, WireError, Writer
+from .buffer import Reader, WireError, Writer, check_bits
 from .checksum import checksum
 from .next_header import NextHeader
 from .options import TIME_UNIT, Option, check_lifetime, read_options, write_options
@@ -54,17 +54,7 @@ class BindingErrorStatus(IntEnum):
     UNRECOGNIZED_MH_TYPE = 2
 
 
-def _check_u8(name: str, value: int) -> None:
-    if not 0 <= value <= 0xFF:
-        raise ValueError(f"{name} {value} does not fit 8 bits")
-
-
-def _check_u16(name: str, value: int) -> None:
-    if not 0 <= value <= 0xFFFF:
-        raise ValueError(f"{name} {value} does not fit 16 bits")
-
-
-def _check_u64(name: str, value: bytes) -> None:
+def _check_64_bits(name: str, value: bytes) -> None:
     if len(value) != 8:
         raise ValueError(f"{name} has 8 octets, not {len(value)}")
 
@@ -107,7 +97,7 @@ class HomeTestInit:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u64("home_init_cookie", self.home_init_cookie)
+        _check_64_bits("home_init_cookie", self.home_init_cookie)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -135,7 +125,7 @@ class CareOfTestInit:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u64("care_of_init_cookie", self.care_of_init_cookie)
+        _check_64_bits("care_of_init_cookie", self.care_of_init_cookie)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -167,9 +157,9 @@ class HomeTest:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u16("home_nonce_index", self.home_nonce_index)
-        _check_u64("home_init_cookie", self.home_init_cookie)
-        _check_u64("home_keygen_token", self.home_keygen_token)
+        check_bits("home_nonce_index", self.home_nonce_index, 16)
+        _check_64_bits("home_init_cookie", self.home_init_cookie)
+        _check_64_bits("home_keygen_token", self.home_keygen_token)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -211,9 +201,9 @@ class CareOfTest:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u16("care_of_nonce_index", self.care_of_nonce_index)
-        _check_u64("care_of_init_cookie", self.care_of_init_cookie)
-        _check_u64("care_of_keygen_token", self.care_of_keygen_token)
+        check_bits("care_of_nonce_index", self.care_of_nonce_index, 16)
+        _check_64_bits("care_of_init_cookie", self.care_of_init_cookie)
+        _check_64_bits("care_of_keygen_token", self.care_of_keygen_token)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -256,7 +246,7 @@ class BindingUpdate:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u16("sequence_number", self.sequence_number)
+        check_bits("sequence_number", self.sequence_number, 16)
         check_lifetime("lifetime", self.lifetime)
 
     @classmethod
@@ -304,8 +294,8 @@ class BindingAcknowledgement:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u8("status", self.status)
-        _check_u16("sequence_number", self.sequence_number)
+        check_bits("status", self.status, 8)
+        check_bits("sequence_number", self.sequence_number, 16)
         check_lifetime("lifetime", self.lifetime)
 
     @classmethod
@@ -347,7 +337,7 @@ class BindingError:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_u8("status", self.status)
+        check_bits("status", self.status, 8)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -372,7 +362,7 @@ class UnknownMessage:
     """All behind the Checksum: 2 octets and a multiple of 8."""
 
     def __post_init__(self) -> None:
-        _check_u8("type", self.type)
+        check_bits("type", self.type, 8)
         if self.type in KNOWN:
             raise ValueError(f"mobility message {self.type} is known")
         if len(self.data) % 8 != 2 or len(self.data) > LENGTH_MAX - HEADER.size:
@@ -422,7 +412,7 @@ def read_message(octets: bytes) -> Message:
     end = (header_length + 1) * 8
     if end > reader.end:
         raise WireError("header_length_beyond_packet", 1)
-    reader.confine(end)
+    reader.end = end
     kind = KNOWN.get(type_)
     if kind is None:
         return UnknownMessage(type_, reader.rest())

@@ -1,0 +1,462 @@
+"""Neighbor Discovery (RFC 4861), with what RFC 6275 §7 and RFC 4191 add.
+
+Figures in the messages show what follows the ICMPv6 Checksum; `BODY` is the fixed part
+of it, options follow.  Redirects are not known here: they decode as `UnknownIcmp`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+from struct import Struct
+from typing import ClassVar, Self
+
+from .buffer import Reader, WireError, Writer, check_bits
+
+OPTIONS_MAX = 128
+"""Options in one message.  RFC 4861 sets no limit, but a packet of 64 KiB could bring
+8000, and each costs the receiver memory and time; no router needs this many."""
+
+OPTION_LENGTH_MAX = 255 * 8
+
+INFINITE_LIFETIME = 0xFFFFFFFF
+"""Seconds; the value that means for ever in a Prefix Information option (§4.6.2)."""
+
+
+def _check_link_layer_address(octets: bytes) -> None:
+    if len(octets) % 8 != 6 or len(octets) + 2 > OPTION_LENGTH_MAX:
+        raise ValueError("a link-layer address fills the option: 6, 14, 22 … octets")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLinkLayerAddress:
+    """The sender's link-layer address (RFC 4861 §4.6.1).
+
+    |     Type 1    |    Length     |    Link-Layer Address ...
+    """
+
+    TYPE: ClassVar[int] = 1
+
+    link_layer_address: bytes
+    """6 octets on Ethernet; on other links with the padding the link defines."""
+
+    def __post_init__(self) -> None:
+        _check_link_layer_address(self.link_layer_address)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.rest())
+
+    def write(self, writer: Writer) -> None:
+        writer.octets(self.link_layer_address)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLinkLayerAddress:
+    """The target's link-layer address (RFC 4861 §4.6.1).
+
+    |     Type 2    |    Length     |    Link-Layer Address ...
+    """
+
+    TYPE: ClassVar[int] = 2
+
+    link_layer_address: bytes
+    """6 octets on Ethernet; on other links with the padding the link defines."""
+
+    def __post_init__(self) -> None:
+        _check_link_layer_address(self.link_layer_address)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.rest())
+
+    def write(self, writer: Writer) -> None:
+        writer.octets(self.link_layer_address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixInformation:
+    """A prefix of the link (RFC 4861 §4.6.2, RFC 6275 §7.2).
+
+    |     Type 3    |   Length 4    | Prefix Length |L|A|R|Reserved1|
+    |                         Valid Lifetime                        |
+    |                       Preferred Lifetime                      |
+    |                           Reserved2                           |
+    |                            Prefix                             |
+    """
+
+    TYPE: ClassVar[int] = 3
+    DATA: ClassVar[Struct] = Struct(">BBII4x16s")
+
+    prefix: IPv6Address
+    """With the R flag the router's whole address, otherwise bits behind the prefix
+    length mean nothing; `network` is the prefix alone in both cases."""
+    prefix_length: int
+    valid_lifetime: int
+    """Seconds, or `INFINITE_LIFETIME`."""
+    preferred_lifetime: int
+    """Seconds, or `INFINITE_LIFETIME`."""
+    on_link: bool = False
+    autonomous_address_configuration: bool = False
+    router_address: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.prefix_length <= 128:
+            raise ValueError(f"prefix_length {self.prefix_length} is beyond 128")
+        check_bits("valid_lifetime", self.valid_lifetime, 32)
+        check_bits("preferred_lifetime", self.preferred_lifetime, 32)
+
+    @property
+    def network(self) -> IPv6Network:
+        return IPv6Network((self.prefix, self.prefix_length), strict=False)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        start = reader.position
+        prefix_length, flags, valid, preferred, prefix = reader.unpack(cls.DATA)
+        if prefix_length > 128:
+            raise WireError("prefix_length", start)
+        return cls(
+            prefix=IPv6Address(prefix),
+            prefix_length=prefix_length,
+            valid_lifetime=valid,
+            preferred_lifetime=preferred,
+            on_link=flags & 0x80 != 0,
+            autonomous_address_configuration=flags & 0x40 != 0,
+            router_address=flags & 0x20 != 0,
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(
+            self.DATA,
+            self.prefix_length,
+            self.on_link << 7
+            | self.autonomous_address_configuration << 6
+            | self.router_address << 5,
+            self.valid_lifetime,
+            self.preferred_lifetime,
+            self.prefix.packed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mtu:
+    """The MTU all nodes of the link should use (RFC 4861 §4.6.4).
+
+    |     Type 5    |   Length 1    |           Reserved            |
+    |                              MTU                              |
+    """
+
+    TYPE: ClassVar[int] = 5
+    DATA: ClassVar[Struct] = Struct(">2xI")
+
+    mtu: int
+    """Octets."""
+
+    def __post_init__(self) -> None:
+        check_bits("mtu", self.mtu, 32)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.DATA))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.mtu)
+
+
+@dataclass(frozen=True, slots=True)
+class AdvertisementInterval:
+    """How often the router advertises unasked (RFC 6275 §7.3).
+
+    |     Type 7    |   Length 1    |           Reserved            |
+    |                     Advertisement Interval                    |
+    """
+
+    TYPE: ClassVar[int] = 7
+    DATA: ClassVar[Struct] = Struct(">2xI")
+
+    advertisement_interval: int
+    """Milliseconds, the longest time between two advertisements."""
+
+    def __post_init__(self) -> None:
+        check_bits("advertisement_interval", self.advertisement_interval, 32)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(*reader.unpack(cls.DATA))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.advertisement_interval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentInformation:
+    """What the router is worth as a home agent, and how long (RFC 6275 §7.4).
+
+    |     Type 8    |   Length 1    |           Reserved            |
+    |     Home Agent Preference     |      Home Agent Lifetime      |
+    """
+
+    TYPE: ClassVar[int] = 8
+    DATA: ClassVar[Struct] = Struct(">2xHH")
+
+    preference: int
+    """Higher is preferred; 0 is what a router without this option has."""
+    lifetime: int
+    """Seconds.  0 is not to be sent, and is kept for the core to judge when it is."""
+
+    def __post_init__(self) -> None:
+        check_bits("preference", self.preference, 16)
+        check_bits("lifetime", self.lifetime, 16)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        preference, lifetime = reader.unpack(cls.DATA)
+        return cls(preference=preference, lifetime=lifetime)
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.preference, self.lifetime)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownNeighborOption:
+    """An option of a type not known here: kept, and ignored (RFC 4861 §4.6)."""
+
+    type: int
+    data: bytes
+    """All behind the length: 6 octets and a multiple of 8."""
+
+    def __post_init__(self) -> None:
+        if self.type in KNOWN_OPTIONS:
+            raise ValueError(f"Neighbor Discovery option {self.type} is known")
+        check_bits("type", self.type, 8)
+        if len(self.data) % 8 != 6 or len(self.data) + 2 > OPTION_LENGTH_MAX:
+            raise ValueError("an option is a multiple of 8 octets up to 2040")
+
+    def write(self, writer: Writer) -> None:
+        writer.octets(self.data)
+
+
+KnownNeighborOption = (
+    SourceLinkLayerAddress
+    | TargetLinkLayerAddress
+    | PrefixInformation
+    | Mtu
+    | AdvertisementInterval
+    | HomeAgentInformation
+)
+NeighborOption = KnownNeighborOption | UnknownNeighborOption
+
+KNOWN_OPTIONS: dict[int, type[KnownNeighborOption]] = {
+    kind.TYPE: kind
+    for kind in (
+        SourceLinkLayerAddress,
+        TargetLinkLayerAddress,
+        PrefixInformation,
+        Mtu,
+        AdvertisementInterval,
+        HomeAgentInformation,
+    )
+}
+
+
+def read_neighbor_options(reader: Reader) -> tuple[NeighborOption, ...]:
+    """Read options to the reader's end.
+
+    Raises `WireError`: "option_length" for 0 (RFC 4861 §4.6), for a length beyond the
+    message or one that the type does not have; "too_many_options"; "prefix_length".
+    """
+    options: list[NeighborOption] = []
+    message_end = reader.end
+    while reader.position < message_end:
+        start = reader.position
+        type_ = reader.u8()
+        option_end = start + reader.u8() * 8
+        if not start < option_end <= message_end:
+            raise WireError("option_length", start + 1)
+        if len(options) == OPTIONS_MAX:
+            raise WireError("too_many_options", start)
+        reader.end = option_end
+        kind = KNOWN_OPTIONS.get(type_)
+        if kind is None:
+            options.append(UnknownNeighborOption(type_, reader.rest()))
+        else:
+            options.append(kind.read(reader))
+        if reader.position != option_end:
+            raise WireError("option_length", start + 1)
+        reader.end = message_end
+    return tuple(options)
+
+
+def _type_of(option: NeighborOption) -> int:
+    return option.type if isinstance(option, UnknownNeighborOption) else option.TYPE
+
+
+def write_neighbor_options(writer: Writer, options: Iterable[NeighborOption]) -> None:
+    for option in options:
+        start = len(writer)
+        writer.u8(_type_of(option))
+        writer.u8(0)
+        option.write(writer)
+        writer.put_u8((len(writer) - start) // 8, at=start + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSolicitation:
+    """Asks routers to advertise at once (RFC 4861 §4.1).
+
+    |                            Reserved                           |
+    """
+
+    TYPE: ClassVar[int] = 133
+    BODY: ClassVar[Struct] = Struct(">4x")
+
+    options: tuple[NeighborOption, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        reader.unpack(cls.BODY)
+        return cls(options=read_neighbor_options(reader))
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.BODY)
+        write_neighbor_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterAdvertisement:
+    """A router, its prefixes, and whether it is a home agent (RFC 4861 §4.2; H flag
+    RFC 6275 §7.1, Prf RFC 4191 §2.2, P RFC 4389).
+
+    | Cur Hop Limit |M|O|H|Prf|P|Rsv|       Router Lifetime         |
+    |                         Reachable Time                        |
+    |                          Retrans Timer                        |
+    """
+
+    TYPE: ClassVar[int] = 134
+    BODY: ClassVar[Struct] = Struct(">BBHII")
+
+    router_lifetime: int
+    """Seconds; 0 is not a default router."""
+    cur_hop_limit: int = 0
+    managed_address_configuration: bool = False
+    other_configuration: bool = False
+    home_agent: bool = False
+    default_router_preference: int = 0
+    """-1 low, 0 medium, 1 high; the reserved value reads as medium (RFC 4191 §2.2)."""
+    proxy: bool = False
+    reachable_time: int = 0
+    """Milliseconds; 0 is unspecified."""
+    retrans_timer: int = 0
+    """Milliseconds; 0 is unspecified."""
+    options: tuple[NeighborOption, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_bits("router_lifetime", self.router_lifetime, 16)
+        check_bits("cur_hop_limit", self.cur_hop_limit, 8)
+        check_bits("reachable_time", self.reachable_time, 32)
+        check_bits("retrans_timer", self.retrans_timer, 32)
+        if self.default_router_preference not in (-1, 0, 1):
+            raise ValueError("default_router_preference is -1, 0 or 1")
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        hop_limit, flags, lifetime, reachable, retrans = reader.unpack(cls.BODY)
+        return cls(
+            router_lifetime=lifetime,
+            cur_hop_limit=hop_limit,
+            managed_address_configuration=flags & 0x80 != 0,
+            other_configuration=flags & 0x40 != 0,
+            home_agent=flags & 0x20 != 0,
+            default_router_preference=(0, 1, 0, -1)[flags >> 3 & 3],
+            proxy=flags & 0x04 != 0,
+            reachable_time=reachable,
+            retrans_timer=retrans,
+            options=read_neighbor_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        flags = (
+            self.managed_address_configuration << 7
+            | self.other_configuration << 6
+            | self.home_agent << 5
+            | (self.default_router_preference & 3) << 3
+            | self.proxy << 2
+        )
+        writer.pack(
+            self.BODY,
+            self.cur_hop_limit,
+            flags,
+            self.router_lifetime,
+            self.reachable_time,
+            self.retrans_timer,
+        )
+        write_neighbor_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborSolicitation:
+    """Asks for the link-layer address of the target, or whether it is taken
+    (RFC 4861 §4.3).
+
+    |                           Reserved                            |
+    |                         Target Address                        |
+    """
+
+    TYPE: ClassVar[int] = 135
+    BODY: ClassVar[Struct] = Struct(">4x16s")
+
+    target_address: IPv6Address
+    options: tuple[NeighborOption, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (target,) = reader.unpack(cls.BODY)
+        return cls(
+            target_address=IPv6Address(target), options=read_neighbor_options(reader)
+        )
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.BODY, self.target_address.packed)
+        write_neighbor_options(writer, self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborAdvertisement:
+    """Tells the link-layer address of the target (RFC 4861 §4.4).
+
+    |R|S|O|                     Reserved                            |
+    |                         Target Address                        |
+    """
+
+    TYPE: ClassVar[int] = 136
+    BODY: ClassVar[Struct] = Struct(">B3x16s")
+
+    target_address: IPv6Address
+    router: bool = False
+    solicited: bool = False
+    override: bool = False
+    options: tuple[NeighborOption, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        flags, target = reader.unpack(cls.BODY)
+        return cls(
+            target_address=IPv6Address(target),
+            router=flags & 0x80 != 0,
+            solicited=flags & 0x40 != 0,
+            override=flags & 0x20 != 0,
+            options=read_neighbor_options(reader),
+        )
+
+    def write(self, writer: Writer) -> None:
+        flags = self.router << 7 | self.solicited << 6 | self.override << 5
+        writer.pack(self.BODY, flags, self.target_address.packed)
+        write_neighbor_options(writer, self.options)
+
+
+NeighborMessage = (
+    RouterSolicitation
+    | RouterAdvertisement
+    | NeighborSolicitation
+    | NeighborAdvertisement
+)

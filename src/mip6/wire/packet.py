@@ -1,0 +1,438 @@
+"""The IPv6 header and the chain of extension headers behind it (RFC 8200 §3, §4), with
+the Home Address option and the type 2 routing header (RFC 6275 §6.3, §6.4).
+
+The chain ends at the first header that is not an extension header here: an upper layer,
+ESP, an inner IPv6 header, a Mobility Header, or the middle of a fragmented packet.
+Whether the headers stand in an order that RFC 8200 allows is for the core to judge.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from struct import Struct
+from typing import ClassVar, Self
+
+from .buffer import Reader, WireError, Writer, check_bits
+from .next_header import NextHeader
+from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
+
+HEADER = Struct(">IHBB16s16s")
+"""Version, traffic class and flow label; Payload Length; Next Header; Hop Limit;
+Source Address; Destination Address."""
+
+PAYLOAD_LENGTH_MAX = 0xFFFF
+
+EXTENSION_HEADERS_MAX = 16
+"""Extension headers in one packet.  RFC 8200 sets no limit and needs at most 7; without
+one a packet of 64 KiB could make the chain 8000 headers long."""
+
+OPTIONS_MAX = 128
+"""Options in one extension header, likewise (RFC 8504 §5.3 lets a host choose)."""
+
+EXTENSION_LENGTH_MAX = 256 * 8
+
+
+@dataclass(frozen=True, slots=True)
+class HomeAddressOption:
+    """The home address of the sender, which is away from home (RFC 6275 §6.3).
+
+    |  Type = 0xC9  |  Length = 16  |
+    |                          Home Address                         |
+    """
+
+    TYPE: ClassVar[int] = 0xC9
+    LENGTH: ClassVar[int] = 16
+    ALIGN: ClassVar[tuple[int, int]] = (8, 6)
+
+    home_address: IPv6Address
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(IPv6Address(data))
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.address(self.home_address)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownDestinationOption:
+    """An option of a type not known here, of either options header.  The two highest
+    bits of its type say what becomes of the packet (RFC 8200 §4.2)."""
+
+    ALIGN: ClassVar[tuple[int, int]] = (1, 0)
+
+    type: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        if self.type in KNOWN_OPTIONS or self.type in (PAD_1, PAD_N):
+            raise ValueError(f"option {self.type} is known")
+        check_bits("type", self.type, 8)
+        check_bits("length", len(self.data), 8)
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.type)
+        writer.u8(len(self.data))
+        writer.octets(self.data)
+
+
+DestinationOption = HomeAddressOption | UnknownDestinationOption
+
+KNOWN_OPTIONS: dict[int, type[HomeAddressOption]] = {
+    HomeAddressOption.TYPE: HomeAddressOption
+}
+
+
+def _write_options_header(
+    writer: Writer, next_header: int, options: tuple[DestinationOption, ...]
+) -> None:
+    header = Writer()  # of its own, because options align to the header's start
+    header.u8(next_header)
+    header.u8(0)
+    write_tlvs(header, options)
+    if len(header) > EXTENSION_LENGTH_MAX:
+        raise ValueError(f"options of {len(header)} octets do not fit one header")
+    header.put_u8(len(header) // 8 - 1, at=1)
+    writer.octets(bytes(header))
+
+
+@dataclass(frozen=True, slots=True)
+class HopByHopOptions:
+    """Options for every node on the way (RFC 8200 §4.3).
+
+    |  Next Header  |  Hdr Ext Len  |   Options ...
+    """
+
+    HEADER: ClassVar[int] = NextHeader.HOP_BY_HOP_OPTIONS
+
+    options: tuple[DestinationOption, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        options = read_tlvs(
+            reader, KNOWN_OPTIONS, UnknownDestinationOption, OPTIONS_MAX
+        )
+        return cls(options)
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        _write_options_header(writer, next_header, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationOptions:
+    """Options for the destination (RFC 8200 §4.6).
+
+    |  Next Header  |  Hdr Ext Len  |   Options ...
+    """
+
+    HEADER: ClassVar[int] = NextHeader.DESTINATION_OPTIONS
+
+    options: tuple[DestinationOption, ...] = ()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        options = read_tlvs(
+            reader, KNOWN_OPTIONS, UnknownDestinationOption, OPTIONS_MAX
+        )
+        return cls(options)
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        _write_options_header(writer, next_header, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingHeaderType2:
+    """The home address of the receiver, which is away from home (RFC 6275 §6.4).
+
+    |  Next Header  | Hdr Ext Len=2 | Routing Type=2|Segments Left=1|
+    |                            Reserved                           |
+    |                         Home Address                          |
+    """
+
+    HEADER: ClassVar[int] = NextHeader.ROUTING
+    TYPE: ClassVar[int] = 2
+    LENGTH: ClassVar[int] = 24
+    BODY: ClassVar[Struct] = Struct(">BB4x16s")
+
+    home_address: IPv6Address
+    segments_left: int = 1
+    """1 is the only legal value; the core discards others (§11.3.3)."""
+
+    def __post_init__(self) -> None:
+        check_bits("segments_left", self.segments_left, 8)
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        writer.u8(next_header)
+        writer.u8(self.LENGTH // 8 - 1)
+        writer.pack(self.BODY, self.TYPE, self.segments_left, self.home_address.packed)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRoutingHeader:
+    """A routing header of a type not known here (RFC 8200 §4.4).
+
+    |  Next Header  |  Hdr Ext Len  |  Routing Type | Segments Left |
+    |  Type-specific data ...
+    """
+
+    HEADER: ClassVar[int] = NextHeader.ROUTING
+    BODY: ClassVar[Struct] = Struct(">BB")
+
+    type: int
+    segments_left: int
+    data: bytes
+    """Type-specific: 4 octets and a multiple of 8."""
+
+    def __post_init__(self) -> None:
+        check_bits("type", self.type, 8)
+        check_bits("segments_left", self.segments_left, 8)
+        if self.type == RoutingHeaderType2.TYPE:
+            raise ValueError("routing header 2 is known")
+        if len(self.data) % 8 != 4 or len(self.data) + 4 > EXTENSION_LENGTH_MAX:
+            raise ValueError("a routing header is a multiple of 8 octets up to 2048")
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        writer.u8(next_header)
+        writer.u8(len(self.data) // 8)
+        writer.pack(self.BODY, self.type, self.segments_left)
+        writer.octets(self.data)
+
+
+def _read_routing_header(reader: Reader) -> RoutingHeaderType2 | UnknownRoutingHeader:
+    start = reader.position - 2
+    if reader.u8() == RoutingHeaderType2.TYPE:
+        # Longer ones could send the packet on to other nodes: never accepted (§6.4).
+        if reader.end - start != RoutingHeaderType2.LENGTH:
+            raise WireError("routing_header_length", start + 1)
+        reader.position -= 1
+        _, segments_left, home_address = reader.unpack(RoutingHeaderType2.BODY)
+        return RoutingHeaderType2(IPv6Address(home_address), segments_left)
+    reader.position -= 1
+    type_, segments_left = reader.unpack(UnknownRoutingHeader.BODY)
+    return UnknownRoutingHeader(type_, segments_left, reader.rest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FragmentHeader:
+    """Where this piece of a packet belongs (RFC 8200 §4.5).
+
+    |  Next Header  |   Reserved    |      Fragment Offset    |Res|M|
+    |                         Identification                        |
+    """
+
+    HEADER: ClassVar[int] = NextHeader.FRAGMENT
+    BODY: ClassVar[Struct] = Struct(">HI")
+
+    offset: int
+    """Octets, a multiple of 8."""
+    more: bool
+    identification: int
+
+    def __post_init__(self) -> None:
+        if self.offset % 8:
+            raise ValueError(f"fragment offset {self.offset} is not a multiple of 8")
+        check_bits("offset", self.offset, 16)
+        check_bits("identification", self.identification, 32)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        bits, identification = reader.unpack(cls.BODY)
+        return cls(
+            offset=bits & 0xFFF8, more=bits & 1 != 0, identification=identification
+        )
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        writer.u8(next_header)
+        writer.u8(0)
+        writer.pack(self.BODY, self.offset | self.more, self.identification)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationHeader:
+    """Integrity of the whole packet (RFC 4302 §2), not looked into here.
+
+    |  Next Header  |  Payload Len  |          Reserved             |
+    |  SPI, Sequence Number, Integrity Check Value ...
+    """
+
+    HEADER: ClassVar[int] = NextHeader.AUTHENTICATION
+
+    data: bytes
+    """All behind the Payload Len, which counts units of 4 octets: 6, 10 … 1026."""
+
+    def __post_init__(self) -> None:
+        if len(self.data) % 4 != 2 or not 6 <= len(self.data) <= 1026:
+            raise ValueError("an authentication header has 8, 12 … 1028 octets")
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.rest())
+
+    def write(self, writer: Writer, next_header: int) -> None:
+        writer.u8(next_header)
+        writer.u8((len(self.data) + 2) // 4 - 2)
+        writer.octets(self.data)
+
+
+Extension = (
+    HopByHopOptions
+    | DestinationOptions
+    | RoutingHeaderType2
+    | UnknownRoutingHeader
+    | FragmentHeader
+    | AuthenticationHeader
+)
+
+READ: dict[int, Callable[[Reader], Extension]] = {
+    NextHeader.HOP_BY_HOP_OPTIONS: HopByHopOptions.read,
+    NextHeader.ROUTING: _read_routing_header,
+    NextHeader.FRAGMENT: FragmentHeader.read,
+    NextHeader.AUTHENTICATION: AuthenticationHeader.read,
+    NextHeader.DESTINATION_OPTIONS: DestinationOptions.read,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IPv6Packet:
+    """One IPv6 packet (RFC 8200 §3), its upper layer not decoded.
+
+    |Version| Traffic Class |           Flow Label                  |
+    |         Payload Length        |  Next Header  |   Hop Limit   |
+    |                         Source Address                        |
+    |                      Destination Address                      |
+    """
+
+    source: IPv6Address
+    destination: IPv6Address
+    hop_limit: int = 64
+    traffic_class: int = 0
+    flow_label: int = 0
+    extensions: tuple[Extension, ...] = ()
+    """In the order of the packet."""
+    next_header: int
+    """What `payload` is: a `NextHeader`, or another number of the IANA registry."""
+    payload: bytes
+    """From the first octet of that header to the end of the packet."""
+    payload_offset: int = field(default=0, compare=False)
+    """Where `payload` began in the octets read; offsets of errors in it count from
+    there.  0 in a packet that was not read."""
+
+    def __post_init__(self) -> None:
+        check_bits("hop_limit", self.hop_limit, 8)
+        check_bits("traffic_class", self.traffic_class, 8)
+        check_bits("flow_label", self.flow_label, 20)
+        check_bits("next_header", self.next_header, 8)
+        if len(self.extensions) > EXTENSION_HEADERS_MAX:
+            raise ValueError(f"more than {EXTENSION_HEADERS_MAX} extension headers")
+        if any(_ends_chain(extension) for extension in self.extensions[:-1]):
+            raise ValueError("nothing is known behind a fragment's start")
+        if self.extensions and _ends_chain(self.extensions[-1]):
+            return
+        if self.next_header in READ:
+            raise ValueError(f"header {self.next_header} belongs to the extensions")
+        if _excess(self.next_header, self.payload):
+            raise ValueError("octets behind the Mobility Header")
+
+
+def _ends_chain(extension: Extension) -> bool:
+    """A fragment that is not the first begins somewhere inside a header or its data."""
+    return isinstance(extension, FragmentHeader) and extension.offset > 0
+
+
+def _excess(next_header: int, payload: bytes) -> int:
+    """Octets behind a Mobility Header, which is the last of the chain (§6.1.1)."""
+    if next_header != NextHeader.MOBILITY or len(payload) < 2:
+        return 0
+    reader = Reader(payload)
+    reader.u8()
+    return max(0, len(payload) - (reader.u8() + 1) * 8)
+
+
+def read_packet(octets: bytes) -> IPv6Packet:
+    """Decode one IPv6 packet down to its upper layer; octets behind it are cut off.
+
+    Raises `WireError`: "truncated"; "version"; "header_length_beyond_packet";
+    "too_many_extension_headers"; "routing_header_length" for a type 2 routing header
+    that is not 24 octets long; "octets_behind_mobility_header"; what options say.
+    """
+    reader = Reader(octets)
+    first, length, next_header, hop_limit, source, destination = reader.unpack(HEADER)
+    if first >> 28 != 6:
+        raise WireError("version", 0)
+    end = reader.position + length
+    if end > reader.end:
+        raise WireError("truncated", reader.end)
+    reader.end = end
+    extensions: list[Extension] = []
+    while next_header in READ:
+        if len(extensions) == EXTENSION_HEADERS_MAX:
+            raise WireError("too_many_extension_headers", reader.position)
+        next_header, extension = _read_extension(next_header, reader)
+        extensions.append(extension)
+        if _ends_chain(extension):
+            break
+    payload_offset = reader.position
+    payload = reader.rest()
+    if not (extensions and _ends_chain(extensions[-1])):
+        excess = _excess(next_header, payload)
+        if excess:
+            raise WireError("octets_behind_mobility_header", end - excess)
+    return IPv6Packet(
+        source=IPv6Address(source),
+        destination=IPv6Address(destination),
+        hop_limit=hop_limit,
+        traffic_class=first >> 20 & 0xFF,
+        flow_label=first & 0xFFFFF,
+        extensions=tuple(extensions),
+        next_header=next_header,
+        payload=payload,
+        payload_offset=payload_offset,
+    )
+
+
+def _read_extension(header: int, reader: Reader) -> tuple[int, Extension]:
+    """Read one extension header; gives also the Next Header it names."""
+    start, packet_end = reader.position, reader.end
+    next_header, length = reader.u8(), reader.u8()
+    if header == NextHeader.FRAGMENT:  # no length but a Reserved octet
+        header_end = start + 8
+    elif header == NextHeader.AUTHENTICATION:
+        header_end = start + (length + 2) * 4
+    else:
+        header_end = start + (length + 1) * 8
+    if header_end > packet_end:
+        raise WireError("header_length_beyond_packet", start + 1)
+    reader.end = header_end
+    extension = READ[header](reader)
+    reader.end = packet_end
+    return next_header, extension
+
+
+def write_packet(packet: IPv6Packet) -> bytes:
+    """Encode one IPv6 packet; Next Headers and lengths follow from its parts.
+
+    Raises `ValueError` when it is longer than a Payload Length can say.
+    """
+    behind = [*(extension.HEADER for extension in packet.extensions[1:])]
+    behind.append(packet.next_header)
+    chain = Writer()
+    for extension, next_header in zip(packet.extensions, behind, strict=False):
+        extension.write(chain, next_header)
+    chain.octets(packet.payload)
+    if len(chain) > PAYLOAD_LENGTH_MAX:
+        raise ValueError(f"a payload of {len(chain)} octets is too long")
+    first = packet.extensions[0].HEADER if packet.extensions else packet.next_header
+    writer = Writer()
+    writer.pack(
+        HEADER,
+        6 << 28 | packet.traffic_class << 20 | packet.flow_label,
+        len(chain),
+        first,
+        packet.hop_limit,
+        packet.source.packed,
+        packet.destination.packed,
+    )
+    writer.octets(bytes(chain))
+    return bytes(writer)

@@ -2,7 +2,7 @@
 
 
 class ConfigurationError(Exception):
-    """A configuration that cannot be used; `lines` are all errors, `file:line: what`."""
+    """A configuration that cannot be used; `lines`: every error, `file:line: what`."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))

@@ -21,7 +21,8 @@ from mip6.core.state import (
 )
 
 from . import netlink_requests as requests
-from .netlink import AddressInfo, LinkInfo, Netlink, NetlinkError, Request
+from .netlink import AddressInfo, LinkInfo, Netlink, NetlinkError
+from .netlink_requests import Request
 from .sockets import Sender
 
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO)
@@ -65,7 +66,6 @@ class Executor:
     sender: Sender
     record: Record
     links: dict[str, LinkInfo]
-    device: str
     report: Callable[[Event], None]
     counts: Counts = field(default_factory=Counts)
 
@@ -91,7 +91,7 @@ class Executor:
                 case Send(packet):
                     self._send(packets.write(packet), packet.link)
                 case Forward(octets):
-                    self._send(octets, self.device)
+                    self._forward(octets)
                 case Probe(address, link):
                     self._probe(address, link)
                 case Notify(event):
@@ -99,7 +99,7 @@ class Executor:
         return None
 
     def install(self, state: State) -> None:
-        """Makes the kernel hold `state`, whatever stood under its key.  Raises OSError."""
+        """Puts `state` in place of what stood under its key.  Raises OSError."""
         if isinstance(state, Tunnel):
             self.tunnels.put(state)
             return
@@ -180,7 +180,7 @@ class Executor:
         for found in self.netlink.rules():
             if found.priority != state.priority or found.protocol != requests.PROTOCOL:
                 continue
-            source = found.source and found.source.network_address
+            source = found.source.network_address if found.source else None
             if source != state.source:
                 continue
             suppressed = found.suppress_prefix_length == 0
@@ -212,6 +212,13 @@ class Executor:
             if name and link is None:
                 raise OSError(errno.ENODEV, f"there is no link {name}")
             self.sender.send(octets, link.index if link else None)
+            self.counts.sent += 1
+        except OSError:
+            self.counts.not_sent += 1
+
+    def _forward(self, octets: bytes) -> None:
+        try:
+            self.sender.send_routed(octets)
             self.counts.sent += 1
         except OSError:
             self.counts.not_sent += 1

@@ -32,13 +32,18 @@ class Sender:
         The kernel looks the route up without the source address in the packet, so a
         packet from a care-of address would end in the tunnel: the link must be named.
         """
-        ancillary = []
-        if index is not None:
-            information = _IN6_PKTINFO.pack(bytes(16), index)
-            ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, information)]
+        self._send(octets, bytes(16), index or 0)
+
+    def send_routed(self, octets: bytes) -> None:
+        """Sends a packet of this machine's own by its routing rules, source included.
+        Raises OSError."""
+        self._send(octets, octets[8:24], 0)
+
+    def _send(self, octets: bytes, source: bytes, index: int) -> None:
+        information = _IN6_PKTINFO.pack(source, index)
+        ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, information)]
         destination = socket.inet_ntop(socket.AF_INET6, octets[24:40])
-        scope = index or 0
-        self._socket.sendmsg([octets], ancillary, 0, (destination, 0, 0, scope))
+        self._socket.sendmsg([octets], ancillary, 0, (destination, 0, 0, index))
 
 
 class IcmpListener:

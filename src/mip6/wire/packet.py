@@ -31,6 +31,8 @@ OPTIONS_MAX = 128
 
 EXTENSION_LENGTH_MAX = 256 * 8
 
+_MOBILITY = int(NextHeader.MOBILITY)  # looking into an enum for each packet is slow
+
 
 @dataclass(frozen=True, slots=True)
 class HomeAddressOption:
@@ -106,6 +108,7 @@ class HopByHopOptions:
     """
 
     HEADER: ClassVar[int] = NextHeader.HOP_BY_HOP_OPTIONS
+    LENGTH_UNIT: ClassVar[int] = 8
 
     options: tuple[DestinationOption, ...] = ()
 
@@ -128,6 +131,7 @@ class DestinationOptions:
     """
 
     HEADER: ClassVar[int] = NextHeader.DESTINATION_OPTIONS
+    LENGTH_UNIT: ClassVar[int] = 8
 
     options: tuple[DestinationOption, ...] = ()
 
@@ -202,16 +206,14 @@ class UnknownRoutingHeader:
 
 def _read_routing_header(reader: Reader) -> RoutingHeaderType2 | UnknownRoutingHeader:
     start = reader.position - 2
-    if reader.u8() == RoutingHeaderType2.TYPE:
-        # Longer ones could send the packet on to other nodes: never accepted (§6.4).
-        if reader.end - start != RoutingHeaderType2.LENGTH:
-            raise WireError("routing_header_length", start + 1)
-        reader.position -= 1
-        _, segments_left, home_address = reader.unpack(RoutingHeaderType2.BODY)
-        return RoutingHeaderType2(IPv6Address(home_address), segments_left)
-    reader.position -= 1
     type_, segments_left = reader.unpack(UnknownRoutingHeader.BODY)
-    return UnknownRoutingHeader(type_, segments_left, reader.rest())
+    if type_ != RoutingHeaderType2.TYPE:
+        return UnknownRoutingHeader(type_, segments_left, reader.rest())
+    # Longer ones could send the packet on to other nodes: never accepted (§6.4).
+    if reader.end - start != RoutingHeaderType2.LENGTH:
+        raise WireError("routing_header_length", start + 1)
+    reader.octets(4)  # Reserved
+    return RoutingHeaderType2(reader.address(), segments_left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +225,8 @@ class FragmentHeader:
     """
 
     HEADER: ClassVar[int] = NextHeader.FRAGMENT
+    LENGTH_UNIT: ClassVar[int] = 0
+    """Always 8 octets long: where others have a length, it has a Reserved octet."""
     BODY: ClassVar[Struct] = Struct(">HI")
 
     offset: int
@@ -258,6 +262,7 @@ class AuthenticationHeader:
     """
 
     HEADER: ClassVar[int] = NextHeader.AUTHENTICATION
+    LENGTH_UNIT: ClassVar[int] = 4
 
     data: bytes
     """All behind the Payload Len, which counts units of 4 octets: 6, 10 … 1026."""
@@ -285,13 +290,20 @@ Extension = (
     | AuthenticationHeader
 )
 
-READ: dict[int, Callable[[Reader], Extension]] = {
-    NextHeader.HOP_BY_HOP_OPTIONS: HopByHopOptions.read,
-    NextHeader.ROUTING: _read_routing_header,
-    NextHeader.FRAGMENT: FragmentHeader.read,
-    NextHeader.AUTHENTICATION: AuthenticationHeader.read,
-    NextHeader.DESTINATION_OPTIONS: DestinationOptions.read,
+READ: dict[int, tuple[Callable[[Reader], Extension], int]] = {
+    int(NextHeader.ROUTING): (_read_routing_header, 8),
+    **{
+        kind.HEADER: (kind.read, kind.LENGTH_UNIT)
+        for kind in (
+            HopByHopOptions,
+            DestinationOptions,
+            FragmentHeader,
+            AuthenticationHeader,
+        )
+    },
 }
+"""By Next Header: what reads it, and the unit in which its length octet counts what
+there is beyond 8 octets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,9 +338,10 @@ class IPv6Packet:
         check_bits("next_header", self.next_header, 8)
         if len(self.extensions) > EXTENSION_HEADERS_MAX:
             raise ValueError(f"more than {EXTENSION_HEADERS_MAX} extension headers")
-        if any(_ends_chain(extension) for extension in self.extensions[:-1]):
+        *others, last = self.extensions or (None,)
+        if any(_ends_chain(extension) for extension in others):
             raise ValueError("nothing is known behind a fragment's start")
-        if self.extensions and _ends_chain(self.extensions[-1]):
+        if _ends_chain(last):
             return
         if self.next_header in READ:
             raise ValueError(f"header {self.next_header} belongs to the extensions")
@@ -336,17 +349,17 @@ class IPv6Packet:
             raise ValueError("octets behind the Mobility Header")
 
 
-def _ends_chain(extension: Extension) -> bool:
+def _ends_chain(extension: Extension | None) -> bool:
     """A fragment that is not the first begins somewhere inside a header or its data."""
     return isinstance(extension, FragmentHeader) and extension.offset > 0
 
 
 def _excess(next_header: int, payload: bytes) -> int:
     """Octets behind a Mobility Header, which is the last of the chain (§6.1.1)."""
-    if next_header != NextHeader.MOBILITY or len(payload) < 2:
+    if next_header != _MOBILITY or len(payload) < 8:
         return 0
     reader = Reader(payload)
-    reader.u8()
+    reader.position = 1
     return max(0, len(payload) - (reader.u8() + 1) * 8)
 
 
@@ -366,19 +379,25 @@ def read_packet(octets: bytes) -> IPv6Packet:
         raise WireError("truncated", reader.end)
     reader.end = end
     extensions: list[Extension] = []
-    while next_header in READ:
+    whole = True
+    while whole and next_header in READ:
         if len(extensions) == EXTENSION_HEADERS_MAX:
             raise WireError("too_many_extension_headers", reader.position)
-        next_header, extension = _read_extension(next_header, reader)
-        extensions.append(extension)
-        if _ends_chain(extension):
-            break
+        read, length_unit = READ[next_header]
+        start = reader.position
+        next_header, length = reader.u8(), reader.u8()
+        header_end = start + 8 + length * length_unit
+        if header_end > end:
+            raise WireError("header_length_beyond_packet", start + 1)
+        reader.end = header_end
+        extensions.append(read(reader))
+        reader.end = end
+        whole = not _ends_chain(extensions[-1])
     payload_offset = reader.position
     payload = reader.rest()
-    if not (extensions and _ends_chain(extensions[-1])):
-        excess = _excess(next_header, payload)
-        if excess:
-            raise WireError("octets_behind_mobility_header", end - excess)
+    excess = _excess(next_header, payload) if whole else 0
+    if excess:
+        raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(
         source=IPv6Address(source),
         destination=IPv6Address(destination),
@@ -392,44 +411,25 @@ def read_packet(octets: bytes) -> IPv6Packet:
     )
 
 
-def _read_extension(header: int, reader: Reader) -> tuple[int, Extension]:
-    """Read one extension header; gives also the Next Header it names."""
-    start, packet_end = reader.position, reader.end
-    next_header, length = reader.u8(), reader.u8()
-    if header == NextHeader.FRAGMENT:  # no length but a Reserved octet
-        header_end = start + 8
-    elif header == NextHeader.AUTHENTICATION:
-        header_end = start + (length + 2) * 4
-    else:
-        header_end = start + (length + 1) * 8
-    if header_end > packet_end:
-        raise WireError("header_length_beyond_packet", start + 1)
-    reader.end = header_end
-    extension = READ[header](reader)
-    reader.end = packet_end
-    return next_header, extension
-
-
 def write_packet(packet: IPv6Packet) -> bytes:
     """Encode one IPv6 packet; Next Headers and lengths follow from its parts.
 
     Raises `ValueError` when it is longer than a Payload Length can say.
     """
-    behind = [*(extension.HEADER for extension in packet.extensions[1:])]
-    behind.append(packet.next_header)
+    headers = [extension.HEADER for extension in packet.extensions]
+    headers.append(packet.next_header)
     chain = Writer()
-    for extension, next_header in zip(packet.extensions, behind, strict=False):
+    for extension, next_header in zip(packet.extensions, headers[1:], strict=True):
         extension.write(chain, next_header)
     chain.octets(packet.payload)
     if len(chain) > PAYLOAD_LENGTH_MAX:
         raise ValueError(f"a payload of {len(chain)} octets is too long")
-    first = packet.extensions[0].HEADER if packet.extensions else packet.next_header
     writer = Writer()
     writer.pack(
         HEADER,
         6 << 28 | packet.traffic_class << 20 | packet.flow_label,
         len(chain),
-        first,
+        headers[0],
         packet.hop_limit,
         packet.source.packed,
         packet.destination.packed,

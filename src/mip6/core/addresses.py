@@ -1,0 +1,27 @@
+"""What kind of address it is: the questions Mobile IPv6 asks."""
+
+from ipaddress import IPv6Address, IPv6Network
+
+
+def is_unicast_routable(address: IPv6Address) -> bool:
+    """Whether a home or care-of address may be `address` (§6.1.7, §6.3, §6.4).
+
+    Not: multicast, link-local, unspecified, loopback and the other addresses of ::/96,
+    IPv4-mapped addresses.
+    """
+    value = int(address)
+    return (
+        value >> 120 != 0xFF
+        and value >> 118 != 0xFE80 >> 6
+        and value >> 32 not in (0, 0xFFFF)
+    )
+
+
+def is_router_anycast(address: IPv6Address, prefix: IPv6Network) -> bool:
+    """Whether the routers of `prefix` share `address`: the Subnet-Router anycast
+    address (RFC 4291 §2.6.1), or one of the 128 of RFC 2526, such as the home agents'.
+    """
+    if address == prefix.network_address:
+        return True
+    interface_identifier = int(address) & 0xFFFF_FFFF_FFFF_FFFF
+    return interface_identifier >> 7 == 0xFDFF_FFFF_FFFF_FF80 >> 7

@@ -1,0 +1,119 @@
+"""The Binding Cache (§9.1): who is where, until when."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from .timers import Timers
+
+MAX_DELETE_BCE_TIMEOUT = 10.0
+"""Seconds that a deleted entry is remembered (§12)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One entry: packets for the home address go to the care-of address."""
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    home_registration: bool
+    sequence_number: int | None
+    """Of the last valid Binding Update; None when a restart has lost it, and any
+    number is accepted once."""
+    lifetime: float
+    """Seconds granted by the last Binding Update."""
+    expires: float
+    """When the entry ends, in seconds of the boot clock."""
+    link_local_address_compatibility: bool = False
+    previous: IPv6Address | None = None
+    """The care-of address before this one: packets under way still count (decision
+    0003)."""
+    previous_until: float = 0.0
+
+
+class BindingCache:
+    """At most `bindings_max` bindings, and the memory of as many deleted ones.
+
+    A deleted binding forwards nothing.  Its sequence number is remembered for
+    MAX_DELETE_BCE_TIMEOUT, so that an older Binding Update that was delayed cannot
+    bring it back (§10.3.2).
+    """
+
+    def __init__(self, bindings_max: int) -> None:
+        if bindings_max < 1:
+            raise ValueError(f"bindings_max {bindings_max} allows no binding")
+        self.bindings_max = bindings_max
+        self._bindings: dict[IPv6Address, Binding] = {}
+        # In the order of deletion, which is also the order of being forgotten.
+        self._deleted: dict[IPv6Address, int | None] = {}
+        self._timers: Timers[IPv6Address] = Timers()
+
+    def __len__(self) -> int:
+        return len(self._bindings)
+
+    def __iter__(self) -> Iterator[Binding]:
+        return iter(self._bindings.values())
+
+    @property
+    def deadline(self) -> float | None:
+        return self._timers.deadline
+
+    @property
+    def full(self) -> bool:
+        return len(self._bindings) >= self.bindings_max
+
+    def find(self, home_address: IPv6Address) -> Binding | None:
+        return self._bindings.get(home_address)
+
+    def was_deleted(self, home_address: IPv6Address) -> bool:
+        """Whether a binding for `home_address` was deleted a short while ago."""
+        return home_address in self._deleted
+
+    def last_sequence_number(self, home_address: IPv6Address) -> int | None:
+        """The number that the next Binding Update has to follow; None: any will do."""
+        binding = self._bindings.get(home_address)
+        if binding is not None:
+            return binding.sequence_number
+        return self._deleted.get(home_address)
+
+    def put(self, binding: Binding) -> None:
+        """Add an entry, or replace the one for the same home address.
+
+        It is the caller's to ask `full` before adding one.
+        """
+        home_address = binding.home_address
+        assert home_address in self._bindings or not self.full
+        self._deleted.pop(home_address, None)
+        self._bindings[home_address] = binding
+        self._timers.set(home_address, binding.expires)
+
+    def drop(self, home_address: IPv6Address) -> None:
+        """Remove an entry without a memory of it."""
+        del self._bindings[home_address]
+        self._timers.stop(home_address)
+
+    def delete(
+        self, home_address: IPv6Address, sequence_number: int, now: float
+    ) -> None:
+        """Remove an entry, if there is one, and remember the sequence number of the
+        Binding Update that asked for it."""
+        self._bindings.pop(home_address, None)
+        self._deleted.pop(home_address, None)
+        while len(self._deleted) >= self.bindings_max:
+            oldest = next(iter(self._deleted))
+            del self._deleted[oldest]
+            self._timers.stop(oldest)
+        self._deleted[home_address] = sequence_number
+        self._timers.set(home_address, now + MAX_DELETE_BCE_TIMEOUT)
+
+    def expire(self, now: float) -> list[Binding]:
+        """Remove the entries whose time is over, and return them; forget the deleted
+        ones whose time is over."""
+        expired = []
+        for home_address in self._timers.expire(now):
+            binding = self._bindings.pop(home_address, None)
+            if binding is not None:
+                expired.append(binding)
+            else:
+                del self._deleted[home_address]
+        return expired

@@ -1,0 +1,405 @@
+"""Home agent operation (§10): registrations, and the tunnels they make."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.options import (
+    TIME_UNIT,
+    AlternateCareOfAddress,
+    BindingAuthorizationData,
+    NonceIndices,
+)
+
+from .addresses import is_router_anycast, is_unicast_routable
+from .binding_cache import Binding, BindingCache
+from .effects import Effect, Install, Notify, Remove, Send, difference
+from .events import BindingChanged, Change, Dropped, Problem, Refused
+from .packet import Packet
+from .sequence import follows
+from .state import End, ProxyNeighbor, Route, State, Tunnel
+
+REFUSAL_MAX = 1.0
+"""Seconds within which the kernel's refusal can be a Binding Update's answer."""
+
+
+class HomeAgent:
+    """One home agent for one home prefix.
+
+    address: where Binding Updates and reverse-tunnelled packets arrive.
+    home_prefix: home addresses are in it, care-of addresses are not (decision 0004).
+    home_link: the link where home addresses are intercepted; None when the prefix is
+        routed to this node and no such link exists.
+    device: the mobility device that packets for home addresses are routed to.
+    lifetime_max: seconds, at least 4; no binding is granted more.
+    bindings_max: home registrations beyond it are refused with status 130.
+    authentication_required: if not, a Binding Update is believed as it stands, but only
+        for home addresses in `mobile_nodes`.
+    grace: seconds that packets from and for the previous care-of address still count
+        after a move (decision 0003); 0 switches it off.
+    restored: tunnels found in the kernel at the start.  They are bindings again, with
+        what is left of their lifetime; any sequence number follows.
+    """
+
+    def __init__(
+        self,
+        address: IPv6Address,
+        home_prefix: IPv6Network,
+        *,
+        home_link: str | None,
+        device: str = "mip0",
+        lifetime_max: float = 3600,
+        bindings_max: int,
+        authentication_required: bool,
+        mobile_nodes: tuple[IPv6Network, ...] = (),
+        grace: float = 2.0,
+        restored: Iterable[Tunnel] = (),
+    ) -> None:
+        if lifetime_max < TIME_UNIT:
+            raise ValueError(f"lifetime_max {lifetime_max} s would delete bindings")
+        self.address = address
+        self.home_prefix = home_prefix
+        self.home_link = home_link
+        self.device = device
+        self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
+        self.authentication_required = authentication_required
+        # By prefix length, so that a thousand listed addresses are one look-up.
+        self._listed: dict[int, set[int]] = {}
+        for network in mobile_nodes:
+            self._listed.setdefault(128 - network.prefixlen, set()).add(
+                int(network.network_address) >> 128 - network.prefixlen
+            )
+        self.grace = grace
+        self._cache = BindingCache(bindings_max)
+        # The last Binding Update that changed the cache, when it did, and the entry
+        # before it: whom `failed` must answer, and what it must go back to.
+        self._asked: tuple[Packet, BindingUpdate, float, Binding | None] | None = None
+        for tunnel in restored:
+            self._restore(tunnel)
+
+    @property
+    def bindings(self) -> Iterator[Binding]:
+        return iter(self._cache)
+
+    def binding(self, home_address: IPv6Address) -> Binding | None:
+        return self._cache.find(home_address)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` must be called, at the latest."""
+        return self._cache.deadline
+
+    @property
+    def installed(self) -> set[State]:
+        """All the kernel state that the bindings stand for."""
+        return {state for binding in self._cache for state in self._states(binding)}
+
+    def receive(self, packet: Packet, now: float) -> list[Effect]:
+        if not isinstance(packet.message, BindingUpdate):
+            return [_dropped("unexpected_message", "10", packet)]
+        update = packet.message
+        dropped = self._malformed(packet, update) or self._untrusted(packet)
+        if dropped is not None:
+            return [Notify(dropped)]
+        binding = self._cache.find(packet.origin)
+        if not update.home_registration and binding is None:
+            return [_dropped("not_a_correspondent", "9.5.1", packet)]
+        status = self._validate(packet, update, binding)
+        if status is not BindingStatus.ACCEPTED:
+            return self._refuse(packet, update, status)
+        if update.lifetime == 0:
+            return self._deregister(packet, update, binding, now)
+        return self._register(packet, update, binding, now)
+
+    def tick(self, now: float) -> list[Effect]:
+        """End the bindings whose lifetime is over (§10.3.1)."""
+        effects: list[Effect] = []
+        for binding in self._cache.expire(now):
+            effects += difference(self._states(binding), ())
+            effects.append(_changed(Change.EXPIRED, binding, lifetime=0))
+        return effects
+
+    def owns(self, state: State) -> bool:
+        """Whether `state` is wanted by a binding here."""
+        binding = self._binding_of(state)
+        return binding is not None and state in self._states(binding)
+
+    def failed(self, state: State, now: float) -> list[Effect]:
+        """The kernel refused `state`, and what stood behind it in the list is undone.
+
+        Right after the Binding Update that wanted it, the binding goes back to what it
+        was and the mobile node is told 130.  The acknowledgement that promised the
+        binding stood behind the state, so it never left.  At any other time there is
+        nobody to tell, and the binding ends.
+        """
+        binding = self._binding_of(state)
+        if binding is None:
+            return []
+        asked, self._asked = self._asked, None
+        if (
+            asked is None
+            or asked[0].origin != binding.home_address
+            or now - asked[2] > REFUSAL_MAX
+        ):
+            self._cache.drop(binding.home_address)
+            rest = [s for s in self._states(binding) if s != state]
+            return [
+                *difference(rest, ()),
+                _changed(Change.DELETED, binding, lifetime=0),
+                Notify(Problem(f"the kernel refused {state}; its binding has ended")),
+            ]
+        packet, update, _, before = asked
+        standing = self._standing(before, binding, state)
+        if before is None:
+            self._cache.drop(binding.home_address)
+        else:
+            # The update was valid, so its number counts even though it was refused.
+            number = update.sequence_number
+            self._cache.put(replace(before, sequence_number=number))
+        return [
+            *difference(standing, self._states(before)),
+            *self._refuse(packet, update, BindingStatus.INSUFFICIENT_RESOURCES),
+            Notify(Problem(f"the kernel refused {state}")),
+        ]
+
+    # What is silently discarded.
+
+    def _malformed(self, packet: Packet, update: BindingUpdate) -> Dropped | None:
+        """What a Binding Update must be before anybody is answered (§9.5.1)."""
+        if packet.destination != self.address:
+            return _drop("not_for_us", "10.3.1", packet)
+        if packet.tunnel is not None:
+            return _drop("tunnelled", "11.7.1", packet)
+        if not is_unicast_routable(packet.source):
+            return _drop("source_address", "9.5.4", packet)
+        if not is_unicast_routable(packet.origin):
+            return _drop("home_address", "9.5.1", packet)
+        if not is_unicast_routable(_care_of_address(packet, update)):
+            return _drop("care_of_address", "6.1.7", packet)
+        nonces = any(isinstance(option, NonceIndices) for option in update.options)
+        if update.home_registration:
+            if nonces:
+                return _drop("nonce_indices", "9.5.1", packet)
+            if packet.home_address is None and update.lifetime:
+                # Only a mobile node that is at home may leave it out (§10.3.2).
+                return _drop("home_address_option_missing", "10.3.1", packet)
+        elif not nonces:
+            return _drop("nonce_indices_missing", "9.5.1", packet)
+        elif not isinstance(update.options[-1], BindingAuthorizationData):
+            return _drop("binding_authorization_data_missing", "9.5.1", packet)
+        return None
+
+    def _untrusted(self, packet: Packet) -> Dropped | None:
+        """The home address tells which security association must be used (§5.1)."""
+        home_address = packet.origin
+        if packet.protected_for == home_address:
+            return None
+        if packet.protected_for is not None or self.authentication_required:
+            return _drop("unauthenticated", "5.1", packet)
+        value = int(home_address)
+        if not any(value >> bits in listed for bits, listed in self._listed.items()):
+            return _drop("not_listed", "10.3.1", packet)
+        return None
+
+    # What is answered.
+
+    def _validate(
+        self, packet: Packet, update: BindingUpdate, binding: Binding | None
+    ) -> BindingStatus:
+        """The tests of §9.5.1 and §10.3, in their order."""
+        home_address = packet.origin
+        last = self._cache.last_sequence_number(home_address)
+        if last is not None and not follows(update.sequence_number, last):
+            return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        if binding and update.home_registration != binding.home_registration:
+            return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
+        if update.lifetime == 0:
+            if binding is None and not self._cache.was_deleted(home_address):
+                return BindingStatus.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE  # §10.3.2
+            return BindingStatus.ACCEPTED
+        if home_address not in self.home_prefix:
+            return BindingStatus.NOT_HOME_SUBNET
+        if home_address == self.address or is_router_anycast(
+            home_address, self.home_prefix
+        ):
+            # Somebody on the home link has it already: ourselves.
+            return BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED
+        care_of_address = _care_of_address(packet, update)
+        if care_of_address == self.address or care_of_address in self.home_prefix:
+            # A tunnel to a home address here would lead back into itself (decision
+            # 0004).
+            return BindingStatus.INVALID_CARE_OF_ADDRESS
+        if binding is None and self._cache.full:
+            return BindingStatus.INSUFFICIENT_RESOURCES
+        return BindingStatus.ACCEPTED
+
+    def _register(
+        self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
+    ) -> list[Effect]:
+        """§10.3.1, for a Binding Update that passed all tests."""
+        care_of_address = _care_of_address(packet, update)
+        lifetime = min(update.lifetime, self.lifetime_max)
+        change, previous, previous_until = Change.CREATED, None, 0.0
+        if old is not None and old.care_of_address == care_of_address:
+            change = Change.REFRESHED
+            previous, previous_until = old.previous, old.previous_until
+        elif old is not None:
+            change = Change.MOVED
+            if self.grace:
+                previous = old.care_of_address
+                previous_until = min(now + self.grace, old.expires)
+        binding = Binding(
+            home_address=packet.origin,
+            care_of_address=care_of_address,
+            home_registration=True,
+            sequence_number=update.sequence_number,
+            lifetime=lifetime,
+            expires=now + lifetime,
+            link_local_address_compatibility=update.link_local_address_compatibility,
+            previous=previous,
+            previous_until=previous_until,
+        )
+        self._cache.put(binding)
+        self._asked = (packet, update, now, old)
+        return [
+            *difference(self._states(old), self._states(binding)),
+            self._acknowledge(packet, update, BindingStatus.ACCEPTED, lifetime),
+            _changed(change, binding, lifetime=lifetime),
+        ]
+
+    def _deregister(
+        self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
+    ) -> list[Effect]:
+        """§10.3.2: stop intercepting at once, remember the sequence number a while."""
+        self._cache.delete(packet.origin, update.sequence_number, now)
+        self._asked = None
+        effects = difference(self._states(old), ())
+        effects.append(self._acknowledge(packet, update, BindingStatus.ACCEPTED, 0))
+        if old is not None:
+            effects.append(_changed(Change.DELETED, old, lifetime=0))
+        return effects
+
+    def _refuse(
+        self, packet: Packet, update: BindingUpdate, status: BindingStatus
+    ) -> list[Effect]:
+        refused = Refused(packet.origin, _care_of_address(packet, update), status)
+        return [self._acknowledge(packet, update, status, 0), Notify(refused)]
+
+    def _acknowledge(
+        self,
+        packet: Packet,
+        update: BindingUpdate,
+        status: BindingStatus,
+        lifetime: int,
+    ) -> Send:
+        """To where the Binding Update came from, whatever is in the cache (§9.5.4)."""
+        number = update.sequence_number
+        if status is BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+            last = self._cache.last_sequence_number(packet.origin)
+            assert last is not None
+            number = last
+        at_home = packet.source == packet.origin
+        return Send(
+            Packet(
+                source=self.address,
+                destination=packet.source,
+                routing_address=None if at_home else packet.home_address,
+                message=BindingAcknowledgement(
+                    status=status, sequence_number=number, lifetime=lifetime
+                ),
+            )
+        )
+
+    # Kernel state.
+
+    def _states(self, binding: Binding | None) -> Sequence[State]:
+        """The kernel state that one binding stands for, in the order of installing."""
+        if binding is None:
+            return ()
+        home_address = binding.home_address
+        tunnel = Tunnel(
+            end=End.HOME_AGENT,
+            home_address=home_address,
+            care_of_address=binding.care_of_address,
+            home_agent=self.address,
+            expires=binding.expires,
+            previous=binding.previous,
+            previous_until=binding.previous_until,
+        )
+        if self.home_link is None:
+            return (tunnel,)
+        return (
+            tunnel,
+            Route(destination=IPv6Network(home_address), link=self.device),
+            ProxyNeighbor(address=home_address, link=self.home_link),
+        )
+
+    def _standing(
+        self, before: Binding | None, after: Binding, refused: State
+    ) -> Sequence[State]:
+        """What the kernel holds when it refused a state on the way to `after`."""
+        standing = {state.key: state for state in self._states(before)}
+        for effect in difference(self._states(before), self._states(after)):
+            match effect:
+                case Install(state) if state == refused:
+                    break
+                case Install(state):
+                    standing[state.key] = state
+                case Remove(state):
+                    del standing[state.key]
+        return tuple(standing.values())
+
+    def _binding_of(self, state: State) -> Binding | None:
+        match state:
+            case Tunnel(end=End.HOME_AGENT):
+                return self._cache.find(state.home_address)
+            case Route():
+                return self._cache.find(state.destination.network_address)
+            case ProxyNeighbor():
+                return self._cache.find(state.address)
+            case _:
+                return None
+
+    def _restore(self, tunnel: Tunnel) -> None:
+        if (
+            tunnel.end is not End.HOME_AGENT
+            or tunnel.home_agent != self.address
+            or tunnel.home_address not in self.home_prefix
+            or self._cache.full
+        ):
+            return
+        self._cache.put(
+            Binding(
+                home_address=tunnel.home_address,
+                care_of_address=tunnel.care_of_address,
+                home_registration=True,
+                sequence_number=None,
+                lifetime=0,
+                expires=tunnel.expires,
+                previous=tunnel.previous,
+                previous_until=tunnel.previous_until,
+            )
+        )
+
+
+def _care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
+    """The Alternate Care-of Address where there is one, else the source (§9.5.1)."""
+    for option in update.options:
+        if isinstance(option, AlternateCareOfAddress):
+            return option.care_of_address
+    return packet.source
+
+
+def _drop(reason: str, section: str, packet: Packet) -> Dropped:
+    return Dropped(reason, section, packet.source)
+
+
+def _dropped(reason: str, section: str, packet: Packet) -> Notify:
+    return Notify(_drop(reason, section, packet))
+
+
+def _changed(change: Change, binding: Binding, *, lifetime: float) -> Notify:
+    return Notify(
+        BindingChanged(change, binding.home_address, binding.care_of_address, lifetime)
+    )

@@ -1,0 +1,359 @@
+"""A whole node: octets in, effects out, each packet to the role that it is for."""
+
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+from typing import Protocol
+
+from mip6.wire.buffer import Reader, WireError
+from mip6.wire.icmpv6 import (
+    DestinationUnreachable,
+    ErrorMessage,
+    HomeAgentAddressDiscoveryReply,
+    HomeAgentAddressDiscoveryRequest,
+    IcmpMessage,
+    MobilePrefixAdvertisement,
+    MobilePrefixSolicitation,
+    ParameterProblem,
+)
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingError,
+    BindingErrorStatus,
+    BindingRefreshRequest,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+    KnownMessage,
+    UnknownMessage,
+)
+from mip6.wire.neighbor_discovery import NeighborMessage
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import FragmentHeader, IPv6Packet, read_packet
+
+from .addresses import is_unicast_routable
+from .effects import Effect, Notify, Send
+from .events import Dropped
+from .home_agent import HomeAgent
+from .neighbor_discovery import UNSPECIFIED, invalid_neighbor_message
+from .packet import Packet, Wrapping, decode, unwrap
+from .rate import TokenBucket
+from .state import State
+
+QUOTED_MAX = 1280 - 40 - 8
+"""Octets of an offending packet that fit an error of 1280 (RFC 4443 §2.4 (c))."""
+
+POINTED_AT = {"payload_proto", "header_length_too_short"}
+"""Faults of a Mobility Header that are answered by a Parameter Problem (§9.2)."""
+
+BINDING_NOT_NEEDED = {
+    NextHeader.ESP,
+    NextHeader.AUTHENTICATION,
+    NextHeader.MOBILITY,
+}
+"""What may stand behind a Home Address option without a binding (§9.3.1)."""
+
+FOR_HOME_AGENT = (
+    BindingUpdate | MobilePrefixSolicitation | HomeAgentAddressDiscoveryRequest
+)
+FOR_MOBILE_NODE = (
+    BindingAcknowledgement
+    | BindingError
+    | BindingRefreshRequest
+    | HomeTest
+    | CareOfTest
+    | MobilePrefixAdvertisement
+    | HomeAgentAddressDiscoveryReply
+    | NeighborMessage
+    | ErrorMessage
+)
+FOR_CORRESPONDENT = BindingUpdate | HomeTestInit | CareOfTestInit
+
+
+class Role(Protocol):
+    """A part that a node plays in the protocol (DESIGN §3)."""
+
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def installed(self) -> set[State]: ...
+    def receive(self, packet: Packet, now: float) -> list[Effect]: ...
+    def tick(self, now: float) -> list[Effect]: ...
+    def failed(self, state: State, now: float) -> list[Effect]: ...
+
+
+class MobileNode(Role, Protocol):
+    @property
+    def home_address(self) -> IPv6Address: ...
+    def unmatched(self, octets: bytes, now: float) -> list[Effect]: ...
+
+
+class Node:
+    """The one way for octets into the core.
+
+    addresses: our own, beside the home agent's.  Packets to other unicast addresses are
+        dropped; but a mobile node's addresses change, so with one the data plane alone
+        judges whose a packet is.
+    errors_rate, errors_burst: packets a second, and at once, of each kind of error that
+        leaves: Parameter Problem, Destination Unreachable, Binding Error.
+    """
+
+    def __init__(
+        self,
+        addresses: Iterable[IPv6Address] = (),
+        *,
+        home_agent: HomeAgent | None = None,
+        mobile_node: MobileNode | None = None,
+        errors_rate: float = 10,
+        errors_burst: int = 10,
+    ) -> None:
+        self.home_agent = home_agent
+        self.mobile_node = mobile_node
+        self._roles: list[Role] = [role for role in (home_agent, mobile_node) if role]
+        self._addresses = set(addresses)
+        if home_agent is not None:
+            self._addresses.add(home_agent.address)
+        # One each, so that a flood of one kind leaves the others their share.
+        self._parameter_problems = TokenBucket(errors_rate, errors_burst)
+        self._unreachables = TokenBucket(errors_rate, errors_burst)
+        self._binding_errors = TokenBucket(errors_rate, errors_burst)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` must be called, at the latest."""
+        deadlines = [role.deadline for role in self._roles]
+        return min((at for at in deadlines if at is not None), default=None)
+
+    @property
+    def installed(self) -> set[State]:
+        """All the kernel state wanted now."""
+        return {state for role in self._roles for state in role.installed}
+
+    def tick(self, now: float) -> list[Effect]:
+        return [effect for role in self._roles for effect in role.tick(now)]
+
+    def failed(self, state: State, now: float) -> list[Effect]:
+        """The kernel refused `state`: tell the role that wanted it."""
+        if self.home_agent is not None and self.home_agent.owns(state):
+            return self.home_agent.failed(state, now)
+        if self.mobile_node is not None:
+            return self.mobile_node.failed(state, now)
+        return []
+
+    def receive(
+        self,
+        octets: bytes,
+        now: float,
+        *,
+        link: str | None = None,
+        protected_for: IPv6Address | None = None,
+    ) -> list[Effect]:
+        """Take one whole IPv6 packet that is for this node, in any wrapping.
+
+        link: where it came in, if known.
+        protected_for: the home address whose security association protected it.
+        No octets raise anything; what is ignored is a `Notify(Dropped)`.
+        """
+        try:
+            headers = read_packet(octets)
+            wrapping = unwrap(headers)
+        except WireError as error:
+            return [_malformed(error, None, "RFC 8200 4")]
+        if effects := self._refused(headers, wrapping, link, now):
+            return effects
+        tunnel = None
+        if headers.next_header == NextHeader.IPV6:
+            tunnel = (headers.source, headers.destination)
+            octets = headers.payload
+            try:
+                headers = read_packet(octets)
+                wrapping = unwrap(headers)
+            except WireError as error:
+                return [_malformed(error, tunnel[0], "RFC 8200 4")]
+            if effects := self._refused(headers, wrapping, link, now):
+                return effects
+        try:
+            packet = decode(
+                headers,
+                wrapping,
+                octets,
+                tunnel=tunnel,
+                link=link,
+                protected_for=protected_for,
+            )
+        except WireError as error:
+            mobility = headers.next_header == NextHeader.MOBILITY
+            section = "9.2" if mobility else "RFC 4443 2.4"
+            effects = [_malformed(error, headers.source, section)]
+            if (
+                error.reason in POINTED_AT
+                and _may_be_reported(headers)
+                and self._parameter_problems.take(now)
+            ):
+                quoted = octets[:QUOTED_MAX]
+                problem = ParameterProblem(code=0, pointer=error.offset, packet=quoted)
+                effects.append(_answer(headers, problem, link))
+            return effects
+        return self._dispatch(packet, headers, now)
+
+    def unmatched(self, octets: bytes, now: float) -> list[Effect]:
+        """Take a data packet that the data plane had no tunnel for.
+
+        From a mobile node's home address it is the mobile node's to hold or refuse; to
+        a home address without a binding it is unreachable (RFC 4443 §3.1, code 3).
+        """
+        try:
+            headers = read_packet(octets)
+        except WireError as error:
+            return [_malformed(error, None, "RFC 8200 4")]
+        mobile_node, home_agent = self.mobile_node, self.home_agent
+        if mobile_node is not None and headers.source == mobile_node.home_address:
+            return mobile_node.unmatched(octets, now)
+        effects: list[Effect] = [_dropped("no_binding", "10.4.1", headers.source)]
+        if (
+            home_agent is not None
+            and headers.destination in home_agent.home_prefix
+            and home_agent.binding(headers.destination) is None
+            and _may_be_reported(headers)
+            and self._unreachables.take(now)
+        ):
+            quoted = octets[:QUOTED_MAX]
+            message = DestinationUnreachable(code=3, packet=quoted)
+            effects.append(
+                Send(
+                    Packet(
+                        source=home_agent.address,
+                        destination=headers.source,
+                        message=message,
+                    )
+                )
+            )
+        return effects
+
+    def _refused(
+        self, headers: IPv6Packet, wrapping: Wrapping, link: str | None, now: float
+    ) -> list[Effect]:
+        """Whether the addresses around the message forbid to look at it."""
+        source, destination = headers.source, headers.destination
+        if (
+            self.mobile_node is None
+            and destination not in self._addresses
+            and not destination.is_multicast
+        ):
+            return [_dropped("not_for_us", "RFC 8200 3", source)]
+        if wrapping.routing_address is not None and (
+            self.mobile_node is None
+            or wrapping.routing_address != self.mobile_node.home_address
+        ):
+            return [_dropped("routing_header_address", "6.4", source)]
+        home_address = wrapping.home_address
+        if home_address is None:
+            return []
+        if not is_unicast_routable(home_address):
+            effects: list[Effect] = [
+                _dropped("home_address_option_address", "9.3.1", source)
+            ]
+            # A Binding Update is answered by nothing but an Acknowledgement, and
+            # that not for such an address (decision 0006).
+            if headers.next_header == NextHeader.MOBILITY:
+                return effects
+        elif headers.next_header in BINDING_NOT_NEEDED or self._is_bound(
+            home_address, source
+        ):
+            return []
+        else:
+            effects = [_dropped("home_address_option_without_binding", "9.3.1", source)]
+        status = BindingErrorStatus.UNKNOWN_BINDING
+        return effects + self._binding_error(headers, home_address, status, link, now)
+
+    def _is_bound(self, home_address: IPv6Address, source: IPv6Address) -> bool:
+        if self.home_agent is None:
+            return False
+        binding = self.home_agent.binding(home_address)
+        return binding is not None and binding.care_of_address == source
+
+    def _dispatch(
+        self, packet: Packet, headers: IPv6Packet, now: float
+    ) -> list[Effect]:
+        message = packet.message
+        if isinstance(message, UnknownMessage):
+            status = BindingErrorStatus.UNRECOGNIZED_MH_TYPE
+            return [
+                _dropped("unknown_message", "9.2", packet.source),
+                *self._binding_error(
+                    headers, packet.home_address, status, packet.link, now
+                ),
+            ]
+        if isinstance(message, KnownMessage):
+            if packet.home_address and not isinstance(message, BindingUpdate):
+                return [_dropped("home_address_option", "6.1", packet.source)]
+            if packet.routing_address and not isinstance(
+                message, BindingAcknowledgement
+            ):
+                return [_dropped("routing_header", "6.1", packet.source)]
+        elif reason := invalid_neighbor_message(packet):
+            return [_dropped(reason, "RFC 4861 6.1", packet.source)]
+        if self.home_agent is not None and isinstance(message, FOR_HOME_AGENT):
+            return self.home_agent.receive(packet, now)
+        if self.mobile_node is not None and isinstance(message, FOR_MOBILE_NODE):
+            return self.mobile_node.receive(packet, now)
+        if isinstance(message, FOR_CORRESPONDENT):
+            return [_dropped("not_a_correspondent", "9", packet.source)]
+        return [_dropped("unexpected_message", "9.2", packet.source)]
+
+    def _binding_error(
+        self,
+        headers: IPv6Packet,
+        home_address: IPv6Address | None,
+        status: BindingErrorStatus,
+        link: str | None,
+        now: float,
+    ) -> list[Effect]:
+        """Straight to the source on the wire, past any binding (§9.3.3)."""
+        if not _may_be_reported(headers) or not self._binding_errors.take(now):
+            return []
+        message = BindingError(status=status, home_address=home_address or UNSPECIFIED)
+        return [_answer(headers, message, link)]
+
+
+def _may_be_reported(headers: IPv6Packet) -> bool:
+    """Whether an error about this packet may be sent at all (RFC 4443 §2.4 (e))."""
+    source = headers.source
+    if source.is_multicast or source.is_unspecified or source.is_loopback:
+        return False
+    if headers.destination.is_multicast:
+        return False
+    for extension in headers.extensions:
+        if isinstance(extension, FragmentHeader) and extension.offset:
+            return False  # nobody can say what it is a fragment of
+    if headers.next_header != NextHeader.ICMPV6:
+        return True
+    reader = Reader(headers.payload)
+    return reader.position < reader.end and 128 <= reader.u8() != 137
+
+
+def _answer(
+    headers: IPv6Packet, message: BindingError | IcmpMessage, link: str | None
+) -> Send:
+    """Back to where a packet came from; a link-local address says so only with a link."""
+    return Send(
+        Packet(
+            source=headers.destination,
+            destination=headers.source,
+            message=message,
+            link=link if headers.source.is_link_local else None,
+        )
+    )
+
+
+def _malformed(error: WireError, source: IPv6Address | None, section: str) -> Notify:
+    if error.reason.startswith("routing_header"):
+        section = "6.4"
+    elif error.reason.startswith("home_address_option"):
+        section = "6.3"
+    return Notify(Dropped(error.reason, section, source, f"octet {error.offset}"))
+
+
+def _dropped(reason: str, section: str, source: IPv6Address) -> Notify:
+    return Notify(Dropped(reason, section, source))

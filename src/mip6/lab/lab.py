@@ -9,10 +9,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +31,7 @@ UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
 enough that the kernel reports the carrier's going."""
 READY_S = 15.0
+STOPPED_S = 15.0
 
 _CONFIGURATION = {
     "ha": """\
@@ -68,6 +71,18 @@ def wait_until(met: Callable[[], bool], *, seconds: float, every: float = 0.05) 
             return False
         time.sleep(every)
     return True
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would end this process wait, for a moment, for nothing."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ending}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def mip6_command() -> str:
@@ -112,16 +127,31 @@ class Lab:
     def owned(self) -> bool:
         """Whether a living `mip6 lab run` holds this lab."""
         try:
-            held = os.open(self.directory / "owner", os.O_RDWR)
+            owner = os.open(self.directory / "owner", os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:
-            os.close(held)
+            os.close(owner)
         return False
+
+    @property
+    def orphan(self) -> bool:
+        """Whether the `mip6 lab run` that held this lab is gone."""
+        return (self.directory / "owner").exists() and not self.owned
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its namespaces are there: neither half built nor half gone."""
+        return set(self.namespaces.values()) <= namespaces.existing()
+
+    @property
+    def answering(self) -> list[str]:
+        """The roles whose daemon answers."""
+        return [role for role in DAEMONS if self.ask(role, "status") is not None]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -156,7 +186,7 @@ class Lab:
         try:
             if owned:
                 owner = self.directory / "owner"
-                self._lock = os.open(owner, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+                self._lock = os.open(owner, os.O_RDWR | os.O_CREAT)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
             (self.directory / "lab.json").write_text(
                 json.dumps({"virtual": virtual, "started": time.time()}),
@@ -179,7 +209,14 @@ class Lab:
         self.spawn(topology.ROUTER_OF[link], command, log=log)
 
     def down(self) -> None:
-        """Takes away all that carries this lab's name; absent things are fine."""
+        """Takes away all that carries this lab's name; absent things are fine.
+
+        A second Ctrl-C does not interrupt it.
+        """
+        with _undisturbed():
+            self._down()
+
+    def _down(self) -> None:
         namespaces.delete(self.namespaces.values())
         for instance in (self.instance(role) for role in DAEMONS):
             shutil.rmtree(Path("/sys/fs/bpf/mip6", instance), ignore_errors=True)
@@ -279,6 +316,15 @@ class Lab:
         process = self.daemons.pop(role)
         process.kill()
         process.wait()
+
+    def stop_daemon(self, role: str) -> bool:
+        """Asks it to stop, as a person does; whether it did."""
+        command = [mip6_command(), "down", "--name", self.instance(role)]
+        subprocess.run(command, capture_output=True)
+        try:
+            return self.daemons.pop(role).wait(STOPPED_S) == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def ask(self, role: str, what: str) -> dict[str, Any] | None:
         """What `mip6 WHAT --json` says of the daemon at `role`; `None`: no answer."""

@@ -107,19 +107,17 @@ class MoveFigures:
 
 
 def figures(
-    moves: list[Move],
+    moves: list[tuple[Move, float]],
     down: Stream,
     up: Stream,
     trace: list[dict[str, Any]],
-    end: float,
 ) -> list[MoveFigures]:
-    """What each move cost; the window of a move ends where the next begins.
+    """What each move cost, with the moment (seconds) until which it counts.
 
-    `trace` is the `moves` of `mip6 trace --json`, `end` when measuring ended.
+    `trace` is the `moves` of `mip6 trace --json`.
     """
     answer = []
-    ends = [*(move.unplugged_at for move in moves[1:]), end]
-    for move, last in zip(moves, ends, strict=True):
+    for move, last in moves:
         gone, back = move.unplugged_at, move.plugged_at
         phases = _phases(trace, gone, back, last)
         for name, stream in (("first_packet_in", down), ("first_packet_out", up)):

@@ -1,0 +1,122 @@
+"""What was on the wires: tcpdump at four places, read back with our own `wire`."""
+
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mip6.wire.buffer import WireError
+from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6
+from mip6.wire.messages import Message, read_message
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet, read_packet
+
+from .lab import Lab, wait_until
+from .namespaces import LabError
+
+PLACES = {
+    "mn": ("mn", "eth0"),
+    "ha": ("ha", "eth0"),
+    "hahome": ("ha", "eth1"),
+    "cn": ("cn", "eth0"),
+}
+"""Where is listened: `ha` on the home agent's side towards the core, `hahome` on its
+home link."""
+
+SIGNALLING = (
+    "icmp6 or ip6 proto 135 or ip6 proto 60 or ip6 proto 43"
+    " or (ip6[6] = 41 and (ip6[46] = 58 or ip6[46] = 135))"
+)
+"""Signalling and pings, plain and tunnelled; not the streams that measure."""
+SNAP_LENGTH = 256
+READY_S = 5.0
+ETHERNET_OCTETS = 14
+
+
+class Capture:
+    """Running tcpdumps, one file `PLACE.pcap` each."""
+
+    def __init__(self, lab: Lab, directory: Path, *, everything: bool) -> None:
+        """`everything`: the measuring streams and TCP too.  Returns when all listen."""
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        virtual = lab.settings["virtual"]
+        self._running: list[subprocess.Popen[bytes]] = []
+        logs = []
+        for place, (role, interface) in PLACES.items():
+            if virtual and place == "hahome":
+                continue
+            log = lab.directory / f"tcpdump-{place}.log"
+            command = ["tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root"]
+            command += ["-i", interface, "-s", str(SNAP_LENGTH)]
+            command += ["-w", str((directory / f"{place}.pcap").absolute())]
+            command += [] if everything else [SIGNALLING]
+            self._running.append(lab.spawn(role, command, log=log))
+            logs.append(log)
+        if not wait_until(
+            lambda: all("listening on" in log.read_text() for log in logs),
+            seconds=READY_S,
+            every=0.01,
+        ):
+            said = "".join(log.read_text() for log in logs)
+            raise LabError(f"tcpdump does not start:\n{said}")
+
+    def stop(self) -> dict[str, list["Frame"]]:
+        """Ends the captures and reads, by place, what can be decoded in them."""
+        for process in self._running:
+            process.send_signal(signal.SIGINT)
+        for process in self._running:
+            process.wait()
+        return {
+            path.stem: list(read_pcap(path)) for path in self.directory.glob("*.pcap")
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A captured packet; `at` is in seconds of the boot clock."""
+
+    at: float
+    packet: IPv6Packet
+    inner: IPv6Packet | None
+    """The packet inside, when this is a tunnel's."""
+    message: Message | IcmpMessage | None
+    """The innermost message, where it is one that `wire` decodes."""
+
+
+def read_pcap(path: Path) -> Iterator[Frame]:
+    """The IPv6 packets of a tcpdump file that are whole; the others are skipped."""
+    octets = path.read_bytes()
+    # Captures of this boot only: the offset of the two clocks is today's.
+    offset = time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
+    position = 24
+    while position + 16 <= len(octets):
+        seconds, micros, length, _ = struct.unpack_from("=4I", octets, position)
+        frame = octets[position + 16 : position + 16 + length]
+        position += 16 + length
+        if frame[12:14] != b"\x86\xdd":
+            continue
+        try:
+            packet, inner, message = _decode(frame[ETHERNET_OCTETS:])
+        except WireError:
+            continue
+        yield Frame(seconds + micros / 1e6 + offset, packet, inner, message)
+
+
+def _decode(
+    octets: bytes,
+) -> tuple[IPv6Packet, IPv6Packet | None, Message | IcmpMessage | None]:
+    packet = read_packet(octets)
+    inner = None
+    if packet.next_header == NextHeader.IPV6:
+        inner = read_packet(packet.payload)
+    innermost = inner or packet
+    message: Message | IcmpMessage | None = None
+    if innermost.next_header == NextHeader.MOBILITY:
+        message = read_message(innermost.payload)
+    elif innermost.next_header == NextHeader.ICMPV6:
+        message = read_icmpv6(innermost.payload)
+    return packet, inner, message

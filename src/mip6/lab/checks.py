@@ -1,0 +1,121 @@
+"""Questions to a lab whose answers must be right: what a person would look at."""
+
+from ipaddress import IPv6Address
+from typing import Any
+
+from .lab import Lab
+from .namespaces import LabError
+from .topology import HOME_ADDRESS, PREFIXES
+
+KERNEL_RULES = {0, 32766}
+"""Priorities of the routing rules that every network namespace has."""
+AWAY_RULES = {999, 1000, 1001, 1002}
+"""Those of a mobile node away from home (DESIGN §5)."""
+
+
+def care_of_address(lab: Lab) -> IPv6Address | None:
+    """Where the home agent's binding cache says the mobile node is."""
+    answer = lab.ask("ha", "bindings") or {}
+    for binding in answer.get("bindings", []):
+        if IPv6Address(binding["home_address"]) == HOME_ADDRESS:
+            return IPv6Address(binding["care_of_address"])
+    return None
+
+
+def place(lab: Lab) -> str:
+    """Where the mobile node says it is: a `core.events.Place`, or "silent"."""
+    status: dict[str, Any] = lab.ask("mn", "status") or {}
+    return str(status.get("mobile_node", status).get("place", "silent"))
+
+
+def settled(lab: Lab, link: str) -> bool:
+    """Whether mobile node and home agent agree that it is on `link`."""
+    if link == "home":
+        return place(lab) == "at_home" and care_of_address(lab) is None
+    bound = care_of_address(lab)
+    return bound is not None and bound in PREFIXES[link] and place(lab) == "registered"
+
+
+def answers_ping(lab: Lab) -> bool:
+    """Whether the home address answers the correspondent."""
+    command = ["ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", str(HOME_ADDRESS)]
+    try:
+        return " 0% packet loss" in lab.run("cn", command)
+    except LabError:
+        return False
+
+
+def leftovers(lab: Lab, link: str) -> list[str]:
+    """What the mobile node on `link` has and should not, or lacks; empty is right."""
+    return [
+        *_address_leftovers(lab, link),
+        *_route_leftovers(lab, link),
+        *_rule_leftovers(lab, link),
+    ]
+
+
+def _address_leftovers(lab: Lab, link: str) -> list[str]:
+    shown = lab.ip("mn", "addr", "show", "dev", "eth0", "scope", "global")
+    addresses = {
+        IPv6Address(info["local"])
+        for device in shown
+        for info in device.get("addr_info", [])
+    }
+    prefix = PREFIXES[link]
+    wrong = [f"address {a} on eth0" for a in addresses if a not in prefix]
+    if (HOME_ADDRESS in addresses) != (link == "home"):
+        has = "has" if HOME_ADDRESS in addresses else "lacks"
+        wrong.append(f"eth0 {has} the home address")
+    return wrong
+
+
+def _route_leftovers(lab: Lab, link: str) -> list[str]:
+    """Routes into other links, by whatever table."""
+    others = [prefix for name, prefix in PREFIXES.items() if name != link]
+    wrong = []
+    for route in lab.ip("mn", "route", "show", "table", "all"):
+        if route.get("dev") != "eth0" or route.get("table") == "local":
+            continue
+        destination = route["dst"].partition("/")[0].replace("default", "::")
+        if any(IPv6Address(destination) in prefix for prefix in others):
+            wrong.append(f"route to {route['dst']} by eth0")
+    defaults = lab.ip("mn", "route", "show", "default")
+    if len(defaults) != 1:
+        wrong.append(f"{len(defaults)} default routes in the main table")
+    return wrong
+
+
+def _rule_leftovers(lab: Lab, link: str) -> list[str]:
+    rules = lab.ip("mn", "rule", "show")
+    wanted = KERNEL_RULES | (set() if link == "home" else AWAY_RULES)
+    have = [rule["priority"] for rule in rules]
+    wrong = [f"rule {priority}" for priority in have if priority not in wanted]
+    wrong += [f"rule {priority} missing" for priority in wanted - set(have)]
+    wrong += [
+        f"rule {rule['priority']} for {rule['src']}"
+        for rule in rules
+        if rule["priority"] == 1000 and IPv6Address(rule["src"]) not in PREFIXES[link]
+    ]
+    return wrong + [f"rule {p} twice" for p in set(have) if have.count(p) > 1]
+
+
+def remains(lab: Lab) -> list[str]:
+    """What a mobile node's daemon that has stopped left behind.
+
+    An address from a router's advertisement is the kernel's own again, and no remains.
+    """
+    wrong = [
+        f"rule {rule['priority']}"
+        for rule in lab.ip("mn", "rule", "show")
+        if rule["priority"] not in KERNEL_RULES
+    ]
+    for device in lab.ip("mn", "addr", "show"):
+        if device["ifname"] not in ("lo", "eth0"):
+            wrong.append(f"device {device['ifname']}")
+        for info in device.get("addr_info", []):
+            if IPv6Address(info["local"]) == HOME_ADDRESS:
+                wrong.append(f"the home address on {device['ifname']}")
+    for route in lab.ip("mn", "route", "show", "table", "all"):
+        if route.get("table", "main") not in ("local", "main"):
+            wrong.append(f"route to {route['dst']} in table {route['table']}")
+    return wrong

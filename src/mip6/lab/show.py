@@ -1,0 +1,87 @@
+"""A report as people read it.  `rich` is imported only here, only when printing."""
+
+from rich.console import Console
+from rich.table import Table
+
+from .measure import MoveFigures
+from .report import Report
+from .topology import PICTURE, VIRTUAL_PICTURE
+
+_PHASES = {
+    "router_advertisement": "router heard",
+    "care_of_address": "care-of address",
+    "binding_update": "update sent",
+    "binding_acknowledgement": "acknowledged",
+    "first_packet_in": "first packet in",
+    "first_packet_out": "first packet out",
+}
+
+
+def show_picture(console: Console, *, virtual: bool) -> None:
+    console.print(VIRTUAL_PICTURE if virtual else PICTURE, highlight=False)
+
+
+def show_report(console: Console, report: Report) -> None:
+    """The five steps, what each move cost, what was checked."""
+    if report.steps:
+        console.print(
+            "\n[bold]The five steps of Mobile IP[/], and the packets that made"
+        )
+        console.print("them (milliseconds since the cable was in the new link):\n")
+        for number, step in enumerate(report.steps, 1):
+            console.print(f"{number}. {step.title}", highlight=False)
+            for line in step.lines or ["(not seen)"]:
+                console.print(
+                    f"   {line}", markup=False, highlight=False, soft_wrap=True
+                )
+    if report.moves:
+        console.print()
+        console.print(_moves_table(report.moves))
+        console.print(
+            "Outage: the longest silence of a stream of 1000 packets/s, counted from "
+            "the cable being in.\nLost: packets of that stream that never arrived "
+            "(in brackets: while no cable was in).",
+            highlight=False,
+        )
+    if report.result:
+        total = report.result.tcp_received["bytes"]
+        broken = "reset" if report.result.tcp_reset else "never reset"
+        answered = f"{report.result.pings_answered} of {report.result.pings}"
+        console.print(
+            f"TCP: one connection, {total / 1e6:.1f} MB, {broken}.  "
+            f"Ping: {answered} answered.",
+            highlight=False,
+        )
+    failed = [check for check in report.checks if not check.ok]
+    console.print()
+    for check in failed:
+        console.print(f"FAILED  {check.name}", style="red", highlight=False)
+        if check.detail:
+            console.print(f"        {check.detail}", markup=False, highlight=False)
+    passed = len(report.checks) - len(failed)
+    verdict = "ok" if report.ok else "FAILED"
+    console.print(
+        f"{report.scenario}: {verdict}, {passed} of {len(report.checks)} checks passed",
+        style="bold green" if report.ok else "bold red",
+        highlight=False,
+    )
+
+
+def _moves_table(moves: list[MoveFigures]) -> Table:
+    table = Table(title="What each move cost (ms from the cable being in)")
+    table.add_column("move")
+    for name in ("outage\ndown", "outage\nup", "lost\ndown", "lost\nup"):
+        table.add_column(name, justify="right")
+    for name in _PHASES.values():
+        table.add_column(name.replace(" ", "\n", 1), justify="right")
+    for figure in moves:
+        phases = figure.phases_ms
+        table.add_row(
+            f"{figure.move.origin} → {figure.move.destination}",
+            f"{figure.outage_ms:.1f}",
+            f"{figure.outage_up_ms:.1f}",
+            f"{figure.lost} ({figure.lost_unplugged})",
+            f"{figure.lost_up} ({figure.lost_up_unplugged})",
+            *(f"{phases[p]:.1f}" if p in phases else "-" for p in _PHASES),
+        )
+    return table

@@ -1,0 +1,247 @@
+"""The five steps of Mobile IP, told by the packets that made them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+from itertools import islice
+
+from mip6.wire.icmpv6 import UnknownIcmp
+from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    PrefixInformation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+from mip6.wire.options import AlternateCareOfAddress
+
+from .capture import Frame
+from .lab import Move
+from .topology import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT, PREFIXES, ROUTER_OF
+
+ECHO_REQUEST, ECHO_REPLY = 128, 129
+_MOBILE_NODE_LINK_LOCAL = IPv6Address("fe80::ff:fe00:64")
+
+_NAMES = {
+    HOME_ADDRESS: "home address",
+    HOME_AGENT: "ha",
+    CORRESPONDENT: "cn",
+    _MOBILE_NODE_LINK_LOCAL: "mn",
+    IPv6Address("ff02::1"): "all nodes",
+    IPv6Address("ff02::2"): "all routers",
+    IPv6Address("::"): "::",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the five steps; `lines` are its packets, empty if none was seen."""
+
+    title: str
+    lines: list[str]
+
+
+def name(address: IPv6Address) -> str:
+    """Who has `address`, in the words of the picture."""
+    if address in _NAMES:
+        return _NAMES[address]
+    if address.is_link_local:
+        return "router"
+    for link, prefix in PREFIXES.items():
+        if address in prefix:
+            return ROUTER_OF[link] if address == prefix[1] else f"mn on {link.upper()}"
+    return str(address)
+
+
+def describe(frame: Frame) -> str:
+    """One line: who to whom, what, and what is in it."""
+    packet = frame.packet
+    way = f"{name(packet.source)} → {name(packet.destination)}"
+    if inner := frame.inner:
+        passenger = f"{name(inner.source)} → {name(inner.destination)}"
+        return f"{way}  tunnel [ {passenger}  {_content(frame)} ]"
+    return f"{way}  {_content(frame)}"
+
+
+def _content(frame: Frame) -> str:
+    match frame.message:
+        case BindingUpdate() as update:
+            flags = [
+                *(["acknowledge"] if update.acknowledge else []),
+                *(["home registration"] if update.home_registration else []),
+            ]
+            return (
+                f"Binding Update, sequence {update.sequence_number}, "
+                f"lifetime {update.lifetime} s, "
+                f"care-of address {_care_of_address(update, frame)}"
+                f"{''.join(f', {flag}' for flag in flags)}"
+            )
+        case BindingAcknowledgement() as answer:
+            try:
+                status = BindingStatus(answer.status).name.lower().replace("_", " ")
+            except ValueError:
+                status = "unknown"
+            return (
+                f"Binding Acknowledgement, status {answer.status} ({status}), "
+                f"sequence {answer.sequence_number}, lifetime {answer.lifetime} s"
+            )
+        case RouterSolicitation():
+            return "Router Solicitation"
+        case RouterAdvertisement() as advertisement:
+            prefixes = ", ".join(f"{p}" for p in _prefixes(advertisement))
+            home_agent = ", home agent" if advertisement.home_agent else ""
+            return f"Router Advertisement, prefix {prefixes}{home_agent}"
+        case NeighborSolicitation(target_address=target):
+            if frame.packet.source.is_unspecified:
+                return f"Neighbor Solicitation: does anybody else have {target}?"
+            return f"Neighbor Solicitation, who has {target}?"
+        case NeighborAdvertisement(target_address=target):
+            return f"Neighbor Advertisement, {target}"
+        case UnknownIcmp(type=kind, data=data) if kind in (ECHO_REQUEST, ECHO_REPLY):
+            which = "Echo Request" if kind == ECHO_REQUEST else "Echo Reply"
+            return f"{which} {int.from_bytes(data[2:4], 'big')}"
+        case message:
+            return type(message).__name__ if message else "data"
+
+
+def _care_of_address(update: BindingUpdate, frame: Frame) -> IPv6Address:
+    for option in update.options:
+        if isinstance(option, AlternateCareOfAddress):
+            return option.care_of_address
+    return frame.packet.source
+
+
+def _prefixes(advertisement: RouterAdvertisement) -> list[IPv6Network]:
+    return [
+        # With the R bit (§7.2) the host part is the router's own address.
+        IPv6Network((option.prefix, option.prefix_length), strict=False)
+        for option in advertisement.options
+        if isinstance(option, PrefixInformation)
+    ]
+
+
+def five_steps(frames: dict[str, list[Frame]], move: Move, end: float) -> list[Step]:
+    """The five steps of a move to a foreign link that is over at `end`.
+
+    Times are milliseconds from the moment the cable was in.
+    """
+    start = move.plugged_at
+    prefix = PREFIXES[move.destination]
+
+    def first(place: str, wanted: Callable[[Frame], bool], after: float) -> list[Frame]:
+        """A list of the first wanted frame, or of nothing."""
+        seen = (f for f in frames.get(place, []) if after <= f.at < end and wanted(f))
+        return list(islice(seen, 1))
+
+    def lines(*parts: list[Frame]) -> list[str]:
+        chosen = sorted((f for part in parts for f in part), key=lambda f: f.at)
+        return [f"{(f.at - start) * 1000:8.1f} ms  {describe(f)}" for f in chosen]
+
+    def echo(kind: int, *, tunnelled: bool, number: bytes) -> Callable[[Frame], bool]:
+        def wanted(frame: Frame) -> bool:
+            message = frame.message
+            return (
+                isinstance(message, UnknownIcmp)
+                and message.type == kind
+                and message.data.startswith(number)
+                and (frame.inner is not None) == tunnelled
+                and HOME_ADDRESS in _ends(frame)
+            )
+
+        return wanted
+
+    hello = first("mn", lambda f: isinstance(f.message, RouterSolicitation), start)
+    router = first("mn", lambda f: _advertises(f, prefix), start)
+    unique = first("mn", lambda f: _checks_uniqueness(f, prefix), start)
+    update = first("mn", lambda f: isinstance(f.message, BindingUpdate), start)
+    answer = first("mn", lambda f: _answers(f, update), start)
+    registered = answer[0].at if answer else start
+    request = first(
+        "ha", echo(ECHO_REQUEST, tunnelled=False, number=b""), after=registered
+    )
+    number = _echo_number(request)
+    tunnelled = first(
+        "mn", echo(ECHO_REQUEST, tunnelled=True, number=number), after=registered
+    )
+    reverse = first(
+        "mn", echo(ECHO_REPLY, tunnelled=True, number=number), after=registered
+    )
+    arrived = first(
+        "cn", echo(ECHO_REPLY, tunnelled=False, number=number), after=registered
+    )
+    where = f"link {move.destination.upper()}"
+    return [
+        Step(
+            f"The mobile node comes to {where}, hears its router and makes itself a "
+            "care-of address of that link.",
+            lines(hello, router, unique),
+        ),
+        Step(
+            "It registers the care-of address with its home agent: a binding update, "
+            "and its acknowledgement.",
+            lines(update, answer),
+        ),
+        Step(
+            "The correspondent knows nothing of this and sends to the home address; "
+            "the home agent intercepts.",
+            lines(request),
+        ),
+        Step(
+            "The home agent tunnels the packet to the care-of address.",
+            lines(tunnelled),
+        ),
+        Step(
+            "The mobile node answers from its home address, back through the home "
+            "agent (the direct way, route optimization, is not built yet).",
+            lines(reverse, arrived),
+        ),
+    ]
+
+
+def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
+    """Whether packets went both ways through the tunnel after `move`, until `end`."""
+    prefix = PREFIXES[move.destination]
+    ways = {
+        (name(frame.packet.source), name(frame.packet.destination))
+        for frame in frames.get("mn", [])
+        if frame.inner is not None
+        and move.plugged_at <= frame.at < end
+        and HOME_ADDRESS in _ends(frame)
+    }
+    visitor = name(prefix[2])
+    return {("ha", visitor), (visitor, "ha")} <= ways
+
+
+def _ends(frame: Frame) -> tuple[IPv6Address, IPv6Address]:
+    packet = frame.inner or frame.packet
+    return packet.source, packet.destination
+
+
+def _advertises(frame: Frame, prefix: IPv6Network) -> bool:
+    message = frame.message
+    return isinstance(message, RouterAdvertisement) and prefix in _prefixes(message)
+
+
+def _checks_uniqueness(frame: Frame, prefix: IPv6Network) -> bool:
+    message = frame.message
+    return (
+        isinstance(message, NeighborSolicitation)
+        and frame.packet.source.is_unspecified
+        and message.target_address in prefix
+    )
+
+
+def _echo_number(request: list[Frame]) -> bytes:
+    """Identifier and sequence number of an echo request; nothing of none."""
+    message = request[0].message if request else None
+    return message.data[:4] if isinstance(message, UnknownIcmp) else b""
+
+
+def _answers(frame: Frame, update: list[Frame]) -> bool:
+    """Whether this is an acknowledgement that followed `update`."""
+    return (
+        isinstance(frame.message, BindingAcknowledgement)
+        and bool(update)
+        and frame.at > update[0].at
+    )

@@ -84,7 +84,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread is inside: for sockets, ioctls, interface names, /proc/sys/net."""
+        """This thread is inside: sockets, ioctls, interface names, /proc/sys/net."""
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(self.path, os.O_RDONLY)
         try:

@@ -1,0 +1,315 @@
+"""The data plane as the rest of the daemon sees it: tunnels in maps, programs on links.
+
+What is pinned outlives the daemon, and traffic with it:
+
+    PINS/v1/bindings ...     the maps; v1 is the version of their layout
+    PINS/links/3-ingress     a program of ours is attached there (3: interface index)
+    PINS/links/3-ingress-own ... and the clsact qdisc is of our making, too
+
+Programs need no pin, their filters keep them.  So whoever opens the pins again loads
+the programs anew, over the maps that stand; attaching replaces a filter in one step.
+"""
+
+import contextlib
+import errno
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from mip6.core.state import End, Tunnel
+
+from . import bpf, elf
+from .layout import (
+    COUNTERS,
+    LAYOUT_VERSION,
+    read_tunnel,
+    write_settings,
+    write_tunnel,
+)
+
+PRIORITY: Final = 6275
+"""Of our filters.  They let everything else pass on to the filters behind them."""
+
+UNMATCHED_RATE: Final = 200
+"""Packets a second, for each CPU, that no tunnel takes and the daemon looks at."""
+UNMATCHED_BURST: Final = 100
+UNVERIFIED_RATE: Final = 100
+"""The same for Home Address options and routing headers that no binding vouches for."""
+UNVERIFIED_BURST: Final = 50
+
+_ETH_P_ALL, _ETH_P_IPV6 = 0x0003, 0x86DD
+_HOOKS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
+_MAP_OF = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
+_ENTRY = (1).to_bytes(4, "little")
+_GONE = (errno.ENOENT, errno.ENODEV, errno.EINVAL, errno.ENXIO)
+
+T = TypeVar("T")
+
+
+class DataPlane:
+    """The maps and programs of one instance.  Made by `open`.
+
+    Every method raises `BpfError` when the kernel refuses.  All may be called inside a
+    running event loop; those that attach and detach take a millisecond, the others
+    microseconds.
+    """
+
+    def __init__(
+        self, pins: Path, objects: elf.Object, maps: dict[str, bpf.Map]
+    ) -> None:
+        self.pins = pins
+        self.maps = maps
+        self._object = objects
+        self._programs: dict[str, bpf.Program] = {}
+
+    @classmethod
+    def open(cls, pins: Path, *, device: int, bindings_max: int = 65536) -> Self:
+        """Takes over what is pinned below `pins`, or begins anew.
+
+        `device` is the interface index of the mobility device, `bindings_max` how many
+        mobile nodes a home agent can hold.  Tunnels stay when that number changes; of
+        another layout version nothing is taken over: its filters work on until
+        `attach_device` and `attach_link` replace them.
+        """
+        bpf.raise_memory_limit()
+        bpf.mount()
+        objects = elf.shipped()
+        directory = pins / f"v{LAYOUT_VERSION}"
+        bpf.make_directory(directory)
+        bpf.make_directory(pins / "links")
+        sizes = {"bindings": bindings_max}
+        maps = {
+            name: _map(directory / name, definition, sizes.get(name))
+            for name, definition in objects.maps.items()
+        }
+        for other in pins.glob("v*"):
+            if other != directory:
+                _unpin(other)
+        settings = write_settings(
+            device,
+            unmatched_rate=UNMATCHED_RATE,
+            unmatched_burst=UNMATCHED_BURST,
+            unverified_rate=UNVERIFIED_RATE,
+            unverified_burst=UNVERIFIED_BURST,
+        )
+        maps["settings"].update(bytes(4), settings)
+        return cls(pins, objects, maps)
+
+    def close(self) -> None:
+        """Lets go of the maps.  Pins and filters stay, and so does traffic."""
+        for descriptor in (*self._programs.values(), *self.maps.values()):
+            descriptor.close()
+
+    @staticmethod
+    def remove(pins: Path) -> None:
+        """Takes filters and pins away; absent ones are fine."""
+        for marker in sorted((pins / "links").glob("*")):
+            index, hook = marker.name.split("-")[:2]
+            _detach(pins, int(index), hook)
+        for directory in pins.glob("v*"):
+            _unpin(directory)
+        for directory in (pins / "links", pins):
+            if directory.exists():
+                directory.rmdir()
+
+    # Programs
+
+    def program(self, name: str) -> bpf.Program:
+        """A program of the object, loaded at its first use."""
+        if name not in self._programs:
+            self._programs[name] = bpf.Program.load(
+                name, bpf.SCHED_CLS, self._object.programs[name], self.maps
+            )
+        return self._programs[name]
+
+    def attach_device(self, index: int) -> None:
+        """From now on what leaves the mobility device goes into its tunnel."""
+        self._attach(index, "egress", "device_egress")
+
+    def attach_link(self, index: int, *, layer3: bool = False) -> None:
+        """From now on tunnelled packets and signalling are taken from this link.
+
+        `layer3`: its packets have no Ethernet header (PPP, WireGuard, many modems).
+        """
+        self._attach(index, "ingress", "link_ingress_l3" if layer3 else "link_ingress")
+
+    def detach_link(self, index: int) -> None:
+        """Leaves this link as it was found; one that is gone is fine."""
+        _detach(self.pins, index, "ingress")
+
+    def _attach(self, index: int, hook: str, name: str) -> None:
+        program = self.program(name)
+        marker = self.pins / "links" / f"{index}-{hook}"
+        own = marker.with_name(f"{marker.name}-own")
+        with _named(f"attach the program {name} to interface {index}"):
+            if _netlink(lambda ip: _make_qdisc(ip, index)):
+                own.mkdir(exist_ok=True)
+            elif not own.exists():
+                marker.mkdir(exist_ok=True)
+            _netlink(
+                lambda ip: ip.tc(
+                    "replace-filter",
+                    "bpf",
+                    index,
+                    handle=_handle(self.pins),
+                    parent=_HOOKS[hook],
+                    prio=PRIORITY,
+                    protocol=_ETH_P_IPV6 if hook == "ingress" else _ETH_P_ALL,
+                    fd=program.fd,
+                    name=f"mip6:{self.pins.name}:{name}",
+                    direct_action=True,
+                )
+            )
+
+    # Tunnels
+
+    def put(self, tunnel: Tunnel) -> None:
+        """Makes it stand in place of what stood under its key, in one step."""
+        self.maps[_MAP_OF[tunnel.end]].update(*write_tunnel(tunnel))
+
+    def put_many(self, tunnels: Iterable[Tunnel]) -> None:
+        """The same for many, at a fifth of the cost.  On an error some may stand."""
+        entries: dict[str, list[tuple[bytes, bytes]]] = {}
+        for tunnel in tunnels:
+            entries.setdefault(_MAP_OF[tunnel.end], []).append(write_tunnel(tunnel))
+        for name, part in entries.items():
+            self.maps[name].update_many(part)
+
+    def drop(self, tunnel: Tunnel) -> None:
+        """Takes away what stands under its key; nothing there is fine."""
+        self.maps[_MAP_OF[tunnel.end]].delete(tunnel.home_address.packed)
+
+    def tunnels(self) -> Iterator[Tunnel]:
+        """What the maps hold, expired ones too; times to the nanosecond."""
+        for end, name in _MAP_OF.items():
+            for key, value in self.maps[name].items():
+                yield read_tunnel(end, key, value)
+
+    # Signalling
+
+    def divert(self, address: IPv6Address) -> None:
+        """Mobile IPv6 messages to this address go to the daemon from now on.
+
+        And what arrives for it in a tunnel that is not properly ours is dropped.
+        """
+        self.maps["addresses"].update(address.packed, _ENTRY)
+
+    def undivert(self, address: IPv6Address) -> None:
+        self.maps["addresses"].delete(address.packed)
+
+    def diverted(self) -> set[IPv6Address]:
+        return {IPv6Address(key) for key, _ in self.maps["addresses"].items()}
+
+    def counters(self) -> dict[str, int]:
+        """Packets by reason, since the maps were made (`COUNTERS`; bpf/layout.h)."""
+        totals = {}
+        for index, name in enumerate(COUNTERS):
+            values = self.maps["counters"].lookup(index.to_bytes(4, "little")) or b""
+            totals[name] = sum(memoryview(values).cast("Q"))
+        return totals
+
+
+def _map(path: Path, definition: elf.MapDefinition, entries_max: int | None) -> bpf.Map:
+    """The map pinned at `path`, made and pinned where it is missing or another size."""
+    wanted = bpf.MapInfo(
+        definition.kind,
+        definition.key_size,
+        definition.value_size,
+        entries_max or definition.entries_max,
+    )
+    old = bpf.Map.pinned(path) if path.exists() else None
+    if old and old.info == wanted:
+        return old
+    new = bpf.Map.create(path.name, definition, wanted.entries_max)
+    if old and (old.info.key_size, old.info.value_size) == (
+        wanted.key_size,
+        wanted.value_size,
+    ):
+        if wanted.kind == bpf.HASH:
+            new.update_many(old.items())
+        old.close()
+    fresh = path.with_name(f"{path.name}-new")
+    fresh.unlink(missing_ok=True)
+    new.pin(fresh)
+    fresh.rename(path)
+    return new
+
+
+def _unpin(directory: Path) -> None:
+    for pin in directory.iterdir():
+        pin.unlink()
+    directory.rmdir()
+
+
+def _handle(pins: Path) -> int:
+    """Of our filters: one for each instance, so that several share a link."""
+    return zlib.crc32(pins.name.encode()) or 1
+
+
+def _detach(pins: Path, index: int, hook: str) -> None:
+    marker = pins / "links" / f"{index}-{hook}"
+    own = marker.with_name(f"{marker.name}-own")
+    if not (marker.exists() or own.exists()):
+        return
+    with _named(f"detach from interface {index}", _GONE):
+        _netlink(
+            lambda ip: ip.tc(
+                "del-filter",
+                "bpf",
+                index,
+                handle=_handle(pins),
+                parent=_HOOKS[hook],
+                prio=PRIORITY,
+                protocol=_ETH_P_IPV6 if hook == "ingress" else _ETH_P_ALL,
+            )
+        )
+    if own.exists():
+        with _named(f"delete the clsact qdisc of interface {index}", _GONE):
+            _netlink(lambda ip: _delete_unused_qdisc(ip, index))
+        own.rmdir()
+    if marker.exists():
+        marker.rmdir()
+
+
+def _make_qdisc(ip: Any, index: int) -> bool:
+    """Whether it had to be made."""
+    kinds = [qdisc.get_attr("TCA_KIND") for qdisc in ip.get_qdiscs(index=index)]
+    if "clsact" in kinds:
+        return False
+    ip.tc("add", "clsact", index)
+    return True
+
+
+def _delete_unused_qdisc(ip: Any, index: int) -> None:
+    """Others may have put their filters on the qdisc that we made."""
+    if not any(list(ip.get_filters(index=index, parent=p)) for p in _HOOKS.values()):
+        ip.tc("del", "clsact", index)
+
+
+def _netlink(act: Callable[[Any], T]) -> T:
+    """`act` with an open socket, in a thread of its own: pyroute2 runs an event loop
+    inside, which cannot be done where one is running already."""
+
+    def work() -> T:
+        from pyroute2 import IPRoute  # a third of a second; most users never attach
+
+        with IPRoute() as ip:
+            return act(ip)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
+
+
+@contextlib.contextmanager
+def _named(what: str, harmless: tuple[int, ...] = ()) -> Iterator[None]:
+    """Errors of pyroute2 as ours, saying what failed."""
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code not in harmless:
+            raise bpf.BpfError(error.code, f"{what}: {error.args[1]}") from None

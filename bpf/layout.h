@@ -33,7 +33,9 @@ struct tunnel {
 	struct address previous;	/* care-of address before this one ... */
 	u64 expires;			/* ns of the boot clock */
 	u64 previous_until;		/* ... accepted until then; 0: never */
+	u64 flags;
 };
+enum { INBOUND_ONLY = 1 };		/* packets come out of the tunnel, none go in yet */
 
 struct settings {
 	u32 device;			/* ifindex of the mobility device */

@@ -170,6 +170,11 @@ INLINE int encapsulate(struct __sk_buff *skb, const struct settings *config,
 	return send(skb, config, header, start);
 }
 
+INLINE int is_open(const struct tunnel *tunnel, u64 now)
+{
+	return tunnel->expires > now && !(tunnel->flags & INBOUND_ONLY);
+}
+
 INLINE int leave(struct __sk_buff *skb, const u32 start)
 {
 	const u32 zero = 0;
@@ -185,10 +190,10 @@ INLINE int leave(struct __sk_buff *skb, const u32 start)
 	if (is_link_scope(&destination))
 		return drop(DROPPED_LINK_SCOPE);
 	u64 now = bpf_ktime_get_boot_ns();
-	if (find(&registrations, &source, &tunnel) && tunnel.expires > now)
+	if (find(&registrations, &source, &tunnel) && is_open(&tunnel, now))
 		return encapsulate(skb, config, &tunnel.care_of_address, &tunnel.home_agent,
 				   &header, start);
-	if (find(&bindings, &destination, &tunnel) && tunnel.expires > now)
+	if (find(&bindings, &destination, &tunnel) && is_open(&tunnel, now))
 		return encapsulate(skb, config, &tunnel.home_agent, &tunnel.care_of_address,
 				   &header, start);
 	if (!within_budget(BUDGET_UNMATCHED, config->unmatched_interval,

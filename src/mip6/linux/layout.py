@@ -32,8 +32,9 @@ COUNTERS = (
 )
 """The reasons that are counted, in the order of `enum counter`."""
 
-_TUNNEL = struct.Struct("=16s16s16sQQ")
+_TUNNEL = struct.Struct("=16s16s16sQQQ")
 _SETTINGS = struct.Struct("=IIQQQQ")
+_INBOUND_ONLY = 1
 _NANOSECONDS = 1_000_000_000
 _NEVER = (1 << 64) - 1
 
@@ -53,11 +54,12 @@ def write_tunnel(tunnel: Tunnel) -> tuple[bytes, bytes]:
         previous,
         _nanoseconds(tunnel.expires),
         _nanoseconds(tunnel.previous_until) if tunnel.previous else 0,
+        _INBOUND_ONLY if tunnel.inbound_only else 0,
     )
 
 
 def read_tunnel(end: End, key: bytes, value: bytes) -> Tunnel:
-    care_of_address, home_agent, previous, expires, until = _TUNNEL.unpack(value)
+    care_of_address, home_agent, previous, expires, until, flags = _TUNNEL.unpack(value)
     return Tunnel(
         end=end,
         home_address=IPv6Address(key),
@@ -66,6 +68,7 @@ def read_tunnel(end: End, key: bytes, value: bytes) -> Tunnel:
         expires=expires / _NANOSECONDS,
         previous=IPv6Address(previous) if any(previous) else None,
         previous_until=until / _NANOSECONDS,
+        inbound_only=bool(flags & _INBOUND_ONLY),
     )
 
 

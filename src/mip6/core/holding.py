@@ -1,0 +1,84 @@
+"""Packets of applications that wait for a tunnel (pitfall of every handover, decision
+0005): few, not long, and in order."""
+
+from collections import deque
+from ipaddress import IPv6Address
+
+from mip6.wire.buffer import Reader, WireError
+from mip6.wire.icmpv6 import DestinationUnreachable
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import read_packet
+
+from .effects import Effect, Forward, Notify, Send
+from .events import Dropped
+from .packet import Packet
+from .rate import TokenBucket
+
+HELD_MAX_SECONDS = 3.0
+"""Older packets are not worth sending: their sender has long sent them again."""
+QUOTED_MAX = 1280 - 40 - 8
+"""Octets of the packet quoted in an error (RFC 4443 §2.4 (c))."""
+ADDRESS_UNREACHABLE = 3
+
+
+class Holding:
+    """The queue in front of a tunnel that does not stand."""
+
+    def __init__(self, home_address: IPv6Address, held_max: int) -> None:
+        self._home_address = home_address
+        self._held_max = held_max
+        self._held: deque[tuple[float, bytes]] = deque()
+        self._errors = TokenBucket(rate=10, burst=10)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def hold(self, octets: bytes, now: float) -> list[Effect]:
+        """Keep the packet; without room its sender is told (RFC 4443 §3.1)."""
+        effects = self._prune(now)
+        if len(self._held) >= self._held_max:
+            return effects + self.refuse(octets, now, "held_max")
+        self._held.append((now, octets))
+        return effects
+
+    def release(self, now: float) -> list[Effect]:
+        """The tunnel stands: what still waits goes, in the order it came."""
+        effects = self._prune(now)
+        effects += [Forward(octets) for _, octets in self._held]
+        self._held.clear()
+        return effects
+
+    def refuse(self, octets: bytes, now: float, reason: str) -> list[Effect]:
+        """The packet goes nowhere; tell its sender, an application on this machine."""
+        effects: list[Effect] = [Notify(Dropped(reason, "11.3.1", self._home_address))]
+        if _may_be_reported(octets) and self._errors.take(now):
+            error = DestinationUnreachable(
+                code=ADDRESS_UNREACHABLE, packet=octets[:QUOTED_MAX]
+            )
+            home_address = self._home_address
+            effects.append(
+                Send(
+                    Packet(source=home_address, destination=home_address, message=error)
+                )
+            )
+        return effects
+
+    def _prune(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._held and self._held[0][0] + HELD_MAX_SECONDS <= now:
+            _, octets = self._held.popleft()
+            effects += self.refuse(octets, now, "held_too_long")
+        return effects
+
+
+def _may_be_reported(octets: bytes) -> bool:
+    """No error about an error, nor about a multicast packet (RFC 4443 §2.4 (e))."""
+    try:
+        headers = read_packet(octets)
+    except WireError:
+        return False
+    if headers.destination.is_multicast:
+        return False
+    if headers.next_header != NextHeader.ICMPV6 or not headers.payload:
+        return True
+    return Reader(headers.payload).u8() >= 128

@@ -1,0 +1,599 @@
+"""The mobile node (§11): where it is, what it registers, what the kernel must hold.
+
+Every input changes one of the parts it is made of: the managed links (`movement`),
+the home registration (`registration`), the packets that wait (`holding`).  Then
+`_settle` derives everything else anew, so no input has a path of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address, IPv6Network
+from math import inf
+
+from mip6.wire.buffer import WireError
+from mip6.wire.icmpv6 import (
+    DestinationUnreachable,
+    PacketTooBig,
+    ParameterProblem,
+    TimeExceeded,
+)
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingError,
+    BindingErrorStatus,
+    BindingRefreshRequest,
+    BindingStatus,
+    BindingUpdate,
+    read_message,
+)
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    RouterAdvertisement,
+    TargetLinkLayerAddress,
+)
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import read_packet
+
+from .effects import Effect, Forward, Install, Notify, Remove, Send, difference
+from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
+from .holding import Holding
+from .mobile_state import away_states, home_states
+from .movement import CONFLICTS_MAX, Attachment, Link, ManagedLink
+from .packet import Packet
+from .registration import ADVICE, Aim, Registration
+from .state import End, HomeAddress, Neighbor, State, Tunnel
+
+UNRECOGNIZED_NEXT_HEADER = 1
+"""Code of a Parameter Problem (RFC 4443 §3.4)."""
+ALL_NODES = IPv6Address("ff02::1")
+
+GRACE = 2.0
+"""Seconds for which the previous care-of address is kept once the new one is
+registered: packets on their way to it still arrive (§11.5.4, decision 0003)."""
+STOP_MAX = 3.0
+"""Seconds that stopping waits for the home agent."""
+REFUSED_FIRST = 1.0
+REFUSED_MAX = 32.0
+"""Seconds after which state that the kernel refused is tried again, doubling."""
+LATE_MAX = 1.0
+"""Seconds after registration in which a packet that missed the tunnel was only slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The care-of address before this one, on a link that is still up."""
+
+    attachment: Attachment
+    until: float
+
+
+class MobileNode:
+    """One home address that is reachable wherever this machine is attached.
+
+    home_prefix: of the home link; a router that advertises it means home (§11.5.2).
+    device: the mobility device, which always holds the home address.
+    links: names of the managed links, the preferred first.
+    lifetime: seconds to ask for, a multiple of 4.
+    random: that many random octets.
+    fallback: whether connections that began elsewhere than at the home address go out
+        directly while there is no registration; otherwise they wait too.
+    table: the routing table of the home address.
+    authentication_required: whether only protected acknowledgements count.
+    restored: the tunnel an earlier process left; it stays until it is replaced.
+    held_max: packets that wait for a tunnel.
+    """
+
+    def __init__(
+        self,
+        home_address: IPv6Address,
+        home_prefix: IPv6Network,
+        home_agent: IPv6Address,
+        *,
+        device: str = "mip0",
+        links: tuple[str, ...] = ("eth0",),
+        lifetime: float = 600,
+        random: Callable[[int], bytes],
+        fallback: bool = True,
+        table: int = 100,
+        authentication_required: bool,
+        restored: Tunnel | None = None,
+        held_max: int = 64,
+    ) -> None:
+        if lifetime < 4 or lifetime % 4:
+            raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")
+        self.home_address = home_address
+        self.home_prefix = home_prefix
+        self.home_agent = home_agent
+        self.device = device
+        self.links = links
+        self.fallback = fallback
+        self.table = table
+        self.registration = Registration(
+            home_address,
+            home_agent,
+            lifetime=lifetime,
+            random=random,
+            authentication_required=authentication_required,
+        )
+        self._random = random
+        self._up: dict[str, ManagedLink] = {}
+        self._attachment: Attachment | None = None
+        self._previous: Previous | None = None
+        self._holding = Holding(home_address, held_max)
+        self._restored = restored
+        self._place = Place.NOWHERE
+        self._phases = set(Phase)
+        self._stop_by: float | None = None
+        self._stopped = False
+        self._refused: dict[object, State] = {}
+        self._refused_until = -inf
+        self._refused_for = 0.0
+        self._arrived_at = -inf
+        self._now = -inf
+        self._moving: str | None = None
+        self._where: tuple[Place, IPv6Address | None, str | None] = (
+            Place.NOWHERE,
+            None,
+            None,
+        )
+        self._standing: dict[object, State] = {}
+        self._before: dict[object, State] = {}
+        self._last: list[Effect] = []
+        if restored is not None:
+            self._standing[restored.key] = restored
+            self.registration.restore(restored.expires)
+
+    # What `mip6 status` shows.
+
+    @property
+    def place(self) -> Place:
+        return self._place
+
+    @property
+    def care_of_address(self) -> IPv6Address | None:
+        """The one in use, registered or not; None at home and nowhere."""
+        return self._attachment.care_of_address if self._attachment else None
+
+    @property
+    def link(self) -> str | None:
+        return self._attachment.link if self._attachment else None
+
+    @property
+    def held(self) -> int:
+        """Packets that wait for the tunnel."""
+        return len(self._holding)
+
+    @property
+    def stopped(self) -> bool:
+        """After `stop`: nothing more will be sent, and nothing is installed."""
+        return self._stopped
+
+    @property
+    def installed(self) -> set[State]:
+        return set(self._standing.values())
+
+    @property
+    def deadline(self) -> float | None:
+        if self._stopped:
+            return None
+        moments = [self.registration.deadline]
+        moments += (link.deadline for link in self._up.values())
+        if self._previous:
+            moments.append(self._previous.until)
+        if self._stop_by is not None:
+            moments.append(self._stop_by)
+        if self._refused:
+            moments.append(self._refused_until)
+        ends = [self.registration.expires, self.registration.bound_until]
+        if self._restored:
+            ends.append(self._restored.expires)
+        moments += (at for at in ends if at > self._now)
+        at = min(moments)
+        return None if at == inf else at
+
+    # What happens to it.
+
+    def link_up(self, link: Link, now: float) -> list[Effect]:
+        """A managed link has come up, or its link-local address has become usable."""
+        if link.name not in self.links or self._stopped:
+            return []
+        up = self._up.get(link.name)
+        if up is not None and up.link.link_layer_address == link.link_layer_address:
+            if up.link == link:
+                up.hint(now)
+            up.link = link
+            return self._settle(now)
+        self._up[link.name] = ManagedLink(
+            link, self.home_prefix, self.home_agent, self._random, now
+        )
+        self._phases = set()
+        self._moving = link.name
+        return self._settle(now, *self._reached(Phase.LINK_UP, link.name))
+
+    def link_down(self, name: str, now: float) -> list[Effect]:
+        """The link has no carrier any more; nothing learned there holds."""
+        if self._up.pop(name, None) is None:
+            return []
+        return self._settle(now)
+
+    def address_checked(
+        self, address: IPv6Address, link: str, unique: bool, now: float
+    ) -> list[Effect]:
+        """Duplicate address detection of an address has ended (RFC 4862 §5.4)."""
+        up = self._up.get(link)
+        if up is None:
+            return []
+        if not up.checked(address, unique):
+            return self._settle(now)
+        if address == self.care_of_address:
+            self._attachment = None  # not one to keep, even for a moment
+        advice = "the next care-of address is a random one"
+        if up.conflicts == CONFLICTS_MAX:
+            advice = f"{link} is left alone until it goes down and up"
+        what = f"another node on {link} uses {address}"
+        return self._settle(now, Notify(Problem(what, advice)))
+
+    def unmatched(self, octets: bytes, now: float) -> list[Effect]:
+        """A packet from the home address found no tunnel: it waits if there is hope."""
+        if self._stopped:
+            return []
+        if self.registration.refused or self.registration.given_up:
+            return self._holding.refuse(octets, now, "registration_refused")
+        if not self._open:
+            return self._holding.hold(octets, now)
+        if now - self._arrived_at < LATE_MAX:
+            return [*self._holding.release(now), Forward(octets)]
+        return self._holding.refuse(octets, now, "no_tunnel")
+
+    def stop(self, now: float) -> list[Effect]:
+        """De-register and let go of everything; `stopped` tells when that is done."""
+        if self._stop_by is None:
+            self._stop_by = now + STOP_MAX
+        return self._settle(now)
+
+    def tick(self, now: float) -> list[Effect]:
+        return self._settle(now)
+
+    def failed(self, state: State, now: float) -> list[Effect]:
+        """The kernel refused `state`: what stands is what was done before it, and all
+        that makes no sense without it goes, to be tried again later."""
+        self._standing = self._before
+        for effect in self._last:
+            if effect == Install(state):
+                break
+            match effect:
+                case Install(done):
+                    self._standing[done.key] = done
+                case Remove(gone):
+                    self._standing.pop(gone.key, None)
+        self._refused[state.key] = state
+        self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
+        self._refused_until = now + self._refused_for
+        return self._settle(now)
+
+    def receive(self, packet: Packet, now: float) -> list[Effect]:
+        match packet.message:
+            case RouterAdvertisement() as message:
+                return self._advertised(packet, message, now)
+            case BindingAcknowledgement() as message:
+                return self._acknowledged(packet, message, now)
+            case BindingError() as message:
+                return self._binding_error(packet, message, now)
+            case BindingRefreshRequest():
+                # Only correspondents send it, and none has a binding of ours (§11.7.4).
+                return _dropped("not_in_binding_update_list", "11.7.4", packet)
+            case ParameterProblem() as message:
+                return self._parameter_problem(packet, message, now)
+            case DestinationUnreachable() | PacketTooBig() | TimeExceeded():
+                # Retransmission copes; one of these alone must not move anything.
+                return _dropped("icmp_error", "11.3.5", packet)
+            case _:
+                return _dropped("unexpected_message", "9.2", packet)
+
+    def _advertised(
+        self, packet: Packet, message: RouterAdvertisement, now: float
+    ) -> list[Effect]:
+        up = self._up.get(packet.link or "")
+        if up is None:
+            return _dropped("link_not_managed", "11.5.1", packet)
+        if reason := up.heard(packet, message, now):
+            return _dropped(reason, "11.5.1", packet)
+        phase = self._reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
+        return self._settle(now, *phase)
+
+    def _acknowledged(
+        self, packet: Packet, message: BindingAcknowledgement, now: float
+    ) -> list[Effect]:
+        before = self.registration.status
+        if reason := self.registration.acknowledged(packet, message, now):
+            return _dropped(reason, "11.7.3", packet)
+        effects: list[Effect] = []
+        status = self.registration.status
+        if status is not None and status < 128:
+            self._restored = None
+            self._refused_for = 0.0
+            if self._attachment:
+                link = self._attachment.link
+                effects += self._reached(Phase.BINDING_ACKNOWLEDGEMENT, link)
+        if status != before:
+            effects += _problem(status)
+        returning = self._place is Place.RETURNING
+        effects = self._settle(now, *effects)
+        if returning and self._place is Place.AT_HOME:
+            effects += self._announce()
+        return effects
+
+    def _binding_error(
+        self, packet: Packet, message: BindingError, now: float
+    ) -> list[Effect]:
+        """§11.3.6; correspondents are no part of the binding update list yet."""
+        if packet.source != self.home_agent:
+            return _dropped("not_in_binding_update_list", "11.3.6", packet)
+        if (
+            message.status != BindingErrorStatus.UNKNOWN_BINDING
+            or message.home_address != self.home_address
+        ):
+            return _dropped("binding_error_not_expected", "11.3.6", packet)
+        if not self.registration.renew(now):
+            return _dropped("binding_error_too_soon", "11.3.6", packet)
+        return self._settle(now)
+
+    def _parameter_problem(
+        self, packet: Packet, message: ParameterProblem, now: float
+    ) -> list[Effect]:
+        """§11.3.5: code 1 for a Binding Update means no home agent lives there."""
+        try:
+            quoted = read_packet(message.packet)
+            update = read_message(quoted.payload)
+        except WireError:
+            return _dropped("icmp_error_quote", "11.3.5", packet)
+        if (
+            message.code != UNRECOGNIZED_NEXT_HEADER
+            or quoted.next_header != NextHeader.MOBILITY
+            or quoted.destination != self.home_agent
+            or not isinstance(update, BindingUpdate)
+            or not self.registration.not_understood(update.sequence_number, now)
+        ):
+            return _dropped("icmp_error", "11.3.5", packet)
+        problem = Problem(
+            f"{self.home_agent} does not know Mobile IPv6",
+            "check that home_agent names a home agent, and that it runs",
+        )
+        return self._settle(now, Notify(problem))
+
+    # What follows.
+
+    def _settle(self, now: float, *first: Effect) -> list[Effect]:
+        """Bring everything in line with what is known at `now`."""
+        effects = list(first)
+        if self._stopped:
+            return effects
+        self._now = now
+        self._before = dict(self._standing)
+        if now >= self._refused_until:
+            self._refused.clear()
+        if self._restored and self._restored.expires <= now:
+            self._restored = None
+        for name, up in self._up.items():
+            if up.update(now):
+                effects.append(Send(up.solicitation()))
+                effects += self._reached(Phase.ROUTER_SOLICITATION, name)
+        self._attach(now)
+        self.registration.take_aim(self._aim(now), now)
+        effects += self._reconcile(now)
+        here = self._attachment
+        if self._stop_by is not None and (
+            here is None or now >= self._stop_by or now >= self.registration.bound_until
+        ):
+            self._stopped = True
+        if here is not None and not self._stopped:
+            if here.care_of_address:
+                effects += self._reached(Phase.CARE_OF_ADDRESS, here.link)
+            update = self.registration.update(now, here.valid_until)
+            if update is not None:
+                effects.append(Send(update))
+                effects += self._reached(Phase.BINDING_UPDATE, here.link)
+        arrived = self._placed(now)
+        effects += self._reconcile(now)
+        effects += arrived
+        if self._open:
+            effects += self._holding.release(now)
+        self._last = effects
+        return effects
+
+    def _attach(self, now: float) -> None:
+        """Choose where to be: the first link that answers, else the first of all."""
+        offers: list[Attachment] = []
+        if not any(type(state) is not Neighbor for state in self._refused.values()):
+            ups = (self._up[name] for name in self.links if name in self._up)
+            offers = [offer for up in ups if (offer := up.attachment(now))]
+        chosen = min(offers, key=lambda offer: offer.silent, default=None)
+        old, self._attachment = self._attachment, chosen
+        if (
+            chosen is not None
+            and old is not None
+            and old.care_of_address not in (None, chosen.care_of_address)
+        ):
+            self._previous = Previous(old, inf)
+        left = self._restored
+        if left and chosen and chosen.care_of_address != left.care_of_address:
+            self._restored = None
+        kept = self._previous
+        if kept is not None:
+            up = self._up.get(kept.attachment.link)
+            if (
+                up is None
+                or not up.knows(kept.attachment.prefix)
+                or kept.attachment.care_of_address == self.care_of_address
+                or kept.until <= now
+                or chosen is None
+            ):
+                self._previous = None
+
+    def _aim(self, now: float) -> Aim | None:
+        """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
+        here = self._attachment
+        if here is None or not here.usable:
+            return None
+        care_of_address = here.care_of_address or self.home_address
+        delete = here.at_home or self._stop_by is not None
+        if delete and now >= self.registration.bound_until:
+            return None
+        link_local = self._up[here.link].link.link_local
+        return Aim(care_of_address, here.link, delete, link_local)
+
+    def _placed(self, now: float) -> list[Effect]:
+        """Where that is in people's words, and what arriving there brings."""
+        here, registration = self._attachment, self.registration
+        if here is None:
+            place = Place.NOWHERE
+        elif here.at_home:
+            returning = now < registration.bound_until
+            place = Place.RETURNING if returning else Place.AT_HOME
+        else:
+            stands = registration.stands(here.care_of_address, now)
+            place = Place.REGISTERED if stands else Place.REGISTERING
+        moved = (place, self.care_of_address, self.link)
+        if moved == self._where:
+            return []
+        self._where = moved
+        self._place = place
+        self._arrived_at = now
+        kept = self._previous
+        if kept is not None and place is Place.REGISTERED and kept.until == inf:
+            self._previous = replace(kept, until=now + GRACE)
+        elif place is Place.AT_HOME:
+            self._previous = None
+        return [
+            Notify(
+                PlaceChanged(place, self.home_address, self.care_of_address, self.link)
+            )
+        ]
+
+    @property
+    def _open(self) -> bool:
+        """Whether packets from the home address have a way out."""
+        if self._place is Place.RETURNING:
+            return self.registration.sent
+        return self._place in (Place.REGISTERED, Place.AT_HOME)
+
+    def _reconcile(self, now: float) -> list[Effect]:
+        """The effects from what stands to what is wanted."""
+        wanted = [] if self._stopped else self._wanted(now)
+        wanted = [state for state in wanted if state.key not in self._refused]
+        effects = difference(list(self._standing.values()), wanted)
+        self._standing = {state.key: state for state in wanted}
+        return effects
+
+    def _wanted(self, now: float) -> list[State]:
+        """All the kernel state that this place and this registration need."""
+        here, registration = self._attachment, self.registration
+        states: list[State] = [HomeAddress(address=self.home_address, link=self.device)]
+        if here and here.at_home:
+            told = registration.sent or now >= registration.bound_until
+            states += home_states(
+                here, self.home_address, self.home_agent, address_on_link=told
+            )
+        else:
+            states += away_states(
+                here,
+                self._previous.attachment if self._previous else None,
+                self.home_address,
+                device=self.device,
+                table=self.table,
+                home_by_default=registration.alive(now) or not self.fallback,
+            )
+        if tunnel := self._tunnel(now):
+            states.append(tunnel)
+        return states
+
+    def _tunnel(self, now: float) -> Tunnel | None:
+        """The tunnel at this end: both ways once it is registered; before, packets come
+        out of it as soon as the home agent sends any, none go in (decision 0005)."""
+        here, registration = self._attachment, self.registration
+        if self._stop_by is not None:
+            standing = self._standing.get((Tunnel, End.MOBILE_NODE, self.home_address))
+            return standing if isinstance(standing, Tunnel) else None
+        kept = self._previous
+        if here is None or (here.at_home and kept is None):
+            return self._restored
+        stands = registration.stands(here.care_of_address, now)
+        if not stands:
+            if self._restored:
+                return self._restored
+            if not here.usable or registration.refused or registration.given_up:
+                return None
+        care_of_address = here.care_of_address
+        expires = registration.expires
+        if not stands:
+            expires = registration.asked_at + registration.lifetime
+        if here.at_home:
+            # Back home with the other link still up: the home agent may not know yet.
+            assert kept is not None
+            care_of_address, kept = kept.attachment.care_of_address, None
+        assert care_of_address is not None
+        return Tunnel(
+            end=End.MOBILE_NODE,
+            home_address=self.home_address,
+            care_of_address=care_of_address,
+            home_agent=self.home_agent,
+            expires=expires,
+            previous=kept.attachment.care_of_address if kept else None,
+            previous_until=min(kept.until, expires) if kept else 0.0,
+            inbound_only=not stands,
+        )
+
+    def _announce(self) -> list[Effect]:
+        """Home again: every node on the link learns that the addresses are ours, not
+        the home agent's (§11.5.5)."""
+        here = self._attachment
+        assert here is not None
+        link = self._up[here.link].link
+        address = link.link_layer_address
+        # Only what fills the option can be said in it: 6 octets, 14, 22 …
+        options = (TargetLinkLayerAddress(address),) if len(address) % 8 == 6 else ()
+        addresses = [self.home_address]
+        if link.link_local is not None:
+            addresses.append(link.link_local)
+        return [
+            Send(
+                Packet(
+                    source=address,
+                    destination=ALL_NODES,
+                    message=NeighborAdvertisement(
+                        target_address=address,
+                        override=True,
+                        options=options,
+                    ),
+                    hop_limit=255,
+                    link=here.link,
+                )
+            )
+            for address in addresses
+        ]
+
+    def _reached(self, phase: Phase, link: str) -> list[Effect]:
+        """Only the link that came up moves on, and each phase counts once."""
+        if link != self._moving or phase in self._phases:
+            return []
+        self._phases.add(phase)
+        return [Notify(PhaseReached(phase, link))]
+
+
+def _problem(status: int | None) -> list[Effect]:
+    """What an operator should know about the status of an acknowledgement (§6.1.8)."""
+    if status == BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
+        what = "the home agent's prefixes change soon"
+        return [Notify(Problem(what, "look at the home prefix in the configuration"))]
+    if (
+        status is None
+        or status < 128
+        or status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+    ):
+        return []
+    why, advice = ADVICE.get(status, ("a status not known here", ""))
+    return [Notify(Problem(f"registration refused ({status}): {why}", advice))]
+
+
+def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:
+    return [Notify(Dropped(reason, section, packet.source))]

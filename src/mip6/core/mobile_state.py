@@ -1,0 +1,96 @@
+"""The kernel state of a mobile node, derived from where it is attached.
+
+Lists are in the order of installation, and removed backwards: the address before what
+needs it as a source, the ways out of a link before what sends through them.
+"""
+
+from ipaddress import IPv6Address, IPv6Network
+
+from .movement import Attachment
+from .state import CareOfAddress, HomeAddress, Neighbor, Route, Rule, State
+
+MAIN_TABLE = 254
+ANYWHERE = IPv6Network("::/0")
+
+
+def home_states(
+    here: Attachment,
+    home_address: IPv6Address,
+    home_agent: IPv6Address,
+    *,
+    address_on_link: bool,
+) -> list[State]:
+    """On the home link, where no special processing is needed (§11.3.1).
+
+    The home address joins the link only once the home agent was told (§11.5.5).
+    """
+    states = [*_neighbors(here, home_agent), *_routes(here)]
+    if address_on_link:
+        states.append(HomeAddress(address=home_address, link=here.link))
+    return states
+
+
+def away_states(
+    here: Attachment | None,
+    previous: Attachment | None,
+    home_address: IPv6Address,
+    *,
+    device: str,
+    table: int,
+    home_by_default: bool,
+) -> list[State]:
+    """On another link, or on none.
+
+    Packets from the home address have a routing table of their own whose only way is
+    the mobility device, also while no link is up: there they wait.  `home_by_default`
+    lets new connections begin at the home address, wherever they go.
+    """
+    states: list[State] = []
+    if previous and previous.care_of_address:
+        states.append(_care_of_address(previous, previous.care_of_address))
+    if here and here.care_of_address:
+        states.append(_care_of_address(here, here.care_of_address))
+        states += _neighbors(here, None)
+        states += _routes(here)
+    states.append(Rule(priority=999, table=table, source=home_address))
+    if here and here.care_of_address:
+        # Tunnelled packets go by the link, whatever the rules below say.
+        source = here.care_of_address
+        states.append(Rule(priority=1000, table=MAIN_TABLE, source=source))
+    if home_by_default:
+        states.append(Rule(priority=1001, table=MAIN_TABLE, suppress_default=True))
+        states.append(Rule(priority=1002, table=table))
+    states.append(
+        Route(destination=ANYWHERE, link=device, source=home_address, table=table)
+    )
+    return states
+
+
+def _care_of_address(at: Attachment, address: IPv6Address) -> State:
+    length = at.prefix.prefixlen
+    return CareOfAddress(address=address, prefix_length=length, link=at.link)
+
+
+def _neighbors(here: Attachment, home_agent: IPv6Address | None) -> list[State]:
+    """Whose link-layer address was heard: nobody need ask for it, which an optimistic
+    address must not (RFC 4429 §3.2), nor one that the home agent defends (§11.5.5)."""
+    if here.router_link_layer_address is None:
+        return []
+    addresses = [here.router]
+    if home_agent and here.home_agent_here:
+        addresses.append(home_agent)
+    return [
+        Neighbor(
+            address=address,
+            link=here.link,
+            link_layer_address=here.router_link_layer_address,
+        )
+        for address in addresses
+    ]
+
+
+def _routes(here: Attachment) -> list[State]:
+    return [
+        Route(destination=here.prefix, link=here.link),
+        Route(destination=ANYWHERE, link=here.link, gateway=here.router),
+    ]

@@ -1,0 +1,377 @@
+"""Where a mobile node could be attached (§11.5): its links, the routers heard there,
+and the care-of addresses their prefixes give.
+
+`ManagedLink` is everything known about one link that is up.  It only learns and
+answers; what follows from a change is the mobile node's business.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address, IPv6Network
+from math import inf
+
+from mip6.wire.neighbor_discovery import (
+    INFINITE_LIFETIME,
+    AdvertisementInterval,
+    PrefixInformation,
+    RouterAdvertisement,
+    RouterSolicitation,
+    SourceLinkLayerAddress,
+)
+
+from .addresses import is_unicast_routable
+from .packet import Packet
+
+SOLICITATION_FIRST = 0.5
+"""Seconds to the second Router Solicitation, doubling from there.  RFC 4861 §6.3.7 has
+4 s and gives up after three; a moving node has neither time (§11.5.1)."""
+SOLICITATION_MAX = 32.0
+
+MISSED_MAX = 3
+"""Advertisement Intervals (§7.3) without an advertisement before we ask."""
+ANSWER_TIME = 1.0
+"""Seconds a router has to answer that advertises its interval: RFC 4861 lets it take
+0.5 s, and the first solicitation may be lost."""
+ANSWER_TIME_SLOW = 4.5
+"""The same for other routers: they may keep 3 s between multicast advertisements."""
+
+ROUTERS_MAX = 16
+PREFIXES_MAX = 32
+CONFLICTS_MAX = 3
+"""Duplicates after which a link is left alone (IDGEN_RETRIES, RFC 7217)."""
+
+UNSPECIFIED = IPv6Address("::")
+ALL_ROUTERS = IPv6Address("ff02::2")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A managed link that is up."""
+
+    name: str
+    link_layer_address: bytes
+    link_local: IPv6Address | None = None
+    """None while it is not known, tentative or optimistic: then it is no source yet."""
+    mtu: int = 1500
+    """Octets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix:
+    """One prefix of a router, with the moments its lifetimes end."""
+
+    network: IPv6Network
+    autonomous: bool
+    valid_until: float
+    preferred_until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """A default router as its advertisements describe it."""
+
+    address: IPv6Address
+    link_layer_address: bytes | None
+    home_agent: bool
+    addresses: tuple[IPv6Address, ...]
+    """Its global addresses, from prefixes with the R bit (§7.2)."""
+    preference: int
+    expires: float
+    quiet_at: float
+    """By then another advertisement should have been heard; inf if it does not say."""
+    prefixes: tuple[Prefix, ...]
+    silent: bool = False
+    """It did not answer when asked: used only while there is nothing better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One way to be on the network: a link, its router and an address of the prefix."""
+
+    link: str
+    router: IPv6Address
+    router_link_layer_address: bytes | None
+    home_agent_here: bool
+    """At home, and the home agent's link-layer address is the router's (§11.5.5)."""
+    prefix: IPv6Network
+    care_of_address: IPv6Address | None
+    """None on the home link."""
+    silent: bool
+    valid_until: float = field(compare=False)
+    usable: bool
+    """Whether the care-of address may be a source now: it is known to be unique, or it
+    may be optimistic because the router's link-layer address is known (RFC 4429)."""
+
+    @property
+    def at_home(self) -> bool:
+        return self.care_of_address is None
+
+
+def interface_identifier(link_layer_address: bytes) -> bytes:
+    """The modified EUI-64 of a link-layer address (RFC 4291 appendix A).
+
+    Raises ValueError for one that is neither 6 nor 8 octets long.
+    """
+    match len(link_layer_address):
+        case 6:
+            eui = link_layer_address[:3] + b"\xff\xfe" + link_layer_address[3:]
+        case 8:
+            eui = link_layer_address
+        case length:
+            raise ValueError(f"no EUI-64 from a link-layer address of {length} octets")
+    return bytes((eui[0] ^ 0x02,)) + eui[1:]
+
+
+class ManagedLink:
+    """One link that is up, and what was heard on it."""
+
+    def __init__(
+        self,
+        link: Link,
+        home_prefix: IPv6Network,
+        home_agent: IPv6Address,
+        random: Callable[[int], bytes],
+        now: float,
+    ) -> None:
+        self.link = link
+        self.routers: dict[IPv6Address, Router] = {}
+        self.conflicts = 0
+        self._home_prefix = home_prefix
+        self._home_agent = home_agent
+        self._random = random
+        self._current: tuple[IPv6Address, IPv6Network] | None = None
+        self._unique: set[IPv6Address] = set()
+        try:
+            self._identifier = interface_identifier(link.link_layer_address)
+        except ValueError:
+            self._identifier = random(8)
+        self._asked = 0
+        self._asked_at = -inf
+        self._ask_at = now
+        self._answer_by = inf
+        self._now = now
+
+    def hint(self, now: float) -> None:
+        """The link may have changed without going down: see who is there (§11.5.1)."""
+        self._ask(now)
+
+    def heard(self, packet: Packet, message: RouterAdvertisement, now: float) -> str:
+        """Learn from a Router Advertisement; the reason if it was ignored, or ""."""
+        address = packet.source
+        router = self.routers.get(address)
+        if message.router_lifetime == 0:
+            self.routers.pop(address, None)
+            return ""
+        if router is None and len(self.routers) == ROUTERS_MAX:
+            return "too_many_routers"
+        link_layer_address: bytes | None = None
+        interval = inf
+        for option in message.options:
+            match option:
+                case SourceLinkLayerAddress():
+                    # Links other than Ethernet pad it; ours tells how long it is.
+                    length = len(self.link.link_layer_address)
+                    link_layer_address = option.link_layer_address[:length]
+                case AdvertisementInterval() if option.advertisement_interval:
+                    interval = option.advertisement_interval / 1000
+        if router and link_layer_address not in (None, router.link_layer_address):
+            # Another router with the same link-local address (§11.5.1).
+            router = None
+        prefixes = {p.network: p for p in router.prefixes} if router else {}
+        addresses = set(router.addresses) if router else set()
+        for option in message.options:
+            if not isinstance(option, PrefixInformation):
+                continue
+            if option.router_address and len(addresses) < PREFIXES_MAX:
+                addresses.add(option.prefix)
+            _learn(prefixes, option, now)
+        self.routers[address] = Router(
+            address=address,
+            link_layer_address=link_layer_address
+            or (router.link_layer_address if router else None),
+            home_agent=message.home_agent,
+            addresses=tuple(sorted(addresses)),
+            preference=message.default_router_preference,
+            expires=now + message.router_lifetime,
+            quiet_at=now + MISSED_MAX * interval,
+            prefixes=tuple(prefixes.values()),
+        )
+        if self._current is None or self._current[0] == address:
+            self._ask_at = self._answer_by = inf
+        elif router is None:
+            # A newcomer: has the router we use gone, or have they met on this link?
+            self._ask(now)
+        return ""
+
+    def checked(self, address: IPv6Address, unique: bool) -> bool:
+        """The outcome of duplicate address detection; True if it was ours to lose."""
+        if unique:
+            self._unique.add(address)
+            return False
+        if self._identifier != address.packed[8:]:
+            return False
+        self.conflicts += 1
+        self._identifier = self._random(8)
+        return True
+
+    def update(self, now: float) -> bool:
+        """Forget what has expired; True if a Router Solicitation is to be sent now."""
+        self._now = now
+        for address, router in list(self.routers.items()):
+            if router.expires <= now:
+                del self.routers[address]
+            elif any(prefix.valid_until <= now for prefix in router.prefixes):
+                left = tuple(p for p in router.prefixes if p.valid_until > now)
+                self.routers[address] = replace(router, prefixes=left)
+        used = self._used
+        if used is None:
+            self._answer_by = inf
+            if self._ask_at == inf and not self.routers:
+                self._ask(now)
+        elif not used.silent:
+            if self._answer_by <= now:
+                self.routers[used.address] = replace(used, silent=True)
+                self._answer_by = inf
+            elif used.quiet_at <= now and self._answer_by == inf:
+                self._ask(now)
+        if self._ask_at > now:
+            return False
+        self._ask_at = now + min(SOLICITATION_FIRST * 2**self._asked, SOLICITATION_MAX)
+        self._asked += 1
+        self._asked_at = now
+        return True
+
+    @property
+    def deadline(self) -> float:
+        """When `update` must be called next; inf for never."""
+        return min((at for at in self._moments() if at > self._now), default=inf)
+
+    def solicitation(self) -> Packet:
+        """A Router Solicitation; from the unspecified address, and then without our
+        link-layer address, while the link-local one is not ours for certain."""
+        source = self.link.link_local
+        address = self.link.link_layer_address
+        option = SourceLinkLayerAddress(address) if len(address) % 8 == 6 else None
+        return Packet(
+            source=source or UNSPECIFIED,
+            destination=ALL_ROUTERS,
+            message=RouterSolicitation(options=(option,) if source and option else ()),
+            hop_limit=255,
+            link=self.link.name,
+        )
+
+    def attachment(self, now: float) -> Attachment | None:
+        """The best way to be attached here, and from now on the current one.
+
+        The router in use stays while it answers (§11.5.1), and so does its prefix
+        while it is preferred; the home link goes before both (§11.5.2).
+        """
+        best: tuple[Router, Prefix] | None = None
+        best_rank: tuple[bool, ...] = ()
+        if self.conflicts < CONFLICTS_MAX:
+            for router, prefix in self._candidates():
+                is_router = bool(self._current and self._current[0] == router.address)
+                is_prefix = bool(self._current and self._current[1] == prefix.network)
+                preferred = prefix.preferred_until > now
+                at_home = prefix.network == self._home_prefix
+                if not at_home and not preferred and not (is_router and is_prefix):
+                    continue
+                rank = (
+                    not router.silent,
+                    at_home,
+                    is_router,
+                    preferred,
+                    is_prefix,
+                    router.preference > 0,
+                    router.preference >= 0,
+                )
+                if rank > best_rank:
+                    best, best_rank = (router, prefix), rank
+        if best is None:
+            self._current = None
+            return None
+        router, prefix = best
+        if self._current is None or self._current[0] != router.address:
+            # Somebody answers: no more questions, whoever they were about.
+            self._answer_by = inf
+            self._ask_at = self._now + SOLICITATION_MAX if router.silent else inf
+        self._current = (router.address, prefix.network)
+        return self._attached(router, prefix)
+
+    def knows(self, network: IPv6Network) -> bool:
+        """Whether some router still advertises this prefix."""
+        prefixes = (p for router in self.routers.values() for p in router.prefixes)
+        return any(prefix.network == network for prefix in prefixes)
+
+    def _attached(self, router: Router, prefix: Prefix) -> Attachment:
+        at_home = prefix.network == self._home_prefix
+        care_of_address = None
+        if not at_home:
+            network = prefix.network.network_address.packed[:8]
+            care_of_address = IPv6Address(network + self._identifier)
+        known = router.link_layer_address is not None
+        return Attachment(
+            link=self.link.name,
+            router=router.address,
+            router_link_layer_address=router.link_layer_address,
+            home_agent_here=at_home
+            and known
+            and (router.home_agent or self._home_agent in router.addresses),
+            prefix=prefix.network,
+            care_of_address=care_of_address,
+            silent=router.silent,
+            valid_until=prefix.valid_until,
+            usable=at_home or known or care_of_address in self._unique,
+        )
+
+    def _candidates(self) -> Iterator[tuple[Router, Prefix]]:
+        for router in self.routers.values():
+            for prefix in router.prefixes:
+                if prefix.network == self._home_prefix or prefix.autonomous:
+                    yield router, prefix
+
+    def _ask(self, now: float) -> None:
+        """Solicit from now on; the router in use has a while to answer."""
+        self._asked = 0
+        self._ask_at = max(now, self._asked_at + SOLICITATION_FIRST)
+        used = self._used
+        if used and not used.silent and self._answer_by == inf:
+            patience = ANSWER_TIME_SLOW if used.quiet_at == inf else ANSWER_TIME
+            self._answer_by = now + patience
+
+    @property
+    def _used(self) -> Router | None:
+        return self.routers.get(self._current[0]) if self._current else None
+
+    def _moments(self) -> Iterable[float]:
+        yield self._ask_at
+        yield self._answer_by
+        for router in self.routers.values():
+            yield router.expires
+            yield router.quiet_at
+            for prefix in router.prefixes:
+                yield prefix.valid_until
+                yield prefix.preferred_until
+
+
+def _learn(
+    prefixes: dict[IPv6Network, Prefix], option: PrefixInformation, now: float
+) -> None:
+    network = option.network
+    prefixes.pop(network, None)
+    if option.valid_lifetime == 0 or len(prefixes) == PREFIXES_MAX:
+        return
+    if option.preferred_lifetime > option.valid_lifetime:
+        return  # RFC 4862 §5.5.3 (c)
+    if not is_unicast_routable(network.network_address):
+        return
+    prefixes[network] = Prefix(
+        network=network,
+        autonomous=option.autonomous_address_configuration and network.prefixlen == 64,
+        valid_until=now + _seconds(option.valid_lifetime),
+        preferred_until=now + _seconds(option.preferred_lifetime),
+    )
+
+
+def _seconds(lifetime: int) -> float:
+    return inf if lifetime == INFINITE_LIFETIME else lifetime

@@ -43,6 +43,7 @@ class Record(Protocol):
 
     def address_added(self, address: IPv6Address, length: int, link: str) -> None: ...
     def address_removed(self, address: IPv6Address, length: int, link: str) -> None: ...
+    def rule_added(self, priority: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -107,6 +108,7 @@ class Executor:
         if isinstance(state, HomeAddress | CareOfAddress):
             self._install_address(state, request)
         elif isinstance(state, Rule):
+            self.record.rule_added(state.priority)
             self._install_rule(state, request)
         else:
             self.netlink.do(request)

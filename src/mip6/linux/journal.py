@@ -25,7 +25,8 @@ class Journal:
     """Links on which routes, proxies and filters of ours may be."""
     raised: set[str] = field(default_factory=set)
     """Links that were down and that we set up."""
-    tables: set[int] = field(default_factory=set)
+    priorities: set[int] = field(default_factory=set)
+    """Of the routing rules that are ours."""
 
     @classmethod
     def load(cls, path: Path) -> "Journal | None":
@@ -45,7 +46,7 @@ class Journal:
                 },
                 links=set(document["links"]),
                 raised=set(document["raised"]),
-                tables=set(document["tables"]),
+                priorities=set(document["priorities"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -60,7 +61,7 @@ class Journal:
             ),
             "links": sorted(self.links),
             "raised": sorted(self.raised),
-            "tables": sorted(self.tables),
+            "priorities": sorted(self.priorities),
         }
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps(document))
@@ -74,6 +75,11 @@ class Journal:
     def address_removed(self, address: IPv6Address, length: int, link: str) -> None:
         if (address, length, link) in self.addresses:
             self.addresses.discard((address, length, link))
+            self.save()
+
+    def rule_added(self, priority: int) -> None:
+        if priority not in self.priorities:
+            self.priorities.add(priority)
             self.save()
 
     def forget(self) -> None:

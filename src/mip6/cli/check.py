@@ -1,0 +1,29 @@
+"""`mip6 check FILE`: is this configuration right?"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .client import FINE, USAGE
+
+
+def add_parser(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    summary = "Validate a configuration file; every error is shown with its line."
+    parser = subparsers.add_parser("check", help=summary, description=summary)
+    parser.add_argument("file", type=Path, metavar="FILE")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from mip6.daemon.configuration import load
+    from mip6.daemon.errors import ConfigurationError
+
+    try:
+        configuration = load(arguments.file)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    role = "home agent" if configuration.home_agent else "mobile node"
+    print(f"{arguments.file}: fine, a {role}")
+    return FINE

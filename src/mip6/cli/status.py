@@ -1,0 +1,57 @@
+"""`mip6 status`: where this node is, and what it knows."""
+
+import argparse
+from typing import Any
+
+from .client import add_reader, facts, seconds, show
+
+_PLACES = {
+    "nowhere": "nowhere: no link with a router",
+    "at_home": "at home",
+    "registering": "away, not registered yet",
+    "registered": "away, registered",
+    "returning": "at home, the home agent does not know yet",
+}
+
+
+def add_parser(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    add_reader(subparsers, "status", "Where this node is, and what it knows.")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return show(arguments, "/status", _text)
+
+
+def _text(document: dict[str, Any]) -> str:
+    role = document["role"].replace("_", " ")
+    title = f"mip6 {document['name']}: {role}, up {seconds(document['uptime_s'])}"
+    lines: list[tuple[str, str]] = []
+    if mobile_node := document.get("mobile_node"):
+        lines += [
+            ("place", _PLACES.get(mobile_node["place"], mobile_node["place"])),
+            ("home address", mobile_node["home_address"]),
+            ("care-of address", mobile_node["care_of_address"] or "-"),
+            ("link", mobile_node["link"] or "-"),
+            ("home agent", mobile_node["home_agent"]),
+            ("registered for", seconds(mobile_node["expires_in_s"])),
+        ]
+    if home_agent := document.get("home_agent"):
+        count = f"{home_agent['bindings']} of at most {home_agent['bindings_max']}"
+        link = home_agent["home_link"] or "virtual (the prefix is routed here)"
+        lines += [
+            ("address", home_agent["address"]),
+            ("home prefix", home_agent["home_prefix"]),
+            ("home link", link),
+            ("bindings", count),
+        ]
+    links = (
+        f"{link['name']} {'up' if link['up'] else 'down'}" for link in document["links"]
+    )
+    lines += [
+        ("links", ", ".join(links) or "-"),
+        ("authentication", document["authentication"]),
+    ]
+    lines += [("problem", problem) for problem in document["problems"]]
+    return title + "\n" + facts(lines)

@@ -1,0 +1,391 @@
+"""The main loop: every input goes to the node, its effects to the kernel, one timer.
+
+After each input, whatever it is: carry the effects out, then arm the timer at the
+node's deadline.  There is no other way for anything to happen.
+"""
+
+import asyncio
+import os
+import signal
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from ipaddress import IPv6Address
+
+from mip6.core.effects import Effect
+from mip6.core.events import (
+    Dropped,
+    Event,
+    PhaseReached,
+    Place,
+    PlaceChanged,
+    Problem,
+    Refused,
+)
+from mip6.core.home_agent import HomeAgent
+from mip6.core.mobile_node import MobileNode
+from mip6.core.node import Node
+from mip6.core.state import End, State
+from mip6.linux import clock
+from mip6.linux.cleanup import sweep
+from mip6.linux.executor import Executor, describe
+from mip6.linux.netlink import LinkInfo, Listener
+from mip6.linux.sockets import IcmpListener, Sender
+
+from . import control
+from .configuration import Configuration
+from .links import Links
+from .log import Log
+from .machine import Machine, socket_path
+from .notify import notify
+from .timeline import Timeline
+
+STOP_MAX = 3.0
+"""Seconds that a stop waits for the home agent to acknowledge the de-registration."""
+REPAIR_INTERVAL = 1.0
+"""Seconds between two repairs: others who insist on removing our state do not get the
+machine to spin."""
+REPAIR_DELAY = 0.02
+"""Seconds to the first: a link that goes down loses its routes before it is told."""
+_FAILURES_MAX = 8
+_PROBLEMS_MAX = 20
+
+
+class Daemon:
+    """One instance at work.  Raises SetupError where the machine cannot be prepared."""
+
+    def __init__(self, configuration: Configuration, name: str, log: Log) -> None:
+        self.configuration = configuration
+        self.name = name
+        self.log = log
+        self.now = clock.now
+        self.started_at = clock.now()
+        self.timeline = Timeline()
+        self.received = 0
+        self.dropped: Counter[str] = Counter()
+        self.refused: Counter[int] = Counter()
+        self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
+        self._control = control.listen(socket_path(name))
+        try:
+            self.machine = Machine(configuration, name)
+        except BaseException:
+            self._end_control()
+            raise
+        self.took_over = self.machine.took_over
+        self._own = self.machine.own_states
+        self.executor = Executor(
+            netlink=self.machine.netlink,
+            tunnels=self.machine.data_plane,
+            sender=Sender(),
+            record=self.machine.journal,
+            links=self.machine.links,
+            report=self._report,
+        )
+        self.home_agent: HomeAgent | None = None
+        self.mobile_node: MobileNode | None = None
+        self._build()
+        self.node = Node(home_agent=self.home_agent, mobile_node=self.mobile_node)
+        mobile = configuration.mobile_node
+        self._links = Links(
+            self.machine, self.mobile_node, mobile.interfaces if mobile else ()
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled = False
+        self._repair_due = False
+        self._repaired_at = 0.0
+
+    def _build(self) -> None:
+        tunnels = self.machine.tunnels()
+        authentication_required = self.configuration.authentication != "none"
+        if (wanted := self.configuration.home_agent) is not None:
+            self.home_agent = HomeAgent(
+                wanted.address,
+                wanted.home_prefix,
+                home_link=wanted.home_link,
+                device=self.configuration.device,
+                lifetime_max=wanted.lifetime_max,
+                bindings_max=wanted.bindings_max,
+                authentication_required=authentication_required,
+                mobile_nodes=wanted.mobile_nodes,
+                grace=wanted.grace,
+                restored=[
+                    t
+                    for t in tunnels
+                    if t.end == End.HOME_AGENT
+                    and t.home_agent == wanted.address
+                    and t.expires > self.now()
+                ],
+            )
+        if (mobile := self.configuration.mobile_node) is not None:
+            home_address = mobile.home_address.ip
+            self.mobile_node = MobileNode(
+                home_address,
+                mobile.home_address.network,
+                mobile.home_agent,
+                device=self.configuration.device,
+                links=mobile.interfaces,
+                lifetime=mobile.lifetime,
+                random=os.urandom,
+                fallback=mobile.fallback,
+                table=mobile.table,
+                authentication_required=authentication_required,
+                restored=next(
+                    (
+                        t
+                        for t in tunnels
+                        if t.end == End.MOBILE_NODE
+                        and t.home_address == home_address
+                        and t.home_agent == mobile.home_agent
+                        and t.expires > self.now()
+                    ),
+                    None,
+                ),
+            )
+
+    async def run(self) -> None:
+        """Until `stop`; then everything is put back."""
+        loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._timer = clock.Timer()
+        self._notices = Listener(ignored=self.machine.netlink.port)
+        runner = await control.serve(self, self._control)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        self._take_up()
+        device = self.machine.device
+        readers: dict[int, Callable[[], None]] = {
+            self._timer.fileno(): self._tick,
+            self._notices.fileno(): self._noticed,
+            device.signalling.fileno(): self._signalling,
+            device.data.fileno(): self._data,
+        }
+        icmp = IcmpListener() if self.mobile_node is not None else None
+        if icmp is not None:
+            readers[icmp.fileno()] = lambda: self._icmp(icmp)
+        for descriptor, reader in readers.items():
+            loop.add_reader(descriptor, reader)
+        self._look()
+        self._announce()
+        notify("READY=1")
+        await self._stopping.wait()
+        notify("STOPPING=1")
+        await self._leave()
+        for descriptor in readers:
+            loop.remove_reader(descriptor)
+        await runner.cleanup()
+        for resource in (self._timer, self._notices, icmp, self.executor.sender):
+            if resource is not None:
+                resource.close()
+        self._end_control()
+        await asyncio.to_thread(self.machine.put_back)
+        self.log.line("info", "stopped", name=self.name)
+
+    def stop(self, why: str) -> None:
+        """Ends `run`: de-registers first, then puts everything back."""
+        if not self._stopping.is_set():
+            self.log.line("info", "stopping", why=why)
+            self._stopping.set()
+
+    async def _leave(self) -> None:
+        """Gives the home agent a moment to acknowledge the de-registration."""
+        if self.mobile_node is None:
+            return
+        self.perform(self.mobile_node.stop(self.now()))
+        end = self.now() + STOP_MAX
+        while not self.mobile_node.stopped and self.now() < end:
+            await asyncio.sleep(0.01)
+
+    def _take_up(self) -> None:
+        """Brings the kernel to what the node wants at the start.  After a kill most of
+        it stands already, and nothing that stands is touched."""
+        for address in self._diverted():
+            self.machine.data_plane.divert(address)
+        wanted = self.node.installed | self._own
+        tunnels = {state.key for state in wanted}
+        for tunnel in self.machine.tunnels():
+            if tunnel.key not in tunnels:
+                self.machine.data_plane.drop(tunnel)
+        for state in self.executor.missing(wanted):
+            self._reinstall(state)
+        self.perform(self.node.tick(self.now()))
+        if self.mobile_node is None:
+            self._settle()
+
+    def _diverted(self) -> list[IPv6Address]:
+        if self.home_agent is not None:
+            return [self.home_agent.address]
+        assert self.mobile_node is not None
+        return [self.mobile_node.home_address]
+
+    def _settle(self) -> None:
+        """The role knows where it stands: what a killed daemon left beyond goes."""
+        if not self._settled:
+            self._settled = True
+            sweep(
+                self.machine.netlink,
+                self.machine.journal,
+                self.node.installed | self._own,
+            )
+
+    def _announce(self) -> None:
+        role = "home_agent" if self.home_agent else "mobile_node"
+        self.log.line("info", "ready", name=self.name, role=role)
+        if self.configuration.authentication == "none":
+            self._report(
+                Problem(
+                    "authentication is off: whoever can send packets here can move or "
+                    "delete the bindings of the listed home addresses",
+                    "use it in closed networks only",
+                )
+            )
+        if self.home_agent is None:
+            return
+        if not self.machine.has_address():
+            self._report(
+                Problem(
+                    f"{self.home_agent.address} is not an address of this machine",
+                    "add it to an interface, or correct address in [home_agent]",
+                )
+            )
+        if not self.machine.forwards():
+            self._report(
+                Problem(
+                    "IPv6 forwarding is off: nothing reaches the mobile nodes",
+                    "sysctl -w net.ipv6.conf.all.forwarding=1",
+                )
+            )
+
+    # Inputs
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Carries effects out; what the kernel refuses goes back to the node."""
+        for _ in range(_FAILURES_MAX):
+            refused = self.executor.perform(effects)
+            if refused is None:
+                return
+            effects = self.node.failed(refused, self.now())
+
+    def _arm(self) -> None:
+        self._timer.arm(self.node.deadline)
+
+    def _tick(self) -> None:
+        self.perform(self.node.tick(self._timer.fired()))
+        self._arm()
+
+    def _signalling(self) -> None:
+        for octets in self.machine.device.read(self.machine.device.signalling):
+            self.received += 1
+            self.perform(self.node.receive(octets, self.now()))
+        self._arm()
+
+    def _data(self) -> None:
+        for octets in self.machine.device.read(self.machine.device.data):
+            self.perform(self.node.unmatched(octets, self.now()))
+        self._arm()
+
+    def _icmp(self, listener: IcmpListener) -> None:
+        for octets, index in listener.read():
+            self.received += 1
+            link = self._links.name(index)
+            self.perform(self.node.receive(octets, self.now(), link=link))
+        self._arm()
+
+    def _noticed(self) -> None:
+        notices = self._notices.read()
+        if notices is None:
+            self._look()
+            return
+        for notice in notices:
+            self.perform(self._links.noticed(notice, self.now()))
+        self._follow_links()
+
+    def _look(self) -> None:
+        """Looks at everything: at the start, and when notices were lost."""
+        for effects in self._links.look(self.now()):
+            self.perform(effects)
+        self._follow_links()
+
+    def _follow_links(self) -> None:
+        for link in self._links.appeared:
+            task = asyncio.get_running_loop().create_task(self._attach(link))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._links.appeared.clear()
+        if self._links.disturbed:
+            self._links.disturbed = False
+            self._repair_soon()
+        self._arm()
+
+    async def _attach(self, link: LinkInfo) -> None:
+        """A link that came after the start: its settings and its program."""
+        try:
+            if link.name in self.machine.wanted_links():
+                self.machine.prepare_link(link.name)
+            self.machine.note(link.name)
+            await asyncio.to_thread(self.machine.attach, link)
+            self.machine.adjust_mtu()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.log.line("warning", "not_attached", link=link.name, reason=reason)
+
+    # Repair
+
+    def _repair_soon(self) -> None:
+        """Others removed something of ours: look, soon, but not too often."""
+        if self._repair_due or self._stopping.is_set():
+            return
+        self._repair_due = True
+        wait = max(REPAIR_DELAY, self._repaired_at + REPAIR_INTERVAL - self.now())
+        asyncio.get_running_loop().call_later(wait, self._repair)
+
+    def _repair(self) -> None:
+        self._repair_due = False
+        if self._stopping.is_set():
+            return
+        self._repaired_at = self.now()
+        for state in self.executor.missing(self.node.installed | self._own):
+            if self._reinstall(state):
+                self.executor.counts.repaired += 1
+                self.log.line("warning", "repaired", state=describe(state))
+
+    def _reinstall(self, state: State) -> bool:
+        try:
+            self.executor.install(state)
+        except OSError as error:
+            self.log.line("debug", "not_installed", reason=error.strerror)
+            return False
+        return True
+
+    # Events
+
+    def _report(self, event: Event) -> None:
+        now = self.now()
+        match event:
+            case Dropped(reason=reason):
+                self.dropped[reason] += 1
+            case Refused(status=status):
+                self.refused[status] += 1
+            case PhaseReached():
+                self.timeline.reached(event, now)
+            case Problem(what=what, advice=advice):
+                text = f"{what}: {advice}" if advice else what
+                if text not in self.problems:
+                    self.problems.append(text)
+            case PlaceChanged(place=place):
+                if place in (Place.REGISTERED, Place.AT_HOME):
+                    asyncio.get_running_loop().call_soon(self._settle)
+        self.log.event(event, now)
+
+    def links_in_use(self) -> list[LinkInfo]:
+        return self.machine.attachable()
+
+    def _end_control(self) -> None:
+        self._control.close()
+        socket_path(self.name).unlink(missing_ok=True)
+
+
+def start(configuration: Configuration, name: str) -> None:
+    """Runs one instance until it is stopped.  Raises SetupError."""
+    journal = "JOURNAL_STREAM" in os.environ
+    log = Log(configuration.log_level, journal=journal)
+    daemon = Daemon(configuration, name, log)
+    asyncio.run(daemon.run())

@@ -1,0 +1,256 @@
+"""The machine the daemon runs on: made ready at the start, put back at the end."""
+
+import contextlib
+import errno
+from pathlib import Path
+
+from mip6.core.state import Route, State, Tunnel
+from mip6.linux import netlink_requests as requests
+from mip6.linux import sysctl
+from mip6.linux.cleanup import sweep
+from mip6.linux.dataplane import DataPlane
+from mip6.linux.journal import Journal
+from mip6.linux.netlink import LinkInfo, Netlink
+from mip6.linux.tun import Device
+
+from .configuration import Configuration
+from .errors import SetupError
+
+RUN = Path("/run/mip6")
+PINS = Path("/sys/fs/bpf/mip6")
+
+ROOM = 48
+"""Octets kept free for headers we add: a tunnel's 40, or 48 with route optimization."""
+MTU_MIN = 1280
+
+_ETHERNET, _POINT_TO_POINT, _NO_LINK_LAYER = 1, 512, 65534
+_PERMANENT = 0x80
+_PROTOCOL_ADVERTISED = 9
+
+MANAGED = {
+    "accept_ra": 0,
+    "autoconf": 0,
+    "router_solicitations": 0,
+    "optimistic_dad": 1,
+    "use_optimistic": 1,
+}
+"""On a link that mip6 manages the kernel neither solicits nor configures; care-of
+addresses are used while they are checked (RFC 4429)."""
+
+
+def socket_path(name: str) -> Path:
+    return RUN / f"{name}.sock"
+
+
+def journal_path(name: str) -> Path:
+    return RUN / f"{name}.restore.json"
+
+
+class Machine:
+    """Device, data plane and settings of one instance.  Raises SetupError where this
+    machine cannot be made ready, having put back what it had changed."""
+
+    def __init__(self, configuration: Configuration, name: str) -> None:
+        self.configuration = configuration
+        self.netlink = Netlink()
+        self.links = {link.name: link for link in self.netlink.links()}
+        former = Journal.load(journal_path(name))
+        self.took_over = former is not None
+        """An earlier daemon was killed; its tunnels may still carry traffic."""
+        self.journal = former or Journal(journal_path(name), configuration.device)
+        self._pins = PINS / name
+        try:
+            self._prepare()
+        except OSError as error:
+            raise SetupError(error.strerror or str(error)) from error
+
+    def _prepare(self) -> None:
+        name = self.configuration.device
+        self.journal.links |= {name, *self.wanted_links()}
+        self.journal.save()
+        for wanted in self.wanted_links():
+            if wanted in self.links:
+                self.prepare_link(wanted)
+        self.device = Device.open(name, mtu=self._mtu())
+        self._refresh_links()
+        self._set(sysctl.ipv6(name, "addr_gen_mode"), 1)
+        self._set(sysctl.ipv6(name, "forwarding"), 1)  # bpf_fib_lookup asks for it
+        index = self.links[name].index
+        self.netlink.do(requests.link_settings(index, name, up=True))
+        home_agent = self.configuration.home_agent
+        self.data_plane = DataPlane.open(
+            self._pins,
+            device=index,
+            bindings_max=home_agent.bindings_max if home_agent else 16,
+        )
+        self.data_plane.attach_device(index)
+        for link in self.attachable():
+            self.note(link.name)
+            self.attach(link)
+
+    @property
+    def own_states(self) -> set[State]:
+        """State that stands as long as the daemon: the route of a virtual home link."""
+        home_agent = self.configuration.home_agent
+        if home_agent is None or home_agent.home_link is not None:
+            return set()
+        return {
+            Route(destination=home_agent.home_prefix, link=self.configuration.device)
+        }
+
+    def wanted_links(self) -> list[str]:
+        """The links that the configuration names; they may not exist yet."""
+        mobile_node = self.configuration.mobile_node
+        if mobile_node is not None:
+            return list(mobile_node.interfaces)
+        home_agent = self.configuration.home_agent
+        link = home_agent.home_link if home_agent else None
+        return [link] if link else []
+
+    def prepare_link(self, name: str) -> None:
+        """Settings of a link that the role is about, before it is used."""
+        if self.configuration.mobile_node is None:
+            self._set(sysctl.ipv6(name, "proxy_ndp"), 1)
+            self._set(f"net/ipv6/neigh/{name}/proxy_delay", 0)
+            return
+        for setting, value in MANAGED.items():
+            # A kernel without RFC 4429 lacks two of them: a move then waits for DAD.
+            with contextlib.suppress(FileNotFoundError):
+                self._set(sysctl.ipv6(name, setting), value)
+        self._forget_advertised(name)
+        link = self.links[name]
+        if not link.flags & requests.UP:
+            self.journal.raised.add(name)
+            self.journal.save()
+            self.netlink.do(requests.link_settings(link.index, name, up=True))
+
+    def _forget_advertised(self, name: str) -> None:
+        """What the kernel configured from advertisements until now would go stale."""
+        index = self.links[name].index
+        ours = {address for address, _, link in self.journal.addresses if link == name}
+        stale = [
+            requests.address(index, name, a.address, a.prefix_length, add=False)
+            for a in self.netlink.addresses()
+            if a.index == index
+            and not a.flags & _PERMANENT
+            and not a.address.is_link_local
+            and a.address not in ours
+        ]
+        stale += [
+            requests.route(
+                r.destination,
+                index,
+                name,
+                table=r.table,
+                metric=r.metric,
+                gateway=r.gateway,
+                add=False,
+            )
+            for r in self.netlink.routes()
+            if r.index == index and r.protocol == _PROTOCOL_ADVERTISED
+        ]
+        self.netlink.change(stale)
+
+    def attachable(self) -> list[LinkInfo]:
+        """The links whose packets our ingress program should see: the managed ones, or
+        at a home agent all that are no part of a bridge or bond."""
+        mobile_node = self.configuration.mobile_node
+        if mobile_node is not None:
+            names = [n for n in mobile_node.interfaces if n in self.links]
+            return [self.links[name] for name in names]
+        kinds = (_ETHERNET, _POINT_TO_POINT, _NO_LINK_LAYER)
+        return [
+            link
+            for link in self.links.values()
+            if link.hardware in kinds
+            and not link.master
+            and link.name != self.configuration.device
+        ]
+
+    def note(self, name: str) -> None:
+        """A link that `put_back` must look at too."""
+        if name not in self.journal.links:
+            self.journal.links.add(name)
+            self.journal.save()
+
+    def attach(self, link: LinkInfo) -> None:
+        """Puts the ingress program on a link.  Takes milliseconds, and touches nothing
+        but the data plane: it may run in a thread.  Raises OSError."""
+        self.data_plane.attach_link(link.index, layer3=link.hardware != _ETHERNET)
+
+    def _mtu(self) -> int:
+        mtus = [link.mtu for link in self.attachable()]
+        return max(MTU_MIN, min(mtus, default=1500) - ROOM)
+
+    def adjust_mtu(self) -> None:
+        """Follows the links in use; called when one comes, goes or changes."""
+        device, mtu = self.links.get(self.configuration.device), self._mtu()
+        if device is not None and device.mtu != mtu:
+            settings = requests.link_settings(device.index, device.name, mtu=mtu)
+            self.netlink.do(settings, unless=(errno.ENODEV,))
+
+    def tunnels(self) -> list[Tunnel]:
+        return list(self.data_plane.tunnels())
+
+    def has_address(self) -> bool:
+        """Whether the home agent's address is one of this machine's."""
+        home_agent = self.configuration.home_agent
+        held = {a.address for a in self.netlink.addresses()}
+        return home_agent is None or home_agent.address in held
+
+    def forwards(self) -> bool:
+        return sysctl.read(sysctl.ipv6("all", "forwarding")) != "0"
+
+    def _refresh_links(self) -> None:
+        self.links.clear()
+        self.links.update((link.name, link) for link in self.netlink.links())
+
+    def _set(self, name: str, value: int) -> None:
+        former, wanted = sysctl.read(name), str(value)
+        if former == wanted:
+            return
+        if name not in self.journal.originals:
+            self.journal.originals[name] = former
+            self.journal.save()
+        sysctl.write(name, wanted)
+
+    def close(self) -> None:
+        """Ends this process's part and leaves everything working, as a kill would."""
+        self.data_plane.close()
+        self.device.close()
+        self.netlink.close()
+
+    def put_back(self) -> None:
+        """Removes every trace of this instance."""
+        self.data_plane.close()
+        self.device.close()
+        put_back(self.journal, self._pins, self.netlink)
+        self.netlink.close()
+
+
+def put_back(journal: Journal, pins: Path, netlink: Netlink) -> None:
+    """As `Machine.put_back`, from the journal alone: after a daemon that was killed."""
+    DataPlane.remove(pins)
+    sweep(netlink, journal)
+    links = {link.name: link for link in netlink.links()}
+    if device := links.get(journal.device):
+        removal = requests.link_removal(device.index, device.name)
+        netlink.do(removal, unless=(errno.ENODEV,))
+    for name in journal.raised & links.keys():
+        netlink.do(requests.link_settings(links[name].index, name, up=False))
+    sysctl.restore(journal.originals)
+    journal.forget()
+
+
+def clean(name: str) -> bool:
+    """Puts back what a killed daemon left; False if there was nothing."""
+    journal = Journal.load(journal_path(name))
+    if journal is None:
+        return False
+    netlink = Netlink()
+    try:
+        put_back(journal, PINS / name, netlink)
+    finally:
+        netlink.close()
+    socket_path(name).unlink(missing_ok=True)
+    return True

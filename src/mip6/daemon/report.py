@@ -1,0 +1,139 @@
+"""What the daemon tells about itself: the documents behind every `--json`."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from mip6 import __version__
+from mip6.core.binding_cache import Binding
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
+
+Document = dict[str, Any]
+
+
+def status(daemon: "Daemon", now: float) -> Document:
+    configuration = daemon.configuration
+    document: Document = {
+        "name": daemon.name,
+        "role": "home_agent" if configuration.home_agent else "mobile_node",
+        "version": __version__,
+        "pid": os.getpid(),
+        "uptime_s": round(now - daemon.started_at, 3),
+        "device": configuration.device,
+        "authentication": configuration.authentication,
+        "took_over": daemon.took_over,
+        "links": [
+            {"name": link.name, "up": link.is_up, "mtu": link.mtu}
+            for link in daemon.links_in_use()
+        ],
+        "problems": list(daemon.problems),
+    }
+    home_agent = daemon.home_agent
+    if home_agent is not None and configuration.home_agent is not None:
+        document["home_agent"] = {
+            "address": str(home_agent.address),
+            "home_prefix": str(home_agent.home_prefix),
+            "home_link": home_agent.home_link,
+            "bindings": sum(1 for _ in home_agent.bindings),
+            "bindings_max": configuration.home_agent.bindings_max,
+        }
+    mobile_node = daemon.mobile_node
+    if mobile_node is not None:
+        registration = mobile_node.registration
+        document["mobile_node"] = {
+            "home_address": str(mobile_node.home_address),
+            "home_agent": str(registration.home_agent),
+            "place": str(mobile_node.place),
+            "link": mobile_node.link,
+            "care_of_address": _text(mobile_node.care_of_address),
+            "expires_in_s": _left(registration.expires, now),
+        }
+    return document
+
+
+def bindings(daemon: "Daemon", now: float) -> Document:
+    """The binding cache (§9.1)."""
+    home_agent = daemon.home_agent
+    found = home_agent.bindings if home_agent is not None else iter(())
+    return {"bindings": [_binding(binding, now) for binding in found]}
+
+
+def _binding(binding: Binding, now: float) -> Document:
+    return {
+        "home_address": str(binding.home_address),
+        "care_of_address": str(binding.care_of_address),
+        "home_registration": binding.home_registration,
+        "sequence_number": binding.sequence_number,
+        "lifetime_s": round(binding.lifetime, 3),
+        "expires_in_s": _left(binding.expires, now),
+    }
+
+
+def updates(daemon: "Daemon", now: float) -> Document:
+    """The binding update list (§11.1)."""
+    if daemon.mobile_node is None:
+        return {"updates": []}
+    registration = daemon.mobile_node.registration
+    aim = registration.aim
+    return {
+        "updates": [
+            {
+                "home_address": str(registration.home_address),
+                "peer": str(registration.home_agent),
+                "home_registration": True,
+                "care_of_address": _text(aim.care_of_address if aim else None),
+                "acknowledged_care_of_address": _text(registration.care_of_address),
+                "deregistration": aim is not None and aim.delete,
+                "sequence_number": registration.sequence_number,
+                "status": registration.status,
+                "awaiting": registration.awaiting,
+                "retransmissions": registration.retransmissions,
+                "lifetime_s": registration.granted,
+                "expires_in_s": _left(registration.expires, now),
+            }
+        ]
+    }
+
+
+def stats(daemon: "Daemon", now: float) -> Document:
+    counts = daemon.executor.counts
+    return {
+        "data_plane": daemon.machine.data_plane.counters(),
+        "dropped": dict(sorted(daemon.dropped.items())),
+        "refused": {str(k): v for k, v in sorted(daemon.refused.items())},
+        "signalling": {
+            "received": daemon.received,
+            "sent": counts.sent,
+            "not_sent": counts.not_sent,
+        },
+        "kernel": {
+            "installed": counts.installed,
+            "removed": counts.removed,
+            "refused": counts.refused,
+            "repaired": counts.repaired,
+        },
+    }
+
+
+def trace(daemon: "Daemon", now: float) -> Document:
+    """The last moves with their phases, newest last."""
+    return {
+        "moves": [
+            {
+                "link": move.link,
+                "started_at": round(move.started_at, 6),
+                "phases_ms": {str(k): v for k, v in move.phases_ms.items()},
+            }
+            for move in daemon.timeline.moves
+        ]
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _left(expires: float, now: float) -> float | None:
+    """Seconds that are left; None when nothing stands."""
+    return round(expires - now, 3) if expires > now else None

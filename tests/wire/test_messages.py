@@ -219,7 +219,7 @@ GOLDEN = [
     ),
     pytest.param(
         BindingRefreshRequest(options=(UnknownOption(200, b"abcde"),)),
-        "3b 01 00 00 da78 0000c8 05 616263646500",  # Pad1
+        "3b 01 00 00 7613 0000c8 05 616263646500",  # Pad1
         id="Pad1",
         marks=pytest.mark.rfc("6.2.2", "one octet of padding is a Pad1"),
     ),

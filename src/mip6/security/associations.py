@@ -1,0 +1,299 @@
+"""The security associations of one node at work (RFC 3776, RFC 4877 §4).
+
+A `Purpose` and a `Direction` are the selectors of one association, and where one stands
+it is the policy too: what should have come through it and did not is rejected.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from mip6.core.packet import PLAIN, Wrapping, unwrap
+from mip6.core.state import End
+from mip6.wire.buffer import Reader, WireError
+from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingUpdate,
+    HomeTest,
+    HomeTestInit,
+)
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet, read_packet, write_packet
+
+from .association import SecurityAssociation, Use, check
+from .esp import EspError, spi_and_sequence_number
+from .keys import Direction, Purpose
+from .replay import Counter, Window
+from .verdict import Mark, Protected, Rejected, Verified
+
+TRANSPORT = {
+    (Direction.TO_HOME_AGENT, NextHeader.MOBILITY, BindingUpdate.TYPE): Purpose.BINDING,
+    (
+        Direction.TO_MOBILE_NODE,
+        NextHeader.MOBILITY,
+        BindingAcknowledgement.TYPE,
+    ): Purpose.BINDING,
+    (
+        Direction.TO_HOME_AGENT,
+        NextHeader.ICMPV6,
+        MobilePrefixSolicitation.TYPE,
+    ): Purpose.PREFIX_DISCOVERY,
+    (
+        Direction.TO_MOBILE_NODE,
+        NextHeader.ICMPV6,
+        MobilePrefixAdvertisement.TYPE,
+    ): Purpose.PREFIX_DISCOVERY,
+}
+"""Which messages need which association in transport mode, by Next Header and type."""
+
+TUNNEL = {
+    (Direction.TO_HOME_AGENT, HomeTestInit.TYPE): Purpose.RETURN_ROUTABILITY,
+    (Direction.TO_MOBILE_NODE, HomeTest.TYPE): Purpose.RETURN_ROUTABILITY,
+}
+"""Which Mobility Headers need which one inside the tunnel, in tunnel mode."""
+
+
+class Associations:
+    """The security associations of one node, and what its packets owe them.
+
+    end: whether this node is the home agent or the mobile node of all of them.
+    associations: both directions of each pair.  Of two pairs for one use, while one key
+        replaces the other, the first protects what is sent; both are accepted.
+    random: `random(n)` gives n unpredictable octets, for initialisation vectors.
+    stored: by name, the number of the last `Mark` that was returned for it and stored.
+    first: see `Counter`.
+
+    Raises `ValueError` like `replace`.
+    """
+
+    def __init__(
+        self,
+        end: End,
+        associations: Iterable[SecurityAssociation] = (),
+        *,
+        random: Callable[[int], bytes],
+        stored: Mapping[str, int] | None = None,
+        first: int = 1,
+    ) -> None:
+        at_home_agent = end is End.HOME_AGENT
+        self._inward = (
+            Direction.TO_HOME_AGENT if at_home_agent else Direction.TO_MOBILE_NODE
+        )
+        self._outward = (
+            Direction.TO_MOBILE_NODE if at_home_agent else Direction.TO_HOME_AGENT
+        )
+        self._random = random
+        self._stored = dict(stored or {})
+        self._first = first
+        self._inbound: dict[int, list[tuple[SecurityAssociation, Window]]] = {}
+        self._outbound: dict[Use, tuple[SecurityAssociation, Counter]] = {}
+        self.replace(associations)
+
+    def replace(self, associations: Iterable[SecurityAssociation]) -> None:
+        """Let these be the associations; a name that was there goes on counting.
+
+        Raises `ValueError` for associations that cannot stand side by side, and then
+        the old ones stay.
+        """
+        associations = tuple(associations)
+        check(associations)
+        for candidates in self._inbound.values():
+            for association, window in candidates:
+                self._stored[association.name] = window.highest
+        for association, counter in self._outbound.values():
+            self._stored[association.name] = counter.reserved
+        self._inbound, self._outbound = {}, {}
+        for association in associations:
+            stored = self._stored.get(association.name, 0)
+            if association.direction is self._inward:
+                candidates = self._inbound.setdefault(association.spi, [])
+                candidates.append((association, Window(stored)))
+            elif association.use not in self._outbound:
+                counter = Counter(stored, self._first)
+                self._outbound[association.use] = (association, counter)
+
+    @property
+    def spis(self) -> frozenset[int]:
+        """The SPIs by which our ESP is told from everybody else's."""
+        return frozenset(self._inbound)
+
+    def verify(self, octets: bytes) -> Verified | Rejected:
+        """Judge one whole packet as received; no octets raise anything.
+
+        What came in ESP is returned without it.  What did not is returned as it came,
+        unless one of the associations should have protected it.  A packet that makes
+        no sense is the core's to say so.
+        """
+        try:
+            headers = read_packet(octets)
+            wrapping = unwrap(headers)
+        except WireError:
+            return Verified(octets)
+        if headers.next_header != NextHeader.ESP:
+            if _needed(headers, wrapping, self._inward) in self._outbound:
+                return Rejected("unprotected", "5.1", headers.source)
+            return Verified(octets)
+        try:
+            return self._open(headers, wrapping)
+        except EspError as error:
+            return Rejected(error.reason, error.section, headers.source)
+
+    def protect(self, octets: bytes) -> Protected | Rejected:
+        """Protect one whole packet that this node is about to send.
+
+        It is returned as it is if no association is for it, and is not to be sent if
+        it is rejected: its sequence numbers are used up.  Raises `WireError` for octets
+        that are no packet.
+        """
+        headers = read_packet(octets)
+        use = _needed(headers, unwrap(headers), self._outward)
+        found = self._outbound.get(use) if use else None
+        if found is None:
+            return Protected(octets)
+        association, counter = found
+        mark = None
+        if counter.needs_reservation:
+            try:
+                reserved = counter.reserve()
+            except EspError as error:
+                return Rejected(error.reason, error.section, headers.source)
+            if association.anti_replay:
+                mark = Mark(association.name, reserved)
+        transform = association.transform
+        esp = transform.seal(
+            association.spi,
+            counter.take(),
+            headers.next_header,
+            headers.payload,
+            self._random(transform.iv_length),
+        )
+        sealed = replace(headers, next_header=NextHeader.ESP, payload=esp)
+        return Protected(write_packet(sealed), mark)
+
+    def _open(self, headers: IPv6Packet, wrapping: Wrapping) -> Verified:
+        spi, number = spi_and_sequence_number(headers.payload)
+        association, window = self._find(spi, headers, wrapping)
+        mark = None
+        if association.anti_replay:
+            if window.replayed(number):
+                raise EspError("replayed", "RFC 4303 3.4.3")
+            window.accept(number)
+            mark = Mark(association.name, window.highest)
+        next_header, payload = association.transform.open(headers.payload)
+        if next_header == NextHeader.NO_NEXT_HEADER:
+            raise EspError("dummy_packet", "RFC 4303 2.6")
+        if not _admits(association, next_header, payload):
+            raise EspError("selector_mismatch", "RFC 4301 5.2")
+        try:
+            plain = replace(headers, next_header=next_header, payload=payload)
+        except ValueError:
+            raise EspError("octets_behind_mobility_header", "6.1.1") from None
+        return Verified(write_packet(plain), association.home_address, mark)
+
+    def _find(
+        self, spi: int, headers: IPv6Packet, wrapping: Wrapping
+    ) -> tuple[SecurityAssociation, Window]:
+        """The one association that protected this packet.
+
+        The home address in the packet says which it must be (RFC 6275 §5.1, §10.3.1);
+        a tunnelled packet hides it, and there the key that fits says whose it is.
+        """
+        to_home_agent = self._inward is Direction.TO_HOME_AGENT
+        if to_home_agent:
+            home_address = wrapping.home_address or headers.source
+            home_agent = headers.destination
+        else:
+            home_address = wrapping.routing_address or headers.destination
+            home_agent = headers.source
+        candidates = self._inbound.get(spi)
+        if not candidates:
+            raise EspError("spi_unknown", "RFC 4301 5.2")
+        fitting = [
+            (association, window)
+            for association, window in candidates
+            if association.home_agent == home_agent
+            and (
+                wrapping == PLAIN
+                if association.purpose is Purpose.RETURN_ROUTABILITY
+                else association.home_address == home_address
+            )
+        ]
+        if not fitting:
+            raise EspError("home_address_mismatch", "5.1")
+        for association, window in fitting:
+            if association.transform.authentic(headers.payload):
+                return association, window
+        raise EspError("authentication_failed", "RFC 4303 3.4.4")
+
+
+def _needed(
+    headers: IPv6Packet, wrapping: Wrapping, direction: Direction
+) -> Use | None:
+    """What a packet without ESP would need, going in this direction."""
+    source = wrapping.home_address or headers.source
+    destination = wrapping.routing_address or headers.destination
+    next_header = headers.next_header
+    if next_header == NextHeader.IPV6:
+        try:
+            inner = read_packet(headers.payload)
+        except WireError:
+            return None
+        if inner.next_header != NextHeader.MOBILITY:
+            return None
+        purpose = TUNNEL.get((direction, _type(inner.next_header, inner.payload)))
+        source, destination = inner.source, inner.destination
+    else:
+        purpose = _in_transport_mode(direction, next_header, headers.payload)
+    if purpose is None:
+        return None
+    if direction is Direction.TO_HOME_AGENT:
+        return purpose, source, headers.destination
+    return purpose, destination, headers.source
+
+
+def _in_transport_mode(
+    direction: Direction, next_header: int, payload: bytes
+) -> Purpose | None:
+    if next_header not in (NextHeader.MOBILITY, NextHeader.ICMPV6):
+        return None
+    return TRANSPORT.get(
+        (direction, NextHeader(next_header), _type(next_header, payload))
+    )
+
+
+def _admits(association: SecurityAssociation, next_header: int, payload: bytes) -> bool:
+    """Whether an association may carry what was found in it (RFC 4301 §5.2 step 4).
+
+    Other implementations send any Mobility Header by the associations made for Binding
+    Updates and for Home Tests (RFC 3776 §5.2), so the type plays no part there.
+    """
+    if association.purpose is Purpose.BINDING:
+        return next_header == NextHeader.MOBILITY
+    if association.purpose is Purpose.PREFIX_DISCOVERY:
+        purpose = _in_transport_mode(association.direction, next_header, payload)
+        return purpose is Purpose.PREFIX_DISCOVERY
+    if next_header != NextHeader.IPV6:
+        return False
+    try:
+        inner = read_packet(payload)
+    except WireError:
+        return False
+    if inner.next_header != NextHeader.MOBILITY or inner.extensions:
+        return False
+    to_home_agent = association.direction is Direction.TO_HOME_AGENT
+    owner = inner.source if to_home_agent else inner.destination
+    return owner == association.home_address
+
+
+def _type(next_header: int, payload: bytes) -> int:
+    """MH Type or ICMPv6 type; -1 for others and for what is too short to have one."""
+    reader = Reader(payload)
+    try:
+        if next_header == NextHeader.MOBILITY:
+            reader.octets(2)
+            return reader.u8()
+        if next_header == NextHeader.ICMPV6:
+            return reader.u8()
+    except WireError:
+        pass
+    return -1

@@ -1,0 +1,55 @@
+"""What `verify` and `protect` answer, whichever mechanism is in use."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import NamedTuple
+
+from mip6.core.packet import Packet
+
+
+class Mark(NamedTuple):
+    """A number that must outlive the process: see `stored` of whoever returned it."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A packet for the core, in plain octets."""
+
+    octets: bytes = field(repr=False)
+    protected_for: IPv6Address | None = None
+    """The home address whose security association protected it; None if nothing did and
+    nothing had to."""
+    mark: Mark | None = None
+    """What was accepted.  With it on disk, the packet is a replay after a restart too;
+    the place for that is the commit of the binding that the packet changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A packet that nobody may see; `reason` and `section` are those of a `Dropped`."""
+
+    reason: str
+    section: str
+    source: IPv6Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An authenticated Binding Update, or one that claims to be, that RFC 4285 wants
+    answered: `acknowledgement` is to be protected, at a limited rate, and sent."""
+
+    reason: str
+    section: str
+    acknowledgement: Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A packet for the wire."""
+
+    octets: bytes = field(repr=False)
+    mark: Mark | None = None
+    """What has to be on disk before the packet leaves; mostly nothing."""

@@ -336,7 +336,7 @@ def _may_be_reported(headers: IPv6Packet) -> bool:
 def _answer(
     headers: IPv6Packet, message: BindingError | IcmpMessage, link: str | None
 ) -> Send:
-    """Back to where a packet came from; a link-local address says so only with a link."""
+    """Back to where a packet came from; by the same link if it is a link-local one."""
     return Send(
         Packet(
             source=headers.destination,

@@ -166,12 +166,9 @@ def unwrap(headers: IPv6Packet) -> Wrapping:
     fragment = False
     for extension in headers.extensions:
         match extension:
-            case HopByHopOptions():
-                if _home_addresses(extension.options):
-                    raise WireError("home_address_option_misplaced", EXTENSIONS)
-            case DestinationOptions():
+            case HopByHopOptions() | DestinationOptions():
                 found = _home_addresses(extension.options)
-                if found and fragment:
+                if found and (fragment or isinstance(extension, HopByHopOptions)):
                     raise WireError("home_address_option_misplaced", EXTENSIONS)
                 home_addresses += found
             case RoutingHeaderType2() | UnknownRoutingHeader():

@@ -5,6 +5,7 @@
 """
 
 from dataclasses import fields as dataclass_fields
+from functools import cache
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -45,6 +46,7 @@ def sized(unit: int, remainder: int, units_max: int = 4) -> st.SearchStrategy[by
     )
 
 
+@cache
 def mobility_options() -> st.SearchStrategy[options.Option]:
     return st.one_of(
         st.builds(options.BindingRefreshAdvice, lifetimes),
@@ -61,6 +63,7 @@ def mobility_options() -> st.SearchStrategy[options.Option]:
     )
 
 
+@cache
 def messages_of(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Messages of one class of `mip6.wire.messages`."""
     fields: dict[str, st.SearchStrategy[Any]] = {
@@ -87,10 +90,12 @@ unknown_messages = st.builds(
 )
 
 
+@cache
 def mobility_messages() -> st.SearchStrategy[messages.Message]:
     return st.one_of(*map(messages_of, messages.KNOWN.values()), unknown_messages)
 
 
+@cache
 def neighbor_options() -> st.SearchStrategy[neighbor_discovery.NeighborOption]:
     nd = neighbor_discovery
     return st.one_of(
@@ -117,6 +122,7 @@ def neighbor_options() -> st.SearchStrategy[neighbor_discovery.NeighborOption]:
     )
 
 
+@cache
 def icmp_messages_of(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Messages of one class of `mip6.wire.icmpv6` or `neighbor_discovery`."""
     fields: dict[str, st.SearchStrategy[Any]] = {
@@ -148,11 +154,13 @@ unknown_icmp_messages = st.builds(
 )
 
 
+@cache
 def icmp_messages() -> st.SearchStrategy[icmpv6.IcmpMessage]:
     kinds = [*icmpv6.ERRORS.values(), *icmpv6.MESSAGES.values()]
     return st.one_of(*map(icmp_messages_of, kinds), unknown_icmp_messages)
 
 
+@cache
 def destination_options() -> st.SearchStrategy[packet.DestinationOption]:
     return st.one_of(
         st.builds(packet.HomeAddressOption, addresses),
@@ -164,6 +172,7 @@ def destination_options() -> st.SearchStrategy[packet.DestinationOption]:
     )
 
 
+@cache
 def extensions() -> st.SearchStrategy[packet.Extension]:
     """Extension headers behind which the chain goes on."""
     several = st.lists(destination_options(), max_size=4).map(tuple)
@@ -190,12 +199,20 @@ def fragment_headers(
     )
 
 
-@st.composite
-def packets(draw: st.DrawFn) -> packet.IPv6Packet:
+later_fragments = fragment_headers(st.integers(1, 0x1FFF).map(lambda units: units * 8))
+
+
+@cache
+def packets() -> st.SearchStrategy[packet.IPv6Packet]:
     """Whole packets: any chain, a Mobility Header, ICMPv6, a fragment or noise on top.
 
     Checksums are over the packet's own addresses.
     """
+    return _packets()
+
+
+@st.composite
+def _packets(draw: st.DrawFn) -> packet.IPv6Packet:
     source, destination = draw(addresses), draw(addresses)
     chain = draw(st.lists(extensions(), max_size=4))
     what = draw(st.sampled_from(["mobility", "icmpv6", "other", "fragment"]))
@@ -210,8 +227,7 @@ def packets(draw: st.DrawFn) -> packet.IPv6Packet:
         next_header = draw(type_numbers)
         payload = draw(st.binary(max_size=64))
         if what == "fragment":
-            offsets = st.integers(1, 0x1FFF).map(lambda units: units * 8)
-            chain.append(draw(fragment_headers(offsets)))
+            chain.append(draw(later_fragments))
         elif next_header in packet.READ or next_header == NextHeader.MOBILITY:
             next_header = int(NextHeader.NO_NEXT_HEADER)
     return packet.IPv6Packet(

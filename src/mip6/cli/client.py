@@ -15,7 +15,7 @@ FINE, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 RUN = Path("/run/mip6")
 
 
-class NotRunning(Exception):
+class NotRunningError(Exception):
     """No daemon answers; the message says so to people."""
 
 
@@ -31,7 +31,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(name: str, path: str, *, method: str = "GET") -> dict[str, Any]:
-    """The daemon's answer.  Raises NotRunning, PermissionError."""
+    """The daemon's answer.  Raises NotRunningError, PermissionError."""
     connection = _Connection(RUN / f"{name}.sock")
     try:
         connection.request(method, path)
@@ -42,7 +42,9 @@ def ask(name: str, path: str, *, method: str = "GET") -> dict[str, Any]:
     except (OSError, http.client.HTTPException, ValueError):
         others = [p.stem for p in RUN.glob("*.sock") if p.stem != name]
         hint = f"; there is --name {', '.join(sorted(others))}" if others else ""
-        raise NotRunning(f"mip6: no daemon named {name} is running{hint}") from None
+        raise NotRunningError(
+            f"mip6: no daemon named {name} is running{hint}"
+        ) from None
     finally:
         connection.close()
 
@@ -71,7 +73,7 @@ def show(
     """Prints a document as JSON or for people; the exit code."""
     try:
         document = ask(arguments.name, path)
-    except NotRunning as error:
+    except NotRunningError as error:
         print(error, file=sys.stderr)
         return NOT_RUNNING
     except PermissionError:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from .client import FAILED, FINE, NOT_RUNNING, RUN, NotRunning, add_name, ask
+from .client import FAILED, FINE, NOT_RUNNING, RUN, NotRunningError, add_name, ask
 
 _WAIT_MAX = 10.0
 
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     except PermissionError:
         print(f"mip6: not allowed to stop {name}: use sudo", file=sys.stderr)
         return FAILED
-    except NotRunning as error:
+    except NotRunningError as error:
         return _clean(name, error)
     journal = RUN / f"{name}.restore.json"
     end = time.monotonic() + _WAIT_MAX
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     return FINE
 
 
-def _clean(name: str, error: NotRunning) -> int:
+def _clean(name: str, error: NotRunningError) -> int:
     """No daemon; but one that was killed may have left its tunnels and settings."""
     from mip6.daemon.machine import clean
 

@@ -25,7 +25,7 @@ def care_of_address(lab: Lab) -> IPv6Address | None:
 def place(lab: Lab) -> str:
     """Where the mobile node says it is: a `core.events.Place`, or "silent"."""
     status: dict[str, Any] = lab.ask("mn", "status") or {}
-    return str(status.get("mobile_node", status).get("place", "silent"))
+    return str(status.get("mobile_node", {}).get("place", "silent"))
 
 
 def settled(lab: Lab, link: str) -> bool:
@@ -54,17 +54,23 @@ def leftovers(lab: Lab, link: str) -> list[str]:
     ]
 
 
-def _address_leftovers(lab: Lab, link: str) -> list[str]:
-    shown = lab.ip("mn", "addr", "show", "dev", "eth0", "scope", "global")
-    addresses = {
+def addresses(lab: Lab, interface: str) -> set[IPv6Address]:
+    """The mobile node's global addresses on `interface`."""
+    # `ip` shows {} for each address or device that its filter left out.
+    return {
         IPv6Address(info["local"])
-        for device in shown
+        for device in lab.ip("mn", "addr", "show", "dev", interface)
         for info in device.get("addr_info", [])
+        if info.get("scope") == "global"
     }
+
+
+def _address_leftovers(lab: Lab, link: str) -> list[str]:
+    have = addresses(lab, "eth0")
     prefix = PREFIXES[link]
-    wrong = [f"address {a} on eth0" for a in addresses if a not in prefix]
-    if (HOME_ADDRESS in addresses) != (link == "home"):
-        has = "has" if HOME_ADDRESS in addresses else "lacks"
+    wrong = [f"address {a} on eth0" for a in have if a not in prefix]
+    if (HOME_ADDRESS in have) != (link == "home"):
+        has = "has" if HOME_ADDRESS in have else "lacks"
         wrong.append(f"eth0 {has} the home address")
     return wrong
 
@@ -109,12 +115,11 @@ def remains(lab: Lab) -> list[str]:
         for rule in lab.ip("mn", "rule", "show")
         if rule["priority"] not in KERNEL_RULES
     ]
-    for device in lab.ip("mn", "addr", "show"):
+    if HOME_ADDRESS in addresses(lab, "eth0"):
+        wrong.append("the home address on eth0")
+    for device in lab.ip("mn", "link", "show"):
         if device["ifname"] not in ("lo", "eth0"):
             wrong.append(f"device {device['ifname']}")
-        for info in device.get("addr_info", []):
-            if IPv6Address(info["local"]) == HOME_ADDRESS:
-                wrong.append(f"the home address on {device['ifname']}")
     for route in lab.ip("mn", "route", "show", "table", "all"):
         if route.get("table", "main") not in ("local", "main"):
             wrong.append(f"route to {route['dst']} in table {route['table']}")

@@ -104,6 +104,7 @@ class Lab:
         self.directory = REGISTRY / name
         self.namespaces = topology.namespaces(name)
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self._spawned: list[subprocess.Popen[bytes]] = []
         self._lock: int | None = None
 
     # Registered labs
@@ -223,7 +224,7 @@ class Lab:
             shutil.rmtree(Path("/var/lib/mip6", instance), ignore_errors=True)
             for path in Path("/run/mip6").glob(f"{instance}.*"):
                 path.unlink(missing_ok=True)
-        for process in self.daemons.values():
+        for process in self._spawned:
             process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self._lock is not None:
@@ -266,7 +267,11 @@ class Lab:
     def spawn(
         self, role: str, command: list[str], *, log: Path, **options: Any
     ) -> subprocess.Popen[bytes]:
-        return namespaces.spawn(self.namespaces[role], command, log=log, **options)
+        """Starts `command` at `role`; it ends with the lab at the latest."""
+        space = self.namespaces[role]
+        process = namespaces.spawn(space, command, log=log, **options)
+        self._spawned.append(process)
+        return process
 
     def ip(self, role: str, *words: str) -> list[dict[str, Any]]:
         """What `ip -6 -json WORDS` shows at `role`."""

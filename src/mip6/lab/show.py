@@ -1,5 +1,7 @@
 """A report as people read it.  `rich` is imported only here, only when printing."""
 
+import textwrap
+
 from rich.console import Console
 from rich.table import Table
 
@@ -8,12 +10,12 @@ from .report import Report
 from .topology import PICTURE, VIRTUAL_PICTURE
 
 _PHASES = {
-    "router_advertisement": "router heard",
-    "care_of_address": "care-of address",
-    "binding_update": "update sent",
-    "binding_acknowledgement": "acknowledged",
-    "first_packet_in": "first packet in",
-    "first_packet_out": "first packet out",
+    "router_advertisement": "router\nheard",
+    "care_of_address": "care-of\naddress",
+    "binding_update": "update\nsent",
+    "binding_acknowledgement": "acknow-\nledged",
+    "first_packet_in": "first\nin",
+    "first_packet_out": "first\nout",
 }
 
 
@@ -29,20 +31,23 @@ def show_report(console: Console, report: Report) -> None:
         )
         console.print("them (milliseconds since the cable was in the new link):\n")
         for number, step in enumerate(report.steps, 1):
-            console.print(f"{number}. {step.title}", highlight=False)
+            title = textwrap.fill(step.title, 76, subsequent_indent="   ")
+            console.print(f"{number}. {title}", highlight=False)
             for line in step.lines or ["(not seen)"]:
                 console.print(
                     f"   {line}", markup=False, highlight=False, soft_wrap=True
                 )
     if report.moves:
         console.print()
-        console.print(_moves_table(report.moves))
+        console.print(_costs(report.moves))
         console.print(
-            "Outage: the longest silence of a stream of 1000 packets/s, counted from "
-            "the cable being in.\nLost: packets of that stream that never arrived "
-            "(in brackets: while no cable was in).",
+            "Outage: the longest silence of a stream of 1000 packets/s, from the moment "
+            "the\ncable is in.  Lost: its packets that never arrived (of these while no "
+            "cable was in).\n",
             highlight=False,
+            soft_wrap=True,
         )
+        console.print(_phases(report.moves))
     if report.result:
         total = report.result.tcp_received["bytes"]
         broken = "reset" if report.result.tcp_reset else "never reset"
@@ -67,21 +72,30 @@ def show_report(console: Console, report: Report) -> None:
     )
 
 
-def _moves_table(moves: list[MoveFigures]) -> Table:
-    table = Table(title="What each move cost (ms from the cable being in)")
-    table.add_column("move")
-    for name in ("outage\ndown", "outage\nup", "lost\ndown", "lost\nup"):
-        table.add_column(name, justify="right")
-    for name in _PHASES.values():
-        table.add_column(name.replace(" ", "\n", 1), justify="right")
+def _costs(moves: list[MoveFigures]) -> Table:
+    table = Table(title="What each move cost")
+    for name in ("move", "outage\ndown ms", "outage\nup ms", "lost\ndown", "lost\nup"):
+        table.add_column(name, justify="left" if name == "move" else "right")
     for figure in moves:
-        phases = figure.phases_ms
         table.add_row(
             f"{figure.move.origin} → {figure.move.destination}",
             f"{figure.outage_ms:.1f}",
             f"{figure.outage_up_ms:.1f}",
             f"{figure.lost} ({figure.lost_unplugged})",
             f"{figure.lost_up} ({figure.lost_up_unplugged})",
+        )
+    return table
+
+
+def _phases(moves: list[MoveFigures]) -> Table:
+    table = Table(title="When each step was reached (ms)")
+    table.add_column("move")
+    for name in _PHASES.values():
+        table.add_column(name, justify="right")
+    for figure in moves:
+        phases = figure.phases_ms
+        table.add_row(
+            f"{figure.move.origin} → {figure.move.destination}",
             *(f"{phases[p]:.1f}" if p in phases else "-" for p in _PHASES),
         )
     return table

@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
-from tests.conformance.bench import (
+from tests.conformance.nodes import (
     CARE_OF_ADDRESS,
     HOME_ADDRESS,
     HOME_AGENT,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 import pytest
-from tests.conformance.bench import (
+from tests.conformance.nodes import (
     CARE_OF_ADDRESS,
     CORRESPONDENT,
     HOME_ADDRESS,

@@ -24,7 +24,13 @@ struct __sk_buff {
 	u32 len, pkt_type, mark, queue_mapping, protocol;
 	u32 vlan_present, vlan_tci, vlan_proto, priority;
 	u32 ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid;
-	u32 data, data_end;
+	u32 data, data_end, napi_id, family;
+	u32 remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port, local_port;
+	u32 data_meta;
+	u64 flow_keys, tstamp;
+	u32 wire_len, gso_segs;
+	u64 sk;
+	u32 gso_size;
 };
 
 struct bpf_fib_lookup {

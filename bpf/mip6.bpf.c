@@ -119,6 +119,8 @@ INLINE int send(struct __sk_buff *skb, const struct settings *config, const stru
 	struct bpf_fib_lookup route = {};
 	route.family = AF_INET6;
 	route.l4_protocol = IPV6;
+	/* What is cut up later was held against the MTU of the device by the kernel. */
+	route.tot_len = skb->gso_size ? 0 : ntohs(outer->payload_length) + sizeof(*outer);
 	route.ifindex = config->device;
 	route.flowinfo = *(const u32 *)outer->octets & __builtin_bswap32(0x0FFFFFFF);
 	__builtin_memcpy(route.ipv6_src, &outer->source, 16);
@@ -150,7 +152,7 @@ INLINE int encapsulate(struct __sk_buff *skb, const struct settings *config,
 		       struct ipv6 *header, const u32 start)
 {
 	u32 length = skb->len - start;
-	if (length > 0xFFFF)
+	if (length > 0xFFFF - sizeof(*header))
 		return drop(DROPPED_SIZE);
 	/* Flow label and traffic class stay, congestion marks with it: RFC 6040 4.1. */
 	header->payload_length = htons(length);

@@ -182,7 +182,9 @@ class Map(_Descriptor):
         """A bpf(2) about one entry; the error number, 0 when it went well."""
         assert len(key) == self.info.key_size
         ctypes.memmove(self._key, key, len(key))
-        if _libc.syscall(self._number, command, self._attributes, 32) < 0:
+        # What a command has no use for must not be given: a delete takes no value.
+        size = 16 if command == _MAP_DELETE else 32
+        if _libc.syscall(self._number, command, self._attributes, size) < 0:
             return ctypes.get_errno()
         return 0
 

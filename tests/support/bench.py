@@ -1,0 +1,95 @@
+"""A data plane whose programs are run on single packets (BPF_PROG_TEST_RUN)."""
+
+import time
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from mip6.core.state import End, Tunnel
+from mip6.linux import bpf
+from mip6.linux.dataplane import DataPlane
+from mip6.linux.layout import COUNTERS
+from mip6.linux.tun import Device
+
+from .namespaces import Namespace
+
+ETHERNET = bytes(6) + bytes.fromhex("020000000002") + b"\x86\xdd"
+"""From somebody to the loopback device, as which a test run lets packets arrive."""
+
+PASS, DROP, REDIRECT = -1, 2, 7
+
+HOME_ADDRESS = "2001:db8:a::100"
+HOME_AGENT = "2001:db8:a::1"
+CARE_OF_ADDRESS = "2001:db8:b::100"
+CORRESPONDENT = "2001:db8:c::1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    verdict: int
+    packet: bytes
+    """Without the Ethernet header."""
+    mark: int
+    counted: dict[str, int]
+    """The counters that changed, and by how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    namespace: Namespace
+    device: Device
+    data_plane: DataPlane
+
+    def run(self, program: str, packet: bytes, *, mark: int = 0) -> Result:
+        before = self.data_plane.counters()
+        with self.namespace.entered():
+            outcome = self.data_plane.program(program).run(ETHERNET + packet, mark=mark)
+        after = self.data_plane.counters()
+        counted = {n: after[n] - before[n] for n in COUNTERS if after[n] != before[n]}
+        assert outcome.packet[12:14] == ETHERNET[12:]
+        return Result(outcome.verdict, outcome.packet[14:], outcome.mark, counted)
+
+    def out(self, packet: bytes, *, mark: int = 0) -> Result:
+        """Out of the mobility device."""
+        return self.run("device_egress_l2", packet, mark=mark)
+
+    def arrive(self, packet: bytes) -> Result:
+        """Into a link."""
+        return self.run("link_ingress", packet)
+
+    def tunnel(
+        self,
+        end: End,
+        *,
+        home_address: str = HOME_ADDRESS,
+        care_of_address: str = CARE_OF_ADDRESS,
+        home_agent: str = HOME_AGENT,
+        lifetime: float = 60,
+        previous: str | None = None,
+        grace: float = 0,
+        inbound_only: bool = False,
+    ) -> Tunnel:
+        """Puts a tunnel; `lifetime` and `grace` are seconds from now."""
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        tunnel = Tunnel(
+            end=end,
+            home_address=IPv6Address(home_address),
+            care_of_address=IPv6Address(care_of_address),
+            home_agent=IPv6Address(home_agent),
+            expires=now + lifetime,
+            previous=IPv6Address(previous) if previous else None,
+            previous_until=now + grace if previous else 0.0,
+            inbound_only=inbound_only,
+        )
+        self.data_plane.put(tunnel)
+        return tunnel
+
+    def clear(self) -> None:
+        for tunnel in list(self.data_plane.tunnels()):
+            self.data_plane.drop(tunnel)
+        for address in self.data_plane.diverted():
+            self.data_plane.undivert(address)
+        cpus = bpf.possible_cpus()
+        for budget in range(2):
+            self.data_plane.maps["budgets"].update(
+                budget.to_bytes(4, "little"), bytes(8 * cpus)
+            )

@@ -10,7 +10,7 @@ from mip6.linux import sysctl
 from mip6.linux.cleanup import sweep
 from mip6.linux.dataplane import DataPlane
 from mip6.linux.journal import Journal
-from mip6.linux.netlink import LinkInfo, Netlink
+from mip6.linux.netlink import AddressInfo, LinkInfo, Netlink
 from mip6.linux.tun import Device
 
 from .configuration import Configuration
@@ -25,7 +25,8 @@ MTU_MIN = 1280
 
 _ETHERNET, _POINT_TO_POINT, _NO_LINK_LAYER = 1, 512, 65534
 _PERMANENT = 0x80
-_PROTOCOL_ADVERTISED = 9
+_PROTOCOL_KERNEL, _PROTOCOL_ADVERTISED = 2, 9
+_TABLE_MAIN = 254
 
 MANAGED = {
     "accept_ra": 0,
@@ -128,27 +129,34 @@ class Machine:
         """What the kernel configured from advertisements until now would go stale."""
         index = self.links[name].index
         ours = {address for address, _, link in self.journal.addresses if link == name}
+        advertised: list[AddressInfo] = []
+        by_hand: list[AddressInfo] = []
+        for address in self.netlink.addresses():
+            if address.index == index and address.address not in ours:
+                kept = address.flags & _PERMANENT or address.address.is_link_local
+                (by_hand if kept else advertised).append(address)
         stale = [
             requests.address(index, name, a.address, a.prefix_length, add=False)
-            for a in self.netlink.addresses()
-            if a.index == index
-            and not a.flags & _PERMANENT
-            and not a.address.is_link_local
-            and a.address not in ours
+            for a in advertised
         ]
-        stale += [
-            requests.route(
-                r.destination,
-                index,
-                name,
-                table=r.table,
-                metric=r.metric,
-                gateway=r.gateway,
-                add=False,
+        for route in self.netlink.routes():
+            if route.index != index or route.table != _TABLE_MAIN:
+                continue
+            # The kernel marks the prefixes it heard of like those of addresses.
+            heard = route.protocol == _PROTOCOL_KERNEL and not any(
+                a.address in route.destination for a in by_hand
             )
-            for r in self.netlink.routes()
-            if r.index == index and r.protocol == _PROTOCOL_ADVERTISED
-        ]
+            if heard or route.protocol == _PROTOCOL_ADVERTISED:
+                stale.append(
+                    requests.route(
+                        route.destination,
+                        index,
+                        name,
+                        metric=route.metric,
+                        gateway=route.gateway,
+                        add=False,
+                    )
+                )
         self.netlink.change(stale)
 
     def attachable(self) -> list[LinkInfo]:

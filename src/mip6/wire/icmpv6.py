@@ -31,8 +31,8 @@ HEADER = Struct(">BBH")
 CHECKSUM_OFFSET = 2
 
 HOME_AGENT_ADDRESSES_MAX = 128
-"""Addresses in one discovery reply.  A sender stays below the path MTU (§10.5.1), so 77
-are the most that an unfragmented packet of 1280 octets brings."""
+"""Addresses in one discovery reply.  Senders stay within the minimum MTU (§10.5.1): 77
+are the most that 1280 octets hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,10 @@ class Bench:
         self.data_plane.put(tunnel)
         return tunnel
 
+    def divert(self, *addresses: str) -> None:
+        for address in addresses:
+            self.data_plane.divert(IPv6Address(address))
+
     def clear(self) -> None:
         for tunnel in list(self.data_plane.tunnels()):
             self.data_plane.drop(tunnel)

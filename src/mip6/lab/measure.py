@@ -114,7 +114,7 @@ def figures(
 ) -> list[MoveFigures]:
     """What each move cost, with the moment (seconds) until which it counts.
 
-    `trace` is the `moves` of `mip6 trace --json`.
+    `trace` is the `moves` of `mip6 trace --json`, of several answers one after another.
     """
     answer = []
     for move, last in moves:
@@ -143,11 +143,15 @@ def _phases(
     trace: list[dict[str, Any]], gone: float, back: float, last: float
 ) -> dict[str, float]:
     """The mobile node's own account of a move, counted from our carrier up."""
-    for entry in reversed(trace):
-        if gone <= entry["started_at"] < last:
-            late = (entry["started_at"] - back) * 1000
-            return {name: late + at for name, at in entry["phases_ms"].items()}
-    return {}
+    within = [entry for entry in trace if gone <= entry["started_at"] < last]
+    if not within:
+        return {}
+    # A daemon started again meanwhile begins another account: the move is the first,
+    # and the latest answer about it the most complete.
+    first = min(entry["started_at"] for entry in within)
+    entry = [entry for entry in within if entry["started_at"] == first][-1]
+    late = (first - back) * 1000
+    return {name: late + at for name, at in entry["phases_ms"].items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from . import checks, story
 from .capture import Capture, Frame
@@ -44,6 +45,7 @@ class Session:
         self._pause = pause
         self._moves: list[Move] = []
         self._quiet: list[tuple[str, float, float]] = []
+        self._trace: list[dict[str, Any]] = []
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
         self._probes: Probes | None = None
@@ -97,6 +99,8 @@ class Session:
         self.tell(f"{name}: the cable is in")
         time.sleep(SETTLE_S)
         self._settle(name, link)
+        # Now, because a daemon that is killed takes its account with it.
+        self._trace += (self.lab.ask("mn", "trace") or {}).get("moves", [])
 
     def _settle(self, name: str, link: str) -> None:
         """Waits until both ends agree on `link` and checks the mobile node."""
@@ -105,7 +109,9 @@ class Session:
         )
         self._astray = not agreed
         what = "at home, no binding" if link == "home" else "registered"
-        detail = f"home agent's binding: {checks.care_of_address(self.lab)}"
+        bound = checks.care_of_address(self.lab)
+        detail = f"the home agent's binding: {bound or 'none'}"
+        self.tell(detail)
         if not agreed:
             detail += f"; mobile node: {checks.place(self.lab)}"
             for role in ("mn", "ha"):
@@ -139,13 +145,12 @@ class Session:
         """Stops the probes, works out the figures and checks them."""
         assert self._probes is not None and self._capture is not None
         end = boot_time()
-        trace = (self.lab.ask("mn", "trace") or {}).get("moves", [])
         result = self.report.result = self._probes.stop()
         frames = self._capture.stop()
         # The time of a move ends with the next one.
         ends = [*(move.unplugged_at for move in self._moves[1:]), end]
         moves = list(zip(self._moves, ends, strict=True))
-        self.report.moves = figures(moves, result.down, result.up, trace)
+        self.report.moves = figures(moves, result.down, result.up, self._trace)
         for number, figure in enumerate(self.report.moves, 1):
             self._check_move(number, figure, frames, ends[number - 1])
         self._check_quiet(result)

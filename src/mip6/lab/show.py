@@ -19,6 +19,12 @@ _PHASES = {
 }
 
 
+_LEGEND = """\
+Outage: the longest silence of a stream of 1000 packets/s, from the moment the
+cable is in.  Lost: its packets that never arrived (of these while unplugged).
+"""
+
+
 def show_picture(console: Console, *, virtual: bool) -> None:
     console.print(VIRTUAL_PICTURE if virtual else PICTURE, highlight=False)
 
@@ -34,19 +40,12 @@ def show_report(console: Console, report: Report) -> None:
             title = textwrap.fill(step.title, 76, subsequent_indent="   ")
             console.print(f"{number}. {title}", highlight=False)
             for line in step.lines or ["(not seen)"]:
-                console.print(
-                    f"   {line}", markup=False, highlight=False, soft_wrap=True
-                )
+                wrapped = textwrap.fill(line, 79, subsequent_indent=" " * 17)
+                console.print(wrapped, markup=False, highlight=False)
     if report.moves:
         console.print()
         console.print(_costs(report.moves))
-        console.print(
-            "Outage: the longest silence of a stream of 1000 packets/s, from the moment "
-            "the\ncable is in.  Lost: its packets that never arrived (of these while no "
-            "cable was in).\n",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(_LEGEND, highlight=False, soft_wrap=True)
         console.print(_phases(report.moves))
     if report.result:
         total = report.result.tcp_received["bytes"]

@@ -138,38 +138,13 @@ def five_steps(frames: dict[str, list[Frame]], move: Move, end: float) -> list[S
         chosen = sorted((f for part in parts for f in part), key=lambda f: f.at)
         return [f"{(f.at - start) * 1000:8.1f} ms  {describe(f)}" for f in chosen]
 
-    def echo(kind: int, *, tunnelled: bool, number: bytes) -> Callable[[Frame], bool]:
-        def wanted(frame: Frame) -> bool:
-            message = frame.message
-            return (
-                isinstance(message, UnknownIcmp)
-                and message.type == kind
-                and message.data.startswith(number)
-                and (frame.inner is not None) == tunnelled
-                and HOME_ADDRESS in _ends(frame)
-            )
-
-        return wanted
-
     hello = first("mn", lambda f: isinstance(f.message, RouterSolicitation), start)
     router = first("mn", lambda f: _advertises(f, prefix), start)
     unique = first("mn", lambda f: _checks_uniqueness(f, prefix), start)
     update = first("mn", lambda f: isinstance(f.message, BindingUpdate), start)
     answer = first("mn", lambda f: _answers(f, update), start)
     registered = answer[0].at if answer else start
-    request = first(
-        "ha", echo(ECHO_REQUEST, tunnelled=False, number=b""), after=registered
-    )
-    number = _echo_number(request)
-    tunnelled = first(
-        "mn", echo(ECHO_REQUEST, tunnelled=True, number=number), after=registered
-    )
-    reverse = first(
-        "mn", echo(ECHO_REPLY, tunnelled=True, number=number), after=registered
-    )
-    arrived = first(
-        "cn", echo(ECHO_REPLY, tunnelled=False, number=number), after=registered
-    )
+    request, tunnelled, reverse, arrived = _exchange(frames, registered, end)
     where = f"link {move.destination.upper()}"
     return [
         Step(
@@ -197,6 +172,35 @@ def five_steps(frames: dict[str, list[Frame]], move: Move, end: float) -> list[S
             lines(reverse, arrived),
         ),
     ]
+
+
+def _exchange(
+    frames: dict[str, list[Frame]], start: float, end: float
+) -> list[list[Frame]]:
+    """The first ping of which all is seen, or else the first: the request at the home
+    agent, and in the tunnel; the reply in the tunnel, and at the correspondent."""
+    stations = [
+        ("ha", ECHO_REQUEST, False),
+        ("mn", ECHO_REQUEST, True),
+        ("mn", ECHO_REPLY, True),
+        ("cn", ECHO_REPLY, False),
+    ]
+    seen: list[dict[bytes, Frame]] = [{} for _ in stations]
+    for (place, kind, in_tunnel), found in zip(stations, seen, strict=True):
+        for frame in frames.get(place, []):
+            message = frame.message
+            if (
+                start <= frame.at < end
+                and isinstance(message, UnknownIcmp)
+                and message.type == kind
+                and (frame.inner is not None) == in_tunnel
+                and HOME_ADDRESS in _ends(frame)
+            ):
+                # Identifier and sequence number tell the pings apart.
+                found.setdefault(message.data[:4], frame)
+    whole = [number for number in seen[0] if all(number in found for found in seen)]
+    number = next(iter([*whole, *seen[0]]), b"")
+    return [[found[number]] if number in found else [] for found in seen]
 
 
 def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
@@ -230,12 +234,6 @@ def _checks_uniqueness(frame: Frame, prefix: IPv6Network) -> bool:
         and frame.packet.source.is_unspecified
         and message.target_address in prefix
     )
-
-
-def _echo_number(request: list[Frame]) -> bytes:
-    """Identifier and sequence number of an echo request; nothing of none."""
-    message = request[0].message if request else None
-    return message.data[:4] if isinstance(message, UnknownIcmp) else b""
 
 
 def _answers(frame: Frame, update: list[Frame]) -> bool:

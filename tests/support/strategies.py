@@ -55,6 +55,11 @@ def mobility_options() -> st.SearchStrategy[options.Option]:
         st.builds(
             options.BindingAuthorizationData, st.binary(min_size=12, max_size=12)
         ),
+        st.builds(options.MobileNodeIdentifier, u8, st.binary(max_size=20)),
+        st.builds(
+            options.MobilityMessageAuthentication, u8, u32, st.binary(max_size=20)
+        ),
+        st.builds(options.MobilityMessageReplayProtection, st.integers(0, 2**64 - 1)),
         st.builds(
             options.UnknownOption,
             type_numbers.filter(lambda n: n > 1 and n not in options.KNOWN),

@@ -27,6 +27,9 @@ from mip6.wire.options import (
     AlternateCareOfAddress,
     BindingAuthorizationData,
     BindingRefreshAdvice,
+    MobileNodeIdentifier,
+    MobilityMessageAuthentication,
+    MobilityMessageReplayProtection,
     NonceIndices,
     UnknownOption,
 )
@@ -157,6 +160,32 @@ GOLDEN = [
         marks=pytest.mark.rfc("6.2.6", "format; aligned to 2n"),
     ),
     pytest.param(
+        BindingUpdate(
+            sequence_number=2,
+            lifetime=40,
+            acknowledge=True,
+            home_registration=True,
+            options=(
+                MobileNodeIdentifier(1, b"a@b.example"),
+                MobilityMessageReplayProtection(0xE9000000_80000000),
+                MobilityMessageAuthentication(1, 0x100, AUTHENTICATOR),
+            ),
+        ),
+        "3b 06 05 00 aa78"
+        "0002"  # Sequence #
+        "c000"  # A, H
+        "000a"  # Lifetime: 10 units of 4 s
+        "08 0c"  # Mobile Node Identifier, 12 octets, no alignment
+        "01 6140622e6578616d706c65"  # Subtype 1 (NAI), a@b.example
+        "0a 08"  # Mobility Message Replay Protection, 8 octets, at 8n + 2
+        "e9000000 80000000"  # Timestamp
+        "00"  # Pad1 to 4n + 1
+        "09 11"  # Mobility Message Authentication, 17 octets
+        "01 00000100"  # Subtype MN-HA, Mobility SPI
+        "c1c2c3c4c5c6c7c8c9cacbcc",  # Authentication Data
+        id="RFC 4283 and RFC 4285",
+    ),
+    pytest.param(
         BindingAcknowledgement(
             status=BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW,
             sequence_number=0x0102,
@@ -250,6 +279,9 @@ def test_statuses() -> None:
         137: "EXPIRED_CARE_OF_NONCE_INDEX",
         138: "EXPIRED_NONCES",
         139: "REGISTRATION_TYPE_CHANGE_DISALLOWED",
+        144: "MESSAGE_IDENTIFIER_MISMATCH",
+        145: "MESSAGE_IDENTIFIER_REQUIRED",
+        146: "AUTHENTICATION_FAILED",
         174: "INVALID_CARE_OF_ADDRESS",
     }
 
@@ -335,6 +367,9 @@ def test_alignment_does_not_matter_to_the_reader() -> None:
     [
         ("0402 0001 00000000", "option_length", 9),  # Nonce Indices of 2 octets
         ("0406 000100020003", "option_length", 9),  # of 6
+        ("0800 010400000000", "option_length", 9),  # an identifier without subtype
+        ("0904 010000010000", "option_length", 9),  # a Mobility SPI of 3 octets
+        ("0801 01 0103 000000", None, None),  # an identifier of no octets
         ("0202 0005 0310 0000", "option_length", 13),  # leads beyond the header
         ("c806 0000000000 ff", None, None),
         ("c807 0000000000 ff", "option_length", 9),
@@ -414,6 +449,17 @@ def test_lifetimes_the_wire_cannot_say(lifetime: int) -> None:
         (NonceIndices, {"home_nonce_index": 0x10000, "care_of_nonce_index": 0}),
         (NonceIndices, {"home_nonce_index": 0, "care_of_nonce_index": -1}),
         (BindingAuthorizationData, {"authenticator": bytes(16)}),
+        (MobileNodeIdentifier, {"subtype": 256, "identifier": b""}),
+        (MobileNodeIdentifier, {"subtype": 1, "identifier": bytes(255)}),
+        (
+            MobilityMessageAuthentication,
+            {"subtype": 1, "mobility_spi": 2**32, "authentication_data": b""},
+        ),
+        (
+            MobilityMessageAuthentication,
+            {"subtype": 1, "mobility_spi": 256, "authentication_data": bytes(251)},
+        ),
+        (MobilityMessageReplayProtection, {"timestamp": 2**64}),
         (UnknownOption, {"type": 0, "data": b""}),
         (UnknownOption, {"type": 1, "data": b""}),
         (UnknownOption, {"type": 3, "data": bytes(16)}),

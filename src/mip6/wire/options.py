@@ -1,4 +1,4 @@
-"""Mobility options (RFC 6275 §6.2), one frozen dataclass each.
+"""Mobility options (RFC 6275 §6.2, RFC 4283, RFC 4285), one frozen dataclass each.
 
 Padding (§6.2.2, §6.2.3) is not among them: it is made from `ALIGN` and dropped on
 reading.  Figures show the option from its type on.
@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, Writer
+from .buffer import Reader, Writer, check_bits
 from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
 
 TIME_UNIT = 4
@@ -40,6 +40,7 @@ class BindingRefreshAdvice:
 
     TYPE: ClassVar[int] = 2
     LENGTH: ClassVar[int] = 2
+    VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (2, 0)
     LAYOUT: ClassVar[Struct] = Struct(">BBH")
 
@@ -68,6 +69,7 @@ class AlternateCareOfAddress:
 
     TYPE: ClassVar[int] = 3
     LENGTH: ClassVar[int] = 16
+    VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (8, 6)
 
     care_of_address: IPv6Address
@@ -92,6 +94,7 @@ class NonceIndices:
 
     TYPE: ClassVar[int] = 4
     LENGTH: ClassVar[int] = 4
+    VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (2, 0)
     DATA: ClassVar[Struct] = Struct(">HH")
 
@@ -125,6 +128,7 @@ class BindingAuthorizationData:
 
     TYPE: ClassVar[int] = 5
     LENGTH: ClassVar[int] = 12
+    VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (8, 2)
 
     authenticator: bytes
@@ -142,6 +146,110 @@ class BindingAuthorizationData:
         writer.u8(self.TYPE)
         writer.u8(self.LENGTH)
         writer.octets(self.authenticator)
+
+
+@dataclass(frozen=True, slots=True)
+class MobileNodeIdentifier:
+    """Who the mobile node is, beside its home address (RFC 4283 §3).
+
+                                    |   Type = 8    | Option Length |
+    |  Subtype      |          Identifier ...
+    """
+
+    TYPE: ClassVar[int] = 8
+    LENGTH: ClassVar[int] = 1
+    VARIES: ClassVar[bool] = True
+    ALIGN: ClassVar[tuple[int, int]] = (1, 0)
+    NETWORK_ACCESS_IDENTIFIER: ClassVar[int] = 1
+    """The subtype of an identifier `user@realm` (RFC 4283 §3.1)."""
+
+    subtype: int
+    identifier: bytes
+
+    def __post_init__(self) -> None:
+        check_bits("subtype", self.subtype, 8)
+        check_bits("length", len(self.identifier) + 1, 8)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        reader = Reader(data)
+        return cls(reader.u8(), reader.rest())
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(len(self.identifier) + 1)
+        writer.u8(self.subtype)
+        writer.octets(self.identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class MobilityMessageAuthentication:
+    """Proof by a key shared with the home agent (RFC 4285 §5).  Of subtype MN-HA it is
+    the last option, unless one of subtype MN-AAA follows.
+
+                    |   Type = 9    | Option Length |   Subtype     |
+    |                         Mobility SPI                          |
+    |                  Authentication Data ...
+    """
+
+    TYPE: ClassVar[int] = 9
+    LENGTH: ClassVar[int] = 5
+    VARIES: ClassVar[bool] = True
+    ALIGN: ClassVar[tuple[int, int]] = (4, 1)
+    DATA: ClassVar[Struct] = Struct(">BI")
+    MN_HA: ClassVar[int] = 1
+    MN_AAA: ClassVar[int] = 2
+
+    subtype: int
+    mobility_spi: int
+    authentication_data: bytes
+
+    def __post_init__(self) -> None:
+        check_bits("subtype", self.subtype, 8)
+        check_bits("mobility_spi", self.mobility_spi, 32)
+        check_bits("length", len(self.authentication_data) + self.LENGTH, 8)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        reader = Reader(data)
+        subtype, mobility_spi = reader.unpack(cls.DATA)
+        return cls(subtype, mobility_spi, reader.rest())
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(len(self.authentication_data) + self.LENGTH)
+        writer.pack(self.DATA, self.subtype, self.mobility_spi)
+        writer.octets(self.authentication_data)
+
+
+@dataclass(frozen=True, slots=True)
+class MobilityMessageReplayProtection:
+    """When a message was made, so that it counts only once (RFC 4285 §6).
+
+                                    |   Type = 10   |   Length = 8  |
+    |                          Timestamp ...                        |
+    |                          Timestamp                            |
+    """
+
+    TYPE: ClassVar[int] = 10
+    LENGTH: ClassVar[int] = 8
+    VARIES: ClassVar[bool] = False
+    ALIGN: ClassVar[tuple[int, int]] = (8, 2)
+
+    timestamp: int
+    """As in NTP: the seconds since 1900, and below them 32 bits of fraction."""
+
+    def __post_init__(self) -> None:
+        check_bits("timestamp", self.timestamp, 64)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        return cls(int.from_bytes(data))
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.octets(self.timestamp.to_bytes(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +278,9 @@ KnownOption = (
     | AlternateCareOfAddress
     | NonceIndices
     | BindingAuthorizationData
+    | MobileNodeIdentifier
+    | MobilityMessageAuthentication
+    | MobilityMessageReplayProtection
 )
 Option = KnownOption | UnknownOption
 
@@ -180,6 +291,9 @@ KNOWN: dict[int, type[KnownOption]] = {
         AlternateCareOfAddress,
         NonceIndices,
         BindingAuthorizationData,
+        MobileNodeIdentifier,
+        MobilityMessageAuthentication,
+        MobilityMessageReplayProtection,
     )
 }
 

@@ -44,6 +44,7 @@ class HomeAddressOption:
 
     TYPE: ClassVar[int] = 0xC9
     LENGTH: ClassVar[int] = 16
+    VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (8, 6)
 
     home_address: IPv6Address

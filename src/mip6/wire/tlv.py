@@ -27,11 +27,12 @@ class Writable(Protocol):
 
 class Readable(Writable, Protocol):
     LENGTH: ClassVar[int]
-    """Octets of Option Data, the only length allowed."""
+    """Octets of Option Data; the fewest where the length `VARIES`."""
+    VARIES: ClassVar[bool]
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        """The option that these `LENGTH` octets of Option Data say."""
+        """The option that this Option Data, of a right length, says."""
 
 
 Known = TypeVar("Known", bound=Readable)
@@ -66,7 +67,7 @@ def read_tlvs(
         kind = known.get(type_)
         if kind is None:
             options.append(unknown(type_, data))
-        elif length != kind.LENGTH:
+        elif length != kind.LENGTH and (length < kind.LENGTH or not kind.VARIES):
             raise WireError("option_length", start + 1)
         else:
             options.append(kind.read(data))

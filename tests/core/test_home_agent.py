@@ -4,12 +4,6 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 
 import pytest
-
-from mip6.core.effects import Install, Remove, Send
-from mip6.core.events import BindingChanged, Change
-from mip6.core.state import End, ProxyNeighbor, Route, Tunnel
-from mip6.wire.messages import BindingStatus
-from mip6.wire.options import UnknownOption
 from tests.support.core import (
     CARE_OF_ADDRESS,
     HOME_ADDRESS,
@@ -24,6 +18,12 @@ from tests.support.core import (
     sent,
     told,
 )
+
+from mip6.core.effects import Install, Remove, Send
+from mip6.core.events import BindingChanged, Change
+from mip6.core.state import End, ProxyNeighbor, Route, Tunnel
+from mip6.wire.messages import BindingStatus
+from mip6.wire.options import UnknownOption
 
 TUNNEL = Tunnel(
     end=End.HOME_AGENT,
@@ -108,9 +108,16 @@ def test_an_unknown_option_is_skipped_and_those_behind_it_are_read() -> None:
 @pytest.mark.rfc("10.3.1", "lifetime granted: no more than asked, no more than ours")
 @pytest.mark.parametrize(
     ("asked", "lifetime_max", "granted"),
-    [(60, 600, 60), (600, 600, 600), (604, 600, 600), (65535 * 4, 600, 600)]
-    # Ours is floored to the unit of 4 seconds that the wire has.
-    + [(60, 10, 8), (60, 7.9, 4), (4, 600, 4)],
+    [
+        (60, 600, 60),
+        (600, 600, 600),
+        (604, 600, 600),
+        (65535 * 4, 600, 600),
+        (4, 600, 4),
+        # Ours is floored to the unit of 4 seconds that the wire has.
+        (60, 10, 8),
+        (60, 7.9, 4),
+    ],
 )
 def test_the_lifetime_granted(asked: int, lifetime_max: float, granted: int) -> None:
     role = home_agent(lifetime_max=lifetime_max)

@@ -5,14 +5,6 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
-
-from mip6.core.effects import Notify, Remove, Send
-from mip6.core.events import BindingChanged, Change, Problem, Refused
-from mip6.core.home_agent import REFUSAL_MAX
-from mip6.core.packet import Packet
-from mip6.core.state import HomeAddress, ProxyNeighbor, Route, State, Tunnel
-from mip6.wire.messages import BindingStatus, HomeTestInit
-from mip6.wire.options import BindingAuthorizationData, NonceIndices
 from tests.core.test_sequence import ACCEPTED, REFUSED
 from tests.support.core import (
     CARE_OF_ADDRESS,
@@ -30,6 +22,14 @@ from tests.support.core import (
     sent,
     told,
 )
+
+from mip6.core.effects import Notify, Remove, Send
+from mip6.core.events import BindingChanged, Change, Problem, Refused
+from mip6.core.home_agent import REFUSAL_MAX
+from mip6.core.packet import Packet
+from mip6.core.state import HomeAddress, ProxyNeighbor, Route, State, Tunnel
+from mip6.wire.messages import BindingStatus, HomeTestInit
+from mip6.wire.options import BindingAuthorizationData, NonceIndices
 
 BAD_ADDRESSES = [
     IPv6Address(text) for text in ("::", "::1", "fe80::1", "ff02::1", "ff0e::1")
@@ -349,6 +349,17 @@ def test_a_state_refused_much_later_ends_the_binding_without_an_answer() -> None
     assert changed == BindingChanged(Change.DELETED, HOME_ADDRESS, CARE_OF_ADDRESS, 0)
     assert isinstance(problem, Problem)
     kernel.perform(effects, late)
+    assert kernel.states == role.installed == set()
+
+
+def test_a_refusal_of_what_is_no_longer_wanted_takes_the_last_update_back() -> None:
+    role = home_agent(home_link="eth1")
+    kernel = Kernel(role)
+    kernel.perform(role.receive(binding_update(1), 0.0), 0.0)
+    [tunnel] = [state for state in kernel.states if isinstance(state, Tunnel)]
+    effects = role.failed(replace(tunnel, expires=59.0), 0.1)
+    assert acknowledgement(effects).status == BindingStatus.INSUFFICIENT_RESOURCES
+    kernel.perform(effects, 0.1)
     assert kernel.states == role.installed == set()
 
 

@@ -5,6 +5,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
+from tests.support.core import CARE_OF_ADDRESS, HOME_ADDRESS, HOME_AGENT
 
 from mip6.core.neighbor_discovery import invalid_neighbor_message
 from mip6.core.packet import Packet
@@ -16,7 +17,6 @@ from mip6.wire.neighbor_discovery import (
     RouterSolicitation,
     SourceLinkLayerAddress,
 )
-from tests.support.core import CARE_OF_ADDRESS, HOME_ADDRESS, HOME_AGENT
 
 ROUTER = IPv6Address("fe80::1")
 UNSPECIFIED = IPv6Address("::")

@@ -7,6 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import strategies
+from tests.support.core import (
+    CARE_OF_ADDRESS,
+    CORRESPONDENT,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    binding_update,
+)
 
 from mip6.core.packet import Packet, read, write
 from mip6.wire.buffer import WireError
@@ -31,14 +39,6 @@ from mip6.wire.packet import (
     UnknownRoutingHeader,
     read_packet,
     write_packet,
-)
-from tests.support import strategies
-from tests.support.core import (
-    CARE_OF_ADDRESS,
-    CORRESPONDENT,
-    HOME_ADDRESS,
-    HOME_AGENT,
-    binding_update,
 )
 
 UPDATE = BindingUpdate(sequence_number=1, lifetime=60)

@@ -14,7 +14,7 @@ from mip6.wire.options import (
 
 from .addresses import is_router_anycast, is_unicast_routable
 from .binding_cache import Binding, BindingCache
-from .effects import Effect, Install, Notify, Remove, Send, difference
+from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .packet import Packet
 from .sequence import follows
@@ -340,14 +340,10 @@ class HomeAgent:
     ) -> Sequence[State]:
         """What the kernel holds when it refused a state on the way to `after`."""
         standing = {state.key: state for state in self._states(before)}
-        for effect in difference(self._states(before), self._states(after)):
-            match effect:
-                case Install(state) if state == refused:
-                    break
-                case Install(state):
-                    standing[state.key] = state
-                case Remove(state):
-                    del standing[state.key]
+        for wanted in self._states(after):
+            if wanted == refused:
+                break
+            standing[wanted.key] = wanted
         return tuple(standing.values())
 
     def _binding_of(self, state: State) -> Binding | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address
 from typing import Protocol
 
-from mip6.wire.buffer import Reader, WireError
+from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import (
     DestinationUnreachable,
     ErrorMessage,
@@ -30,19 +30,18 @@ from mip6.wire.messages import (
 )
 from mip6.wire.neighbor_discovery import NeighborMessage
 from mip6.wire.next_header import NextHeader
-from mip6.wire.packet import FragmentHeader, IPv6Packet, read_packet
+from mip6.wire.packet import IPv6Packet, read_packet
 
 from .addresses import is_unicast_routable
 from .effects import Effect, Notify, Send
 from .events import Dropped
 from .home_agent import HomeAgent
+from .icmp_error import QUOTED_MAX, may_be_reported
+from .mobile_node import MobileNode
 from .neighbor_discovery import UNSPECIFIED, invalid_neighbor_message
 from .packet import Packet, Wrapping, decode, unwrap
 from .rate import TokenBucket
 from .state import State
-
-QUOTED_MAX = 1280 - 40 - 8
-"""Octets of an offending packet that fit an error of 1280 (RFC 4443 §2.4 (c))."""
 
 POINTED_AT = {"payload_proto", "header_length_too_short"}
 """Faults of a Mobility Header that are answered by a Parameter Problem (§9.2)."""
@@ -81,12 +80,6 @@ class Role(Protocol):
     def receive(self, packet: Packet, now: float) -> list[Effect]: ...
     def tick(self, now: float) -> list[Effect]: ...
     def failed(self, state: State, now: float) -> list[Effect]: ...
-
-
-class MobileNode(Role, Protocol):
-    @property
-    def home_address(self) -> IPv6Address: ...
-    def unmatched(self, octets: bytes, now: float) -> list[Effect]: ...
 
 
 class Node:
@@ -171,6 +164,8 @@ class Node:
                 wrapping = unwrap(headers)
             except WireError as error:
                 return [_malformed(error, tunnel[0], "RFC 8200 4")]
+            if not self._is_our_tunnel(tunnel[0], headers.source, now):
+                return [_dropped("tunnel_source", "10.4.5", tunnel[0])]
             if effects := self._refused(headers, wrapping, link, now):
                 return effects
         try:
@@ -188,7 +183,7 @@ class Node:
             effects = [_malformed(error, headers.source, section)]
             if (
                 error.reason in POINTED_AT
-                and _may_be_reported(headers)
+                and may_be_reported(headers)
                 and self._parameter_problems.take(now)
             ):
                 quoted = octets[:QUOTED_MAX]
@@ -215,7 +210,7 @@ class Node:
             home_agent is not None
             and headers.destination in home_agent.home_prefix
             and home_agent.binding(headers.destination) is None
-            and _may_be_reported(headers)
+            and may_be_reported(headers)
             and self._unreachables.take(now)
         ):
             quoted = octets[:QUOTED_MAX]
@@ -254,8 +249,8 @@ class Node:
             effects: list[Effect] = [
                 _dropped("home_address_option_address", "9.3.1", source)
             ]
-            # A Binding Update is answered by nothing but an Acknowledgement, and
-            # that not for such an address (decision 0006).
+            # A Binding Update is answered by an Acknowledgement or not at all
+            # (decision 0006).
             if headers.next_header == NextHeader.MOBILITY:
                 return effects
         elif headers.next_header in BINDING_NOT_NEEDED or self._is_bound(
@@ -266,6 +261,19 @@ class Node:
             effects = [_dropped("home_address_option_without_binding", "9.3.1", source)]
         status = BindingErrorStatus.UNKNOWN_BINDING
         return effects + self._binding_error(headers, home_address, status, link, now)
+
+    def _is_our_tunnel(
+        self, outer: IPv6Address, inner: IPv6Address, now: float
+    ) -> bool:
+        """Whether `outer` may send the packets of `inner` (§10.4.5, §11.3.3)."""
+        if self.mobile_node is not None and outer == self.mobile_node.home_agent:
+            return True
+        binding = self.home_agent.binding(inner) if self.home_agent else None
+        if binding is None:
+            return False
+        return outer == binding.care_of_address or (
+            outer == binding.previous and now < binding.previous_until
+        )
 
     def _is_bound(self, home_address: IPv6Address, source: IPv6Address) -> bool:
         if self.home_agent is None:
@@ -311,26 +319,10 @@ class Node:
         now: float,
     ) -> list[Effect]:
         """Straight to the source on the wire, past any binding (§9.3.3)."""
-        if not _may_be_reported(headers) or not self._binding_errors.take(now):
+        if not may_be_reported(headers) or not self._binding_errors.take(now):
             return []
         message = BindingError(status=status, home_address=home_address or UNSPECIFIED)
         return [_answer(headers, message, link)]
-
-
-def _may_be_reported(headers: IPv6Packet) -> bool:
-    """Whether an error about this packet may be sent at all (RFC 4443 §2.4 (e))."""
-    source = headers.source
-    if source.is_multicast or source.is_unspecified or source.is_loopback:
-        return False
-    if headers.destination.is_multicast:
-        return False
-    for extension in headers.extensions:
-        if isinstance(extension, FragmentHeader) and extension.offset:
-            return False  # nobody can say what it is a fragment of
-    if headers.next_header != NextHeader.ICMPV6:
-        return True
-    reader = Reader(headers.payload)
-    return reader.position < reader.end and 128 <= reader.u8() != 137
 
 
 def _answer(

@@ -5,7 +5,12 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from mip6.core.binding_cache import MAX_DELETE_BCE_TIMEOUT, Binding, BindingCache
+from mip6.core.binding_cache import (
+    EXPIRED_MAX,
+    MAX_DELETE_BCE_TIMEOUT,
+    Binding,
+    BindingCache,
+)
 
 
 def address(n: int) -> IPv6Address:
@@ -69,6 +74,16 @@ def test_entries_expire_on_their_deadline() -> None:
     assert cache.last_sequence_number(address(1)) is None
     assert not cache.was_deleted(address(1))
     assert cache.deadline == 70.0
+
+
+def test_very_many_entries_expire_in_several_goes() -> None:
+    cache = BindingCache(EXPIRED_MAX + 1)
+    for n in range(EXPIRED_MAX + 1):
+        cache.put(binding(n))
+    assert len(cache.expire(60.0)) == EXPIRED_MAX
+    assert cache.deadline == 60.0
+    assert len(cache.expire(60.0)) == 1
+    assert cache.deadline is None
 
 
 @pytest.mark.rfc("10.3.2", "a deleted entry is remembered for 10 s")

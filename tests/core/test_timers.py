@@ -53,6 +53,16 @@ def test_a_key_set_again_to_the_same_deadline_expires_once() -> None:
     assert timers.expire(1.0) == []
 
 
+def test_no_more_keys_expire_than_asked_for() -> None:
+    timers: Timers[int] = Timers()
+    for key in range(5):
+        timers.set(key, 1.0)
+    assert timers.expire(2.0, 3) == [0, 1, 2]
+    assert timers.deadline == 1.0
+    assert timers.expire(2.0, 3) == [3, 4]
+    assert timers.expire(2.0, 3) == []
+
+
 def test_garbage_is_bounded_however_often_deadlines_move() -> None:
     timers: Timers[int] = Timers()
     for at in range(10_000):

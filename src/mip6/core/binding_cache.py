@@ -9,6 +9,10 @@ from .timers import Timers
 MAX_DELETE_BCE_TIMEOUT = 10.0
 """Seconds that a deleted entry is remembered (§12)."""
 
+EXPIRED_MAX = 1000
+"""Entries that end in one go: a million may be due after a long sleep, and packets
+must not wait for all of them.  The data plane forwards for none of them any more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
@@ -108,9 +112,9 @@ class BindingCache:
 
     def expire(self, now: float) -> list[Binding]:
         """Remove the entries whose time is over, and return them; forget the deleted
-        ones whose time is over."""
+        ones whose time is over.  With more than EXPIRED_MAX, `deadline` stays due."""
         expired = []
-        for home_address in self._timers.expire(now):
+        for home_address in self._timers.expire(now, EXPIRED_MAX):
             binding = self._bindings.pop(home_address, None)
             if binding is not None:
                 expired.append(binding)

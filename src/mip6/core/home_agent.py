@@ -113,7 +113,8 @@ class HomeAgent:
         return self._register(packet, update, binding, now)
 
     def tick(self, now: float) -> list[Effect]:
-        """End the bindings whose lifetime is over (§10.3.1)."""
+        """End bindings whose lifetime is over (§10.3.1); `deadline` is still due when
+        there are too many to end in one go."""
         effects: list[Effect] = []
         for binding in self._cache.expire(now):
             effects += difference(self._states(binding), ())

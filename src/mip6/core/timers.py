@@ -50,10 +50,11 @@ class Timers(Generic[K]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def expire(self, now: float) -> list[K]:
-        """Remove and return the keys whose deadline is not after `now`, in order."""
+    def expire(self, now: float, keys_max: int | None = None) -> list[K]:
+        """Remove and return the keys whose deadline is not after `now`, in order; no
+        more than `keys_max`, so that `deadline` may still be due."""
         due: list[K] = []
-        while (at := self.deadline) is not None and at <= now:
+        while (at := self.deadline) is not None and at <= now and len(due) != keys_max:
             key = heappop(self._heap)[2]
             del self._live[key]
             due.append(key)

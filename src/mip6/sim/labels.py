@@ -1,0 +1,117 @@
+"""Packets, states and events in the few words that a ladder has room for."""
+
+from mip6.core.events import (
+    BindingChanged,
+    Dropped,
+    Event,
+    PhaseReached,
+    Place,
+    PlaceChanged,
+    Problem,
+    Refused,
+)
+from mip6.core.packet import Packet
+from mip6.core.state import (
+    CareOfAddress,
+    End,
+    HomeAddress,
+    ProxyNeighbor,
+    State,
+    Tunnel,
+)
+from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    PrefixInformation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+
+from .network import HOME
+
+PLACES = {
+    Place.NOWHERE: "no link, or no router on it",
+    Place.AT_HOME: "at home: no Mobile IPv6 needed",
+    Place.REGISTERING: "away: registering",
+    Place.REGISTERED: "registered: the tunnel is open both ways",
+    Place.RETURNING: "back home: the home agent is told to let go",
+}
+
+
+def packet_label(packet: Packet) -> str:
+    message = packet.message
+    match message:
+        case BindingUpdate():
+            what = f"{message.lifetime} s" if message.lifetime else "delete"
+            return f"Binding Update #{message.sequence_number}, {what}"
+        case BindingAcknowledgement():
+            number = message.sequence_number
+            return f"Binding Acknowledgement #{number}, {_answer(message)}"
+        case RouterSolicitation():
+            return "Router Solicitation"
+        case RouterAdvertisement():
+            prefixes = (
+                str(option.network)
+                for option in message.options
+                if isinstance(option, PrefixInformation)
+            )
+            return f"Advertises {' '.join(prefixes)}"
+        case NeighborAdvertisement():
+            return f"Neighbor Advertisement: {message.target_address} is here"
+        case _:
+            return type(message).__name__
+
+
+def packet_step(packet: Packet, link: str | None) -> int:
+    """Which step of Mobile IP the packet is part of, on `link` where that matters."""
+    match packet.message:
+        case RouterSolicitation() | RouterAdvertisement() if link != HOME:
+            return 1
+        case BindingUpdate() | BindingAcknowledgement() if packet.message.lifetime:
+            return 2
+        case _:
+            return 0
+
+
+def _answer(message: BindingAcknowledgement) -> str:
+    if message.status >= 128:
+        try:
+            name = BindingStatus(message.status).name.lower().replace("_", " ")
+        except ValueError:
+            name = "not known"
+        return f"refused: {message.status} {name}"
+    return f"{message.lifetime} s" if message.lifetime else "deleted"
+
+
+def state_label(state: State, *, installed: bool) -> str | None:
+    """None for what a reader of the ladder need not see."""
+    match state:
+        case Tunnel(end=End.HOME_AGENT):
+            if not installed:
+                return f"no tunnel for {state.home_address} any more"
+            return f"tunnel: {state.home_address} is at {state.care_of_address}"
+        case ProxyNeighbor():
+            word = "answers" if installed else "no longer answers"
+            return f"{word} for {state.address} on the home link"
+        case CareOfAddress():
+            word = "care-of address" if installed else "gives up care-of address"
+            return f"{word} {state.address}"
+        case HomeAddress(link=link) if link != "mip0":
+            word = "on" if installed else "off"
+            return f"home address {state.address} {word} the link"
+        case _:
+            return None
+
+
+def event_label(event: Event) -> str | None:
+    match event:
+        case PlaceChanged():
+            return PLACES[event.place]
+        case Problem():
+            return f"{event.what} ({event.advice})" if event.advice else event.what
+        case Dropped():
+            return f"ignored: {event.reason} (§{event.section})"
+        case Refused():
+            return f"refuses {event.home_address}: {event.status}"
+        case PhaseReached() | BindingChanged():
+            return None

@@ -1,0 +1,221 @@
+"""Stories for the simulator: what happens, what it cost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+
+from mip6.core.events import Place
+
+from . import invariants
+from .network import HOME, HOME_ADDRESS, Advertising, Faults
+from .world import World
+
+UNPLUGGED = 0.020
+"""Seconds for which a cable is in no link."""
+PERIOD = 0.002
+"""Seconds between two packets of the traffic."""
+OFTEN = Advertising()
+SELDOM = Advertising(interval_min=3, interval_max=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one move cost.  The time without carrier is not in it."""
+
+    origin: str
+    destination: str
+    at: float
+    """Seconds: when there was carrier again."""
+    outage_down: float
+    outage_up: float
+    lost_down: int
+    lost_up: int
+
+
+@dataclass(slots=True)
+class Story:
+    """A scenario being played."""
+
+    world: World
+    where: str = HOME
+    plugged_at: list[tuple[str, str, float, float]] = field(default_factory=list)
+
+    def move(self, link: str, stay: float) -> None:
+        """The cable goes to another link, and stays there for `stay` seconds."""
+        left = self.world.now
+        self.world.unplug()
+        self.world.run(left + UNPLUGGED)
+        self.plugged_at.append((self.where, link, left, self.world.now))
+        self.where = link
+        self.world.plug(link)
+        self.world.run(self.world.now + stay)
+
+    def begin(self, link: str, stay: float = 2.0) -> None:
+        self.where = link
+        self.world.plug(link)
+        self.world.run(self.world.now + stay)
+
+    def talk(self, seconds: float, period: float = PERIOD) -> None:
+        """Traffic both ways from now on; nothing else happens for so long."""
+        self.world.traffic.start(period)
+        self.world.run(self.world.now + seconds)
+
+    def moves(self) -> list[Move]:
+        traffic, costs = self.world.traffic, []
+        ends = [left for _, _, left, _ in self.plugged_at[1:]] + [self.world.now]
+        for (origin, to, left, plugged), end in zip(
+            self.plugged_at, ends, strict=False
+        ):
+            # What is under way at the end is not lost.
+            sent_by = end - 0.1
+            costs.append(
+                Move(
+                    origin=origin,
+                    destination=to,
+                    at=plugged,
+                    outage_down=traffic.down.outage(plugged, sent_by, traffic.period),
+                    outage_up=traffic.up.outage(plugged, sent_by, traffic.period),
+                    lost_down=traffic.down.missing(left, sent_by),
+                    lost_up=traffic.up.missing(left, sent_by),
+                )
+            )
+        return costs
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    title: str
+    play: Callable[[Story], None]
+    lifetime: float = 600
+    ends: Place = Place.REGISTERED
+    links: tuple[str, ...] = ("eth0",)
+    advertising: Advertising = OFTEN
+
+
+def handover(story: Story) -> None:
+    story.begin(HOME)
+    story.talk(0.1)
+    story.move("b", stay=0.5)
+
+
+def roaming_two_handovers(story: Story) -> None:
+    story.begin(HOME)
+    story.talk(0.1)
+    story.move("b", stay=0.5)
+    story.move("c", stay=0.5)
+
+
+def return_home(story: Story) -> None:
+    story.begin("b")
+    story.talk(0.1)
+    story.move(HOME, stay=0.5)
+
+
+def binding_refresh(story: Story) -> None:
+    story.begin("b", stay=1.0)
+    story.talk(60, period=0.1)
+
+
+def movement_detection(story: Story) -> None:
+    """The router of b falls silent without the link going down; eth1 is on c."""
+    world = story.world
+    world.plug("c", "eth1")
+    world.run(0.5)
+    story.begin("b", stay=1.0)
+    story.talk(0.5)
+    world.silence("b")
+    world.run(world.now + 2.5)
+
+
+def home_agent_restart(story: Story) -> None:
+    world = story.world
+    story.begin("b")
+    story.talk(0.2)
+    world.kill(world.ha)
+    world.run(world.now + 1.0)
+    world.start(world.ha)
+    world.traffic.show()
+    story.move("c", stay=0.5)
+
+
+def mobile_node_restart(story: Story) -> None:
+    world = story.world
+    story.begin("b")
+    story.talk(0.2)
+    world.kill(world.mn)
+    world.run(world.now + 1.0)
+    world.start(world.mn)
+    world.traffic.show()
+    world.run(world.now + 2.0)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "handover": Scenario("from the home link to link b, under traffic", handover),
+    "roaming_two_handovers": Scenario(
+        "from home to b and on to c, under traffic", roaming_two_handovers
+    ),
+    "return_home": Scenario(
+        "from b back to the home link", return_home, ends=Place.AT_HOME
+    ),
+    "binding_refresh": Scenario(
+        "a minute on b with a registration of 20 seconds",
+        binding_refresh,
+        lifetime=20,
+        advertising=SELDOM,
+    ),
+    "movement_detection": Scenario(
+        "the router of b stops; the other interface takes over",
+        movement_detection,
+        links=("eth0", "eth1"),
+    ),
+    "home_agent_restart": Scenario(
+        "the home agent's daemon is killed, started again, and then asked to move",
+        home_agent_restart,
+    ),
+    "mobile_node_restart": Scenario(
+        "the mobile node's daemon is killed and started again", mobile_node_restart
+    ),
+}
+DEFAULT = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    world: World
+    moves: list[Move]
+    lost_down: int
+    lost_up: int
+    care_of_address: IPv6Address | None
+
+
+def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
+    """Play a scenario to its end.
+
+    Raises KeyError for an unknown one, `InvariantError` if an invariant broke or it did
+    not end as it should.
+    """
+    scenario = SCENARIOS[name]
+    world = World(
+        seed,
+        faults=faults,
+        lifetime=scenario.lifetime,
+        links=scenario.links,
+        advertising=scenario.advertising,
+        inspect=invariants.at_every_step,
+    )
+    story = Story(world)
+    scenario.play(story)
+    if world.mobile_node.place is not scenario.ends:
+        raise invariants.InvariantError(world, f"ends {world.mobile_node.place}")
+    if (world.home_agent.binding(HOME_ADDRESS) is None) is not (
+        scenario.ends is Place.AT_HOME
+    ):
+        raise invariants.InvariantError(world, "the home agent does not agree")
+    settled = world.now - 0.1
+    return Outcome(
+        world=world,
+        moves=story.moves(),
+        lost_down=world.traffic.down.missing(0, settled),
+        lost_up=world.traffic.up.missing(0, settled),
+        care_of_address=world.mobile_node.care_of_address,
+    )

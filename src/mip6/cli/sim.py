@@ -82,14 +82,15 @@ def document(name: str, seed: int, outcome: "Outcome") -> dict[str, Any]:
     """What `--json` prints; times are milliseconds."""
     from mip6.sim.trace import Arrow
 
-    trace = []
+    trace: list[dict[str, Any]] = []
     for entry in sorted(outcome.world.trace, key=lambda entry: entry.at):
-        at = {"at_ms": _ms(entry.at), "step": entry.step or None}
+        line: dict[str, Any] = {"at_ms": _ms(entry.at), "step": entry.step or None}
         if isinstance(entry, Arrow):
-            ends = {"from": entry.source, "to": entry.target}
-            trace.append({**at, **ends, "packet": entry.label, "lost": entry.fate})
+            line |= {"from": entry.source, "to": entry.target, "packet": entry.label}
+            line |= {"fate": entry.fate or "arrived"}
         else:
-            trace.append({**at, "at": entry.place, "note": entry.text})
+            line |= {"node": entry.place, "note": entry.text}
+        trace.append(line)
     return {
         "scenario": name,
         "seed": seed,

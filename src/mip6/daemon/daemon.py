@@ -24,7 +24,7 @@ from mip6.core.events import (
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
-from mip6.core.state import End, State
+from mip6.core.state import CareOfAddress, End, State
 from mip6.linux import clock
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
@@ -176,7 +176,7 @@ class Daemon:
             if resource is not None:
                 resource.close()
         self._end_control()
-        await asyncio.to_thread(self.machine.put_back)
+        self.machine.put_back()
         self.log.line("info", "stopped", name=self.name)
 
     def stop(self, why: str) -> None:
@@ -218,13 +218,15 @@ class Daemon:
 
     def _settle(self) -> None:
         """The role knows where it stands: what a killed daemon left beyond goes."""
-        if not self._settled:
-            self._settled = True
-            sweep(
-                self.machine.netlink,
-                self.machine.journal,
-                self.node.installed | self._own,
-            )
+        if self._settled:
+            return
+        self._settled = True
+        wanted = self.node.installed | self._own
+        sweep(self.machine.netlink, self.machine.journal, wanted)
+        used = {state.address for state in wanted if isinstance(state, CareOfAddress)}
+        for address in self.machine.data_plane.diverted():
+            if address not in used and address not in self._diverted():
+                self.machine.data_plane.undivert(address)
 
     def _announce(self) -> None:
         role = "home_agent" if self.home_agent else "mobile_node"
@@ -316,11 +318,8 @@ class Daemon:
         self._arm()
 
     async def _attach(self, link: LinkInfo) -> None:
-        """A link that came after the start: its settings and its program."""
+        """Puts our program on a link that came after the start."""
         try:
-            if link.name in self.machine.wanted_links():
-                self.machine.prepare_link(link.name)
-            self.machine.note(link.name)
             await asyncio.to_thread(self.machine.attach, link)
             self.machine.adjust_mtu()
         except OSError as error:

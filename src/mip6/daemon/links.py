@@ -90,13 +90,14 @@ class Links:
             effects += self._down(old, now)
         self._machine.links[link.name] = link
         self._names[link.index] = link.name
+        if link.name not in self._attached and link in self._machine.attachable():
+            self._attached.add(link.name)
+            self._machine.appeared(link)
+            self.appeared.append(link)
         if link.name in self._managed:
             effects += self._carrier(former, link, now)
         elif former is not None and link.is_up and not former.is_up:
             self.disturbed = True  # proxy neighbours vanish without a notice
-        if link.name not in self._attached and link in self._machine.attachable():
-            self._attached.add(link.name)
-            self.appeared.append(link)
         return effects
 
     def _carrier(

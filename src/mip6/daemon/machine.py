@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+from ipaddress import IPv6Address
 from pathlib import Path
 
+from mip6.core.packet import Packet, write
 from mip6.core.state import Route, State, Tunnel
 from mip6.linux import netlink_requests as requests
 from mip6.linux import sysctl
@@ -11,7 +13,9 @@ from mip6.linux.cleanup import sweep
 from mip6.linux.dataplane import DataPlane
 from mip6.linux.journal import Journal
 from mip6.linux.netlink import AddressInfo, LinkInfo, Netlink
+from mip6.linux.sockets import Sender
 from mip6.linux.tun import Device
+from mip6.wire.neighbor_discovery import RouterSolicitation
 
 from .configuration import Configuration
 from .errors import SetupError
@@ -26,7 +30,6 @@ MTU_MIN = 1280
 _ETHERNET, _POINT_TO_POINT, _NO_LINK_LAYER = 1, 512, 65534
 _PERMANENT = 0x80
 _PROTOCOL_KERNEL, _PROTOCOL_ADVERTISED = 2, 9
-_TABLE_MAIN = 254
 
 MANAGED = {
     "accept_ra": 0,
@@ -85,6 +88,10 @@ class Machine:
             bindings_max=home_agent.bindings_max if home_agent else 16,
         )
         self.data_plane.attach_device(index)
+        if not self.took_over:
+            # What the kernel said before the program was there: nobody's packets.
+            for _ in self.device.read(self.device.data):
+                pass
         for link in self.attachable():
             self.note(link.name)
             self.attach(link)
@@ -140,7 +147,7 @@ class Machine:
             for a in advertised
         ]
         for route in self.netlink.routes():
-            if route.index != index or route.table != _TABLE_MAIN:
+            if route.index != index or route.table != requests.MAIN:
                 continue
             # The kernel marks the prefixes it heard of like those of addresses.
             heard = route.protocol == _PROTOCOL_KERNEL and not any(
@@ -174,6 +181,14 @@ class Machine:
             and not link.master
             and link.name != self.configuration.device
         ]
+
+    def appeared(self, link: LinkInfo) -> None:
+        """A link that came after the start, before anything is done with it.  What
+        cannot be set is left: the link may be gone again."""
+        self.note(link.name)
+        if link.name in self.wanted_links():
+            with contextlib.suppress(OSError):
+                self.prepare_link(link.name)
 
     def note(self, name: str) -> None:
         """A link that `put_back` must look at too."""
@@ -247,7 +262,25 @@ def put_back(journal: Journal, pins: Path, netlink: Netlink) -> None:
     for name in journal.raised & links.keys():
         netlink.do(requests.link_settings(links[name].index, name, up=False))
     sysctl.restore(journal.originals)
+    for name in links.keys() & journal.links:
+        if journal.originals.get(sysctl.ipv6(name, "accept_ra"), "0") != "0":
+            _solicit(links[name])
     journal.forget()
+
+
+def _solicit(link: LinkInfo) -> None:
+    """The kernel configures the link again; without this it would wait, minutes
+    perhaps, for the next advertisement."""
+    solicitation = Packet(
+        source=IPv6Address("::"),
+        destination=IPv6Address("ff02::2"),
+        message=RouterSolicitation(),
+        hop_limit=255,
+    )
+    sender = Sender()
+    with contextlib.suppress(OSError):  # no carrier: it solicits when there is one
+        sender.send(write(solicitation), link.index)
+    sender.close()
 
 
 def clean(name: str) -> bool:

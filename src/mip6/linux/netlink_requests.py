@@ -9,6 +9,9 @@ PROTOCOL = 62
 """Marks our routes, rules and proxy neighbours (`proto 62` in ip), so that they can be
 told from others' and cleaned up after a daemon that was killed."""
 
+MAIN = 254
+"""The number of the table that everybody uses."""
+
 # Address flags (linux/if_addr.h)
 NODAD, OPTIMISTIC, DAD_FAILED, TENTATIVE = 0x02, 0x04, 0x08, 0x40
 NOPREFIXROUTE = 0x200
@@ -108,7 +111,7 @@ def route(
     index: int,
     name: str,
     *,
-    table: int = 254,
+    table: int = MAIN,
     metric: int = 1024,
     gateway: IPv6Address | None = None,
     source: IPv6Address | None = None,
@@ -129,7 +132,7 @@ def route(
     words += [f"via {gateway}"] if gateway else []
     words += [f"dev {name}"]
     words += [f"src {source}"] if source and add else []
-    words += [f"table {table}"] if table != 254 else []
+    words += [f"table {table}"] if table != MAIN else []
     words += [f"metric {metric}"] + ([f"proto {PROTOCOL}"] if add else [])
     return _request(" ".join(words), add, NEW_ROUTE, CREATE | REPLACE, body)
 
@@ -153,9 +156,9 @@ def rule(
     body += _attribute(21, bytes([PROTOCOL]))
     line = f"ip -6 rule {'add' if add else 'del'} priority {priority}"
     line += f" from {source}" if source else ""
-    line += f" lookup {table}" + (
-        " suppress_prefixlength 0" if suppress_default else ""
-    )
+    line += f" lookup {'main' if table == MAIN else table}"
+    line += " suppress_prefixlength 0" if suppress_default else ""
+    line += f" protocol {PROTOCOL}" if add else ""
     return _request(line, add, NEW_RULE, CREATE | EXCLUSIVE, body)
 
 

@@ -1,0 +1,288 @@
+"""Two daemons on real links: registration, moves, kills, stops, repairs."""
+
+import json
+import signal
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.support.daemons import (
+    HOME_ADDRESS,
+    HOME_AGENT,
+    World,
+    snapshot,
+    until,
+)
+
+pytestmark = pytest.mark.root
+
+SCHEMAS = Path(__file__).parents[2] / "src/mip6/schema"
+
+
+def registered(world: World) -> None:
+    until(lambda: world.mobile_node.place() == "registered", "registered")
+
+
+def away(world: World) -> None:
+    world.home_agent.start()
+    world.mobile_node.start()
+    world.plug("visited")
+    registered(world)
+
+
+def bindings(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.home_agent.read("bindings")["bindings"]
+    return found
+
+
+@pytest.mark.rfc("11.7.1", "a node away from home registers and is reached at home")
+def test_registers_and_is_reached_at_its_home_address(world: World) -> None:
+    away(world)
+    assert world.pings()
+    [binding] = bindings(world)
+    [update] = world.mobile_node.read("updates")["updates"]
+    assert binding["home_address"] == HOME_ADDRESS
+    assert binding["care_of_address"] == update["acknowledged_care_of_address"]
+    assert binding["care_of_address"].startswith("2001:db8:b:")
+    counters = world.home_agent.read("stats")["data_plane"]
+    assert counters["tunnel_out"] >= 3 and counters["tunnel_in"] >= 3
+    [move] = world.mobile_node.read("trace")["moves"]
+    phases = list(move["phases_ms"].values())
+    assert phases == sorted(phases) and len(phases) == 6
+
+    # What the commands print, as JSON and for people.
+    for instance in (world.home_agent, world.mobile_node):
+        for what in ("status", "bindings", "updates", "stats", "trace"):
+            schema = json.loads((SCHEMAS / f"{what}.json").read_text())
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.Draft202012Validator(schema).validate(instance.read(what))
+            assert instance.call(what).stdout.strip()
+    text = world.mobile_node.call("status").stdout
+    assert "away, registered" in text and "authentication is off" in text
+    assert HOME_ADDRESS in world.home_agent.call("bindings").stdout
+
+
+@pytest.mark.rfc("11.5.5", "back at home the binding goes and the node is reached")
+def test_moves_away_and_home_again(world: World) -> None:
+    world.plug("home")
+    world.home_agent.start()
+    world.mobile_node.start()
+    until(lambda: world.mobile_node.place() == "at_home", "at home")
+    assert world.pings()
+    assert bindings(world) == []
+    for _ in range(2):
+        world.plug("visited")
+        registered(world)
+        assert world.pings()
+        assert f"proxy {HOME_ADDRESS}" in "proxy " + world.agent.ip("neigh show proxy")
+        world.plug("home")
+        until(lambda: world.mobile_node.place() == "at_home", "at home")
+        assert world.pings()
+        assert bindings(world) == []
+    # Nothing of the visits is left.
+    assert "2001:db8:b:" not in world.mobile.ip("addr")
+    assert "2001:db8:b:" not in world.mobile.ip("route show table all")
+    assert "2001:db8:b:" not in world.mobile.ip("rule")
+    assert HOME_ADDRESS not in world.agent.ip("neigh show proxy")
+
+
+def test_a_stop_deregisters_and_leaves_nothing(world: World) -> None:
+    world.mobile.sysctl("eth0.accept_ra=0")
+    world.plug("visited")
+    until(lambda: "tentative" not in world.mobile.ip("addr"), "addresses are checked")
+    before = snapshot(world.agent), snapshot(world.mobile)
+    world.home_agent.start()
+    world.mobile_node.start()
+    registered(world)
+    assert snapshot(world.agent) != before[0] and snapshot(world.mobile) != before[1]
+    assert world.mobile_node.end(signal.SIGTERM) == 0
+    assert bindings(world) == []
+    assert world.home_agent.call("down").returncode == 0
+    assert world.home_agent.process and world.home_agent.process.wait(5) == 0
+    assert snapshot(world.agent) == before[0]
+    assert snapshot(world.mobile) == before[1]
+    for instance in (world.home_agent, world.mobile_node):
+        assert not list(Path("/run/mip6").glob(f"{instance.name}*"))
+        assert not Path("/sys/fs/bpf/mip6", instance.name).exists()
+
+
+def test_a_stop_lets_the_kernel_configure_the_link_again(world: World) -> None:
+    away(world)
+    assert world.mobile_node.end(signal.SIGTERM) == 0
+    until(lambda: "dynamic" in world.mobile.ip("addr show dev eth0"), "an address")
+
+
+def test_killed_the_traffic_goes_on_and_a_new_start_takes_over(world: World) -> None:
+    away(world)
+    [before] = bindings(world)
+    ping = world.correspondent.spawn(
+        f"ping -q -c 500 -i 0.01 -W 1 {HOME_ADDRESS}", output=subprocess.PIPE
+    )
+    world.mobile_node.end(signal.SIGKILL)
+    world.home_agent.end(signal.SIGKILL)
+    assert world.home_agent.call("status").returncode == 3
+    world.home_agent.start()
+    assert world.home_agent.read("status")["took_over"] is True
+    [restored] = bindings(world)
+    assert restored["care_of_address"] == before["care_of_address"]
+    world.mobile_node.start()
+    registered(world)
+    until(lambda: bindings(world)[0]["sequence_number"] is not None, "registered again")
+    text = ping.communicate(timeout=20)[0]
+    assert " 500 received" in text, text
+    # One of each, not a second set beside the first.
+    priorities = [line.split(":")[0] for line in world.mobile.ip("rule").splitlines()]
+    assert priorities == ["0", "999", "1000", "1001", "1002", "32766"]
+
+
+def test_after_a_move_while_it_was_dead_nothing_stale_is_left(world: World) -> None:
+    away(world)
+    world.mobile_node.end(signal.SIGKILL)
+    world.plug("home")
+    world.mobile_node.start()
+    until(lambda: world.mobile_node.place() == "at_home", "at home")
+    until(lambda: "2001:db8:b:" not in world.mobile.ip("addr"), "the address is gone")
+    assert "2001:db8:b:" not in world.mobile.ip("rule")
+    assert "2001:db8:b:" not in world.mobile.ip("route show table all")
+    assert world.pings()
+
+
+def test_down_cleans_up_after_a_kill(world: World) -> None:
+    world.mobile.sysctl("eth0.accept_ra=0")
+    world.plug("visited")
+    until(lambda: "tentative" not in world.mobile.ip("addr"), "addresses are checked")
+    before = snapshot(world.agent), snapshot(world.mobile)
+    world.home_agent.start()
+    world.mobile_node.start()
+    registered(world)
+    for instance in (world.home_agent, world.mobile_node):
+        instance.end(signal.SIGKILL)
+        done = instance.call("down")
+        assert done.returncode == 0 and "put back" in done.stdout
+        assert instance.call("down").returncode == 3
+        assert not Path("/sys/fs/bpf/mip6", instance.name).exists()
+    assert snapshot(world.agent) == before[0]
+    assert snapshot(world.mobile) == before[1]
+
+
+def test_what_others_remove_comes_back(world: World) -> None:
+    away(world)
+    rules = world.mobile.ip("rule")
+    routes = world.mobile.ip("route show table 100")
+    world.mobile.ip("rule del priority 999")
+    world.mobile.ip("rule del priority 1002")
+    world.mobile.ip("route del default table 100")
+    world.mobile.ip(f"addr del {HOME_ADDRESS}/128 dev mip0")
+    until(lambda: world.mobile.ip("rule") == rules, "the rules are back")
+    until(
+        lambda: world.mobile.ip("route show table 100") == routes, "the route is back"
+    )
+    until(lambda: HOME_ADDRESS in world.mobile.ip("addr show dev mip0"), "the address")
+    world.agent.ip(f"route del {HOME_ADDRESS}/128")
+    until(lambda: HOME_ADDRESS in world.agent.ip("route"), "the route is back")
+    assert world.pings()
+    assert world.mobile_node.read("stats")["kernel"]["repaired"] >= 4
+    # The home link loses its proxies when it goes down, and tells nobody.
+    world.agent.ip("link set eth1 down")
+    world.agent.ip("link set eth1 up")
+    world.agent.ip(f"addr add {HOME_AGENT}/64 dev eth1 nodad")
+    until(lambda: HOME_ADDRESS in world.agent.ip("neigh show proxy"), "the proxy")
+
+
+@pytest.mark.rfc("11.5.2", "a duplicate care-of address is not used")
+def test_another_node_has_the_care_of_address(world: World) -> None:
+    link_local = world.mobile.ip("-j addr show dev eth0 scope link")
+    world.plug("visited")
+    until(lambda: "fe80" in world.mobile.ip("addr show dev eth0"), "link-local address")
+    link_local = json.loads(world.mobile.ip("-j addr show dev eth0 scope link"))
+    identifier = link_local[0]["addr_info"][0]["local"].removeprefix("fe80::")
+    taken = f"2001:db8:b:0:{identifier}"
+    world.router.ip(f"addr add {taken}/128 dev visited nodad")
+    world.home_agent.start()
+    world.mobile_node.start()
+    until(lambda: bindings(world), "a binding")
+    until(
+        lambda: (
+            world.mobile_node.place() == "registered"
+            and bindings(world)[0]["care_of_address"] != taken
+        ),
+        "registered elsewhere",
+    )
+    assert taken not in world.mobile.ip("addr")
+    assert world.pings()
+    problems = world.mobile_node.read("status")["problems"]
+    assert any(taken in problem for problem in problems)
+
+
+def test_an_interface_that_appears_later(world: World) -> None:
+    world.mobile.ip("link del eth0")
+    world.home_agent.start()
+    world.mobile_node.start()
+    assert world.mobile_node.place() == "nowhere"
+    assert world.mobile_node.read("status")["links"] == []
+    world.cables.ip(
+        f"link add mobile type veth peer name eth0 netns {world.mobile.name}"
+    )
+    world.plug("visited")
+    registered(world)
+    assert world.pings()
+
+
+def test_a_virtual_home_link(world: World) -> None:
+    home_agent = world.home_agent
+    text = home_agent.file.read_text().replace('home_link = "eth1"\n', "")
+    home_agent.file.write_text(text.replace(f'"{HOME_AGENT}"', '"2001:db8:f::2"'))
+    mobile_file = world.mobile_node.file
+    mobile_file.write_text(
+        mobile_file.read_text().replace(f'"{HOME_AGENT}"', '"2001:db8:f::2"')
+    )
+    world.agent.ip(f"addr del {HOME_AGENT}/64 dev eth1")
+    away(world)
+    assert world.pings()
+    assert "2001:db8:a::/64 dev mip0" in world.agent.ip("route")
+    world.agent.ip("route del 2001:db8:a::/64 dev mip0")
+    until(lambda: "a::/64 dev mip0" in world.agent.ip("route"), "the route is back")
+    # Nobody answers for an address without a binding, and the sender is told.
+    text = world.correspondent.run("ping -c 1 -W 1 2001:db8:a::200", check=False)
+    assert "Address unreachable" in text
+
+
+def test_a_home_address_that_is_not_listed_is_told(world: World) -> None:
+    text = world.home_agent.file.read_text()
+    world.home_agent.file.write_text(text.replace("a::100", "a::200"))
+    world.home_agent.start()
+    world.mobile_node.start()
+    world.plug("visited")
+    until(
+        lambda: world.home_agent.read("stats")["dropped"].get("not_listed"), "dropped"
+    )
+    assert bindings(world) == []
+    assert "reason=not_listed section=" in world.home_agent.log.read_text()
+
+
+def test_the_control_socket_is_for_owner_and_group(world: World) -> None:
+    world.home_agent.start()
+    path = Path("/run/mip6", f"{world.home_agent.name}.sock")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    second = world.home_agent.call("run", "-c", str(world.home_agent.file))
+    assert second.returncode == 1
+    assert "another mip6 runs under this name" in second.stderr
+    assert world.home_agent.read("status")["role"] == "home_agent"
+
+
+def test_a_device_held_by_another_instance_is_a_clear_error(world: World) -> None:
+    world.home_agent.start()
+    file = world.home_agent.file
+    other = world.instance(world.agent, "other", file.read_text())
+    other.name += "-other"
+    done = other.call("run", "-c", str(other.file))
+    assert done.returncode == 1
+    assert "mip0 is in use" in done.stderr and "Traceback" not in done.stderr
+    assert not list(Path("/run/mip6").glob(f"{other.name}*"))
+    world.mobile_node.start()
+    world.plug("visited")
+    registered(world)
+    assert world.pings()

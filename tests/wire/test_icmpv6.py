@@ -150,6 +150,10 @@ def test_reserved_fields_are_ignored() -> None:
     assert message == MobilePrefixAdvertisement(
         identifier=0x1234, other_stateful_configuration=True
     )
+    message = read_icmpv6(bytes((147, 0, 0, 0, 0x12, 0x34, 0xBF, 0xFF)))
+    assert message == MobilePrefixAdvertisement(
+        identifier=0x1234, managed_address_configuration=True
+    )
 
 
 @pytest.mark.parametrize("type_", [1, 2, 3, 4, 133, 144, 145, 146, 147])

@@ -31,6 +31,7 @@ from mip6.wire.options import (
     MobilityMessageAuthentication,
     MobilityMessageReplayProtection,
     NonceIndices,
+    Option,
     UnknownOption,
 )
 
@@ -286,6 +287,14 @@ def test_statuses() -> None:
     }
 
 
+@pytest.mark.rfc("6.1.9", "the status values")
+def test_error_statuses() -> None:
+    assert {status.value: status.name for status in BindingErrorStatus} == {
+        1: "UNKNOWN_BINDING",
+        2: "UNRECOGNIZED_MH_TYPE",
+    }
+
+
 def test_a_status_not_known_here_survives() -> None:
     message = BindingAcknowledgement(status=201, sequence_number=1, lifetime=0)
     assert read_message(write_message(message, SOURCE, DESTINATION)) == message
@@ -338,13 +347,12 @@ def test_octets_behind_the_header_are_not_looked_at() -> None:
 
 @pytest.mark.rfc("6.1.7", "reserved fields are ignored by the receiver")
 def test_reserved_bits_are_ignored() -> None:
-    clean = read_message(bytes.fromhex("3b 01 05 00 0000 0001 f000 0001 01020000"))
-    dirty = read_message(bytes.fromhex("3b 01 05 ff 0000 0001 ffff 0001 0102ffff"))
-    assert clean == dirty
-    dirty = read_message(bytes.fromhex("3b 01 06 ff 0000 00ff 0001 0002 01020000"))
-    assert dirty == BindingAcknowledgement(
-        status=0, sequence_number=1, lifetime=8, key_management_mobility_capability=True
-    )
+    update = read_message(bytes.fromhex("3b 01 05 ff 0000 0001 0fff 0001 0102ffff"))
+    assert update == BindingUpdate(sequence_number=1, lifetime=4)
+    answer = read_message(bytes.fromhex("3b 01 06 ff 0000 007f 0001 0002 0102ffff"))
+    assert answer == BindingAcknowledgement(status=0, sequence_number=1, lifetime=8)
+    error = read_message(bytes.fromhex("3b 02 07 ff 0000 01ff" + SOURCE.packed.hex()))
+    assert error == BindingError(status=1, home_address=SOURCE)
 
 
 @pytest.mark.rfc("6.2.1", "unknown options are skipped, those behind them are read")
@@ -392,6 +400,28 @@ def test_the_limit_of_options() -> None:
     beyond = BindingRefreshRequest(options=(UnknownOption(200, b""),) * 129)
     octets = write_message(beyond, SOURCE, DESTINATION)
     assert refused(octets.hex()) == ("too_many_options", 8 + 2 * 128)
+
+
+@pytest.mark.rfc("6.2.1", "options stand where their fields fall on natural boundaries")
+@pytest.mark.parametrize("before", range(9))
+@pytest.mark.parametrize(
+    ("option", "unit", "remainder"),
+    [
+        (BindingRefreshAdvice(4), 2, 0),
+        (AlternateCareOfAddress(SOURCE), 8, 6),
+        (NonceIndices(1, 2), 2, 0),
+        (BindingAuthorizationData(AUTHENTICATOR), 8, 2),
+    ],
+)
+def test_alignment(option: Option, before: int, unit: int, remainder: int) -> None:
+    message = BindingRefreshRequest(options=(UnknownOption(200, bytes(before)), option))
+    octets = write_message(message, SOURCE, DESTINATION)
+    assert not isinstance(option, UnknownOption)
+    head = bytes((option.TYPE, option.LENGTH))
+    at = octets.index(head, 8 + 2 + before)
+    assert at % unit == remainder
+    assert at - (8 + 2 + before) < unit  # and with no more padding than it takes
+    assert read_message(octets) == message
 
 
 def test_a_message_longer_than_header_len_can_say_is_not_written() -> None:

@@ -149,6 +149,15 @@ def test_the_network_of_a_prefix(router_address: bool) -> None:
     assert option.network == IPv6Network("2001:db8:a::/64")
 
 
+@pytest.mark.parametrize("length", [0, 1, 127, 128])
+def test_every_prefix_length(length: int) -> None:
+    option = PrefixInformation(
+        prefix=SOURCE, prefix_length=length, valid_lifetime=1, preferred_lifetime=1
+    )
+    message = RouterAdvertisement(router_lifetime=1, options=(option,))
+    assert read_icmpv6(write_icmpv6(message, SOURCE, DESTINATION)) == message
+
+
 def advertised(options: str) -> Any:
     message = read_icmpv6(
         bytes.fromhex("86 00 0000 00000000 00000000 00000000" + options)

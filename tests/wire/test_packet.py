@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mip6.wire.buffer import WireError
+from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import (
     EXTENSION_HEADERS_MAX,
     OPTIONS_MAX,
@@ -146,6 +147,21 @@ def with_header(next_header: int, chain: str) -> bytes:
     return first + bytes((next_header, 64)) + bytes.fromhex(ADDRESSES) + behind
 
 
+def test_next_headers() -> None:
+    assert {header.name: header.value for header in NextHeader} == {
+        "HOP_BY_HOP_OPTIONS": 0,
+        "IPV6": 41,
+        "ROUTING": 43,
+        "FRAGMENT": 44,
+        "ESP": 50,
+        "AUTHENTICATION": 51,
+        "ICMPV6": 58,
+        "NO_NEXT_HEADER": 59,
+        "DESTINATION_OPTIONS": 60,
+        "MOBILITY": 135,
+    }
+
+
 @pytest.mark.parametrize("next_header", [41, 50, 58, 59, 6, 139, 253])
 def test_headers_that_end_the_chain(next_header: int) -> None:
     read = read_packet(with_header(next_header, "3c 00 0104 00000000"))
@@ -225,6 +241,15 @@ def test_padding_of_a_home_address_option(chain: str) -> None:
     assert read_packet(octets).extensions == expected
 
 
+@pytest.mark.parametrize("before", range(9))
+def test_alignment_of_a_home_address_option(before: int) -> None:
+    options = (UnknownDestinationOption(5, bytes(before)), HomeAddressOption(SOURCE))
+    octets = write_packet(packet(DestinationOptions(options)))
+    at = octets.index(b"\xc9\x10", 40)
+    assert at % 8 == 6
+    assert at - (40 + 4 + before) < 8
+
+
 def test_a_home_address_option_without_alignment() -> None:
     octets = with_header(60, "3b 02 c9 10" + HOME_ADDRESS.packed.hex() + "01 02 0000")
     expected = (DestinationOptions((HomeAddressOption(HOME_ADDRESS),)),)
@@ -256,8 +281,10 @@ def test_a_mobility_header_in_a_later_fragment_is_not_measured() -> None:
 
 @pytest.mark.rfc("6.1.1", "the Mobility Header is the last header of the packet")
 def test_octets_behind_a_mobility_header() -> None:
-    octets = with_header(135, "3b 00 00 00 67e9 0000 ffff")
+    octets = with_header(135, "3b 00 13 00 67e9 0000 ffff")
     assert refused(octets) == ("octets_behind_mobility_header", 48)
+    octets = with_header(135, "3b 01 00 00 67e9 0000 0000000000000000")
+    assert len(read_packet(octets).payload) == 16
 
 
 @pytest.mark.parametrize("payload", ["", "3b", "3b 01 00 00 0000 0000"])

@@ -90,11 +90,21 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 def _add_advertising(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ra-interval",
+        type=_advertising,
         default="30-70",
         metavar="MS",
         help="the longest interval of router advertisements, or SHORTEST-LONGEST; "
         "default: 30-70",
     )
+
+
+def _advertising(text: str) -> "Advertising":
+    from mip6.lab.topology import Advertising
+
+    try:
+        return Advertising.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:
@@ -166,7 +176,7 @@ def _run(arguments: argparse.Namespace) -> int:
     require_tools("ip", "nsenter", "radvd", "sysctl", "tc", "tcpdump", "ping")
     options = Options(
         moves=arguments.moves,
-        advertising=_advertising(arguments),
+        advertising=arguments.ra_interval,
         captures=arguments.pcap,
         delay_ms=arguments.delay,
         loss_percent=arguments.loss,
@@ -215,23 +225,13 @@ def _wait_for_enter(text: str) -> None:
     sys.stdin.readline()
 
 
-def _advertising(arguments: argparse.Namespace) -> "Advertising":
-    from mip6.lab.namespaces import LabError
-    from mip6.lab.topology import Advertising
-
-    try:
-        return Advertising.parse(arguments.ra_interval)
-    except ValueError as error:
-        raise LabError(f"--ra-interval {arguments.ra_interval}: {error}") from None
-
-
 def _up(arguments: argparse.Namespace) -> int:
     from mip6.lab.lab import DAEMONS, Lab
     from mip6.lab.topology import CORRESPONDENT, HOME_ADDRESS
 
     lab = Lab(arguments.name)
     start = "b" if arguments.virtual else "home"
-    lab.up(virtual=arguments.virtual, advertising=_advertising(arguments))
+    lab.up(virtual=arguments.virtual, advertising=arguments.ra_interval)
     try:
         lab.move(start)
         if not arguments.plain:

@@ -88,7 +88,7 @@ class Frame:
 
 
 def read_pcap(path: Path) -> Iterator[Frame]:
-    """The IPv6 packets of a tcpdump file that are whole; the others are skipped."""
+    """The signalling and pings of a tcpdump file; what is cut off is left out."""
     octets = path.read_bytes()
     # Captures of this boot only: the offset of the two clocks is today's.
     offset = time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
@@ -97,13 +97,22 @@ def read_pcap(path: Path) -> Iterator[Frame]:
         seconds, micros, length, _ = struct.unpack_from("=4I", octets, position)
         frame = octets[position + 16 : position + 16 + length]
         position += 16 + length
-        if frame[12:14] != b"\x86\xdd":
+        if frame[12:14] != b"\x86\xdd" or _is_data(frame):
             continue
         try:
             packet, inner, message = _decode(frame[ETHERNET_OCTETS:])
         except WireError:
             continue
         yield Frame(seconds + micros / 1e6 + offset, packet, inner, message)
+
+
+def _is_data(frame: bytes) -> bool:
+    """Whether it is a packet of the measuring streams or TCP, tunnelled or not: there
+    are thousands, and they tell nothing."""
+    next_header = frame[20:21]
+    if next_header == b"\x29":
+        next_header = frame[60:61]
+    return next_header in (b"\x06", b"\x11")
 
 
 def _decode(

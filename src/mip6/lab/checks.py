@@ -13,13 +13,19 @@ AWAY_RULES = {999, 1000, 1001, 1002}
 """Those of a mobile node away from home (DESIGN §5)."""
 
 
+def binding(lab: Lab) -> dict[str, Any] | None:
+    """The home agent's binding of the mobile node, as `mip6 bindings --json` has it."""
+    answer = lab.ask("ha", "bindings") or {}
+    for entry in answer.get("bindings", []):
+        if IPv6Address(entry["home_address"]) == HOME_ADDRESS:
+            return dict(entry)
+    return None
+
+
 def care_of_address(lab: Lab) -> IPv6Address | None:
     """Where the home agent's binding cache says the mobile node is."""
-    answer = lab.ask("ha", "bindings") or {}
-    for binding in answer.get("bindings", []):
-        if IPv6Address(binding["home_address"]) == HOME_ADDRESS:
-            return IPv6Address(binding["care_of_address"])
-    return None
+    found = binding(lab)
+    return None if found is None else IPv6Address(found["care_of_address"])
 
 
 def place(lab: Lab) -> str:
@@ -28,12 +34,12 @@ def place(lab: Lab) -> str:
     return str(status.get("mobile_node", {}).get("place", "silent"))
 
 
-def settled(lab: Lab, link: str) -> bool:
-    """Whether mobile node and home agent agree that it is on `link`."""
+def agree(place: str, bound: IPv6Address | None, link: str) -> bool:
+    """Whether mobile node (`place`) and home agent (the care-of address `bound`) both
+    have it on `link`."""
     if link == "home":
-        return place(lab) == "at_home" and care_of_address(lab) is None
-    bound = care_of_address(lab)
-    return bound is not None and bound in PREFIXES[link] and place(lab) == "registered"
+        return place == "at_home" and bound is None
+    return place == "registered" and bound is not None and bound in PREFIXES[link]
 
 
 def answers_ping(lab: Lab) -> bool:
@@ -105,22 +111,43 @@ def _rule_leftovers(lab: Lab, link: str) -> list[str]:
     return wrong + [f"rule {p} twice" for p in set(have) if have.count(p) > 1]
 
 
-def remains(lab: Lab) -> list[str]:
-    """What a mobile node's daemon that has stopped left behind.
+def intercepts(lab: Lab, link: str) -> list[str]:
+    """What is wrong with how the home agent attracts packets for a mobile node on
+    `link`; empty is right.
+
+    On a home link it answers for the home address while that is away (§10.4.1), and
+    only then.  Without one, the prefix is routed to it.
+    """
+    wanted = link != "home" and not lab.settings["virtual"]
+    shown = lab.ip("ha", "neigh", "show", "proxy")
+    proxied = any(IPv6Address(entry["dst"]) == HOME_ADDRESS for entry in shown)
+    routed = bool(lab.ip("ha", "route", "show", f"{HOME_ADDRESS}/128", "dev", "mip0"))
+    answers = (("proxy neighbour", proxied), ("route into mip0", routed))
+    return [
+        f"{what} {'is missing' if wanted else 'stands'}"
+        for what, have in answers
+        if have != wanted
+    ]
+
+
+def remains(lab: Lab, role: str) -> list[str]:
+    """What a daemon that has stopped left behind at `role`.
 
     An address from a router's advertisement is the kernel's own again, and no remains.
     """
     wrong = [
         f"rule {rule['priority']}"
-        for rule in lab.ip("mn", "rule", "show")
+        for rule in lab.ip(role, "rule", "show")
         if rule["priority"] not in KERNEL_RULES
     ]
-    if HOME_ADDRESS in addresses(lab, "eth0"):
+    if role == "mn" and HOME_ADDRESS in addresses(lab, "eth0"):
         wrong.append("the home address on eth0")
-    for device in lab.ip("mn", "link", "show"):
-        if device["ifname"] not in ("lo", "eth0"):
+    for device in lab.ip(role, "link", "show"):
+        if device["ifname"] not in ("lo", "eth0", "eth1"):
             wrong.append(f"device {device['ifname']}")
-    for route in lab.ip("mn", "route", "show", "table", "all"):
+    for route in lab.ip(role, "route", "show", "table", "all"):
         if route.get("table", "main") not in ("local", "main"):
             wrong.append(f"route to {route['dst']} in table {route['table']}")
+    for proxy in lab.ip(role, "neigh", "show", "proxy"):
+        wrong.append(f"proxy neighbour {proxy['dst']}")
     return wrong

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import checks, story
 from .capture import Capture, Frame
-from .lab import Lab, Move, wait_until
+from .lab import Lab, Move
 from .measure import PACED_RATE, MoveFigures, Probes, Result, figures
 from .report import Check, Options, Report
 from .topology import disturb
@@ -104,22 +104,28 @@ class Session:
 
     def _settle(self, name: str, link: str) -> None:
         """Waits until both ends agree on `link` and checks the mobile node."""
-        agreed = wait_until(
-            lambda: checks.settled(self.lab, link), seconds=REGISTERED_S, every=0.1
-        )
+        end = time.monotonic() + REGISTERED_S
+        while True:
+            place = checks.place(self.lab)
+            bound = checks.care_of_address(self.lab)
+            agreed = checks.agree(place, bound, link)
+            if agreed or time.monotonic() > end:
+                break
+            time.sleep(0.1)
         self._astray = not agreed
         what = "at home, no binding" if link == "home" else "registered"
-        bound = checks.care_of_address(self.lab)
         detail = f"the home agent's binding: {bound or 'none'}"
         self.tell(detail)
         if not agreed:
-            detail += f"; mobile node: {checks.place(self.lab)}"
+            detail += f"; the mobile node: {place}"
             for role in ("mn", "ha"):
                 detail += f"\n{role}'s log ends:\n{self.lab.last_words(role)}"
         self.check(f"{name}: {what}", agreed, detail)
         self.check(f"{name}: ping answered", checks.answers_ping(self.lab))
         wrong = checks.leftovers(self.lab, link)
         self.check(f"{name}: nothing stale on the mobile node", not wrong, _list(wrong))
+        wrong = checks.intercepts(self.lab, link)
+        self.check(f"{name}: home agent intercepts rightly", not wrong, _list(wrong))
 
     def kill_daemon(self, role: str, link: str) -> None:
         """kill -9 of a daemon, two seconds without it, and its second start.
@@ -129,6 +135,7 @@ class Session:
         if self._astray:
             return
         self._pause(f"kill -9 the daemon of {role}")
+        before = checks.binding(self.lab) or {}
         begin = boot_time()
         self.lab.kill_daemon(role)
         self.tell(f"{role}'s daemon is killed (-9); the streams go on")
@@ -140,6 +147,14 @@ class Session:
         time.sleep(SETTLE_S)
         self._settle(f"{role}'s daemon started again", link)
         self._quiet.append((f"{role}'s daemon takes over", between, boot_time()))
+        status = self.lab.ask(role, "status") or {}
+        took_over = bool(status.get("took_over"))
+        self.check(f"{role}'s daemon says that it took over", took_over)
+        if role == "mn":
+            after = checks.binding(self.lab) or {}
+            numbers = [x.get("sequence_number") for x in (before, after)]
+            detail = f"sequence numbers {numbers[0]}, {numbers[1]}"
+            self.check("mn's daemon registers anew", numbers[0] != numbers[1], detail)
 
     def finish(self) -> None:
         """Stops the probes, works out the figures and checks them."""
@@ -201,8 +216,8 @@ class Session:
         for role in ("mn", "ha"):
             stopped = self.lab.stop_daemon(role)
             self.check(f"{role}'s daemon stops when asked", stopped)
-        wrong = checks.remains(self.lab)
-        self.check("a stopped mobile node leaves nothing", not wrong, _list(wrong))
+            wrong = checks.remains(self.lab, role)
+            self.check(f"{role}'s daemon leaves nothing", not wrong, _list(wrong))
 
 
 def _on(link: str) -> str:

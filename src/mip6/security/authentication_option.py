@@ -30,7 +30,7 @@ from .mobility_association import (
     Peers,
     authentication_data,
     check,
-    is_mn_ha,
+    mn_ha_option,
 )
 from .verdict import Mark, Protected, Refused, Rejected, Verified
 
@@ -101,10 +101,9 @@ class AuthenticationOptions:
         packet, peers = found
         message = packet.message
         assert isinstance(message, BindingUpdate | BindingAcknowledgement)
-        proof = message.options[-1] if message.options else None
-        if not is_mn_ha(proof) or sum(map(is_mn_ha, message.options)) != 1:
+        proof = mn_ha_option(message.options)
+        if proof is None:
             return _rejected("unprotected", "RFC 4285 5", packet)
-        assert isinstance(proof, MobilityMessageAuthentication)
         for association in self._associations[peers]:
             if association.mobility_spi == proof.mobility_spi:
                 break
@@ -190,9 +189,11 @@ class AuthenticationOptions:
             if timestamp is None:
                 status = BindingStatus.MESSAGE_IDENTIFIER_REQUIRED
                 return _refusal(packet, update, association, status, None)
-            difference = abs(timestamp - ntp(wall)) / 2**32
-            last = self._accepted.get(association.name, -1)
-            if difference > association.difference_max or timestamp <= last:
+            difference = abs(_ahead(timestamp, ntp(wall))) / 2**32
+            last = self._accepted.get(association.name)
+            if difference > association.difference_max or (
+                last is not None and _ahead(timestamp, last) <= 0
+            ):
                 status = BindingStatus.MESSAGE_IDENTIFIER_MISMATCH
                 # High-order bits from our clock, low-order bits from the mobile node's.
                 answer = ntp(wall) >> 32 << 32 | timestamp % 2**32
@@ -243,8 +244,8 @@ class AuthenticationOptions:
         # A double of today's seconds has 2^-22 s.
         timestamp = ntp(wall + self._offset) >> 10 << 10
         timestamp |= int.from_bytes(self._random(2)) >> 6
-        if self._sent:
-            timestamp = max(timestamp, self._sent[-1] + 1)
+        if self._sent and _ahead(timestamp, self._sent[-1]) <= 0:
+            timestamp = (self._sent[-1] + 1) % 2**64
         self._sent.append(timestamp)
         return timestamp
 
@@ -252,6 +253,11 @@ class AuthenticationOptions:
 def ntp(wall: float) -> int:
     """Seconds since 1970 as an NTP timestamp: 32 bits of seconds, 32 of fraction."""
     return int((wall + NTP_EPOCH) * 2**32) % 2**64
+
+
+def _ahead(timestamp: int, other: int) -> int:
+    """How far `timestamp` is ahead of `other`, across the end of the era in 2036."""
+    return (timestamp - other + 2**63) % 2**64 - 2**63
 
 
 def _signed(

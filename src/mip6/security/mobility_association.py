@@ -114,10 +114,18 @@ def check(
                 )
 
 
-def is_mn_ha(option: Option | None) -> bool:
+def mn_ha_option(
+    options: tuple[Option, ...],
+) -> MobilityMessageAuthentication | None:
+    """The option that proves the message: the last, and the only one of its type.
+
+    One for an AAA server beside it (RFC 4285 §5.2) is not supported.
+    """
+    proofs = [o for o in options if isinstance(o, MobilityMessageAuthentication)]
+    if len(proofs) != 1 or proofs[0] is not options[-1]:
+        return None
     return (
-        isinstance(option, MobilityMessageAuthentication)
-        and option.subtype == MobilityMessageAuthentication.MN_HA
+        proofs[0] if proofs[0].subtype == MobilityMessageAuthentication.MN_HA else None
     )
 
 
@@ -125,8 +133,8 @@ def authentication_data(key: Secret, packet: Packet, payload: bytes) -> bytes:
     """First (96, HMAC_SHA1 (key, care-of address | home address | MH Data)).
 
     payload: the Mobility Header of `packet` as it is on the wire; what counts are its
-        octets up to the SPI of its MN-HA option, which it must have, with the checksum
-        taken for zero (RFC 4285 §5.1).
+        octets up to the SPI of its `mn_ha_option`, which it must have, with the
+        checksum taken for zero (RFC 4285 §5.1).
 
     As in RFC 6275 §6.2.7 the care-of address is the one that is registered, so that an
     Alternate Care-of Address is what counts.
@@ -146,13 +154,10 @@ def authentication_data(key: Secret, packet: Packet, payload: bytes) -> bytes:
         if type_ == PAD_1:
             continue
         length = reader.u8()
-        end = reader.position + length
         if type_ == MobilityMessageAuthentication.TYPE:
-            subtype = reader.u8()
-            if subtype == MobilityMessageAuthentication.MN_HA:
-                break
-        reader.position = end
-    covered = payload[: reader.position + 4]
+            break
+        reader.position += length
+    covered = payload[: reader.position + MobilityMessageAuthentication.DATA.size]
     data = care_of_address.packed + home_address.packed
     data += covered[:4] + bytes(2) + covered[HEADER.size :]
     return hmac.digest(key.reveal(), data, "sha1")[:AUTHENTICATION_DATA_LENGTH]

@@ -55,10 +55,12 @@ class Sent:
 class Roamer:
     """The mobile node, everything it sent, and the moment it is."""
 
-    def __init__(self, *, seed: int = 1, **more: Any) -> None:
+    def __init__(
+        self, *, seed: int = 1, home_address: IPv6Address = HOME_ADDRESS, **more: Any
+    ) -> None:
         arguments = {"lifetime": 400, "authentication_required": False, **more}
         self.mobile_node = MobileNode(
-            HOME_ADDRESS,
+            home_address,
             HOME_PREFIX,
             HOME_AGENT,
             random=Random(seed).randbytes,
@@ -94,6 +96,7 @@ class Roamer:
         router: IPv6Address,
         *,
         link: str = "eth0",
+        valid: int = 86400,
         preferred: int = 86400,
         router_lifetime: int = 1800,
         home_agent: bool = False,
@@ -108,7 +111,7 @@ class Roamer:
                 PrefixInformation(
                     prefix=prefix.network_address,
                     prefix_length=64,
-                    valid_lifetime=86400,
+                    valid_lifetime=valid,
                     preferred_lifetime=preferred,
                     on_link=True,
                     autonomous_address_configuration=True,

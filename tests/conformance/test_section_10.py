@@ -22,6 +22,12 @@ from mip6.core.packet import Packet
 from mip6.core.state import ProxyNeighbor, Route, State, Tunnel
 from mip6.wire.messages import BindingAcknowledgement
 from mip6.wire.options import BindingRefreshAdvice
+from mip6.wire.packet import (
+    DestinationOptions,
+    HomeAddressOption,
+    IPv6Packet,
+    write_packet,
+)
 
 GONE = [(Remove, ProxyNeighbor), (Remove, Route), (Remove, Tunnel)]
 """Interception before the tunnel."""
@@ -92,6 +98,32 @@ def test_insufficient_resources(acknowledge: bool) -> None:
     assert node.installed == before
     node.tick(400)
     assert acknowledgement(node.receive(packet, 400)).status == 0
+
+
+@pytest.mark.rfc("10.3.1-11", "behind IPsec it needs no binding")
+@pytest.mark.rfc("9.3.1-2", "nor for any other")
+@pytest.mark.parametrize("next_header", [50, 51])
+def test_home_address_option_before_ipsec(node: Node, next_header: int) -> None:
+    packet = IPv6Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        extensions=(DestinationOptions((HomeAddressOption(HOME_ADDRESS),)),),
+        next_header=50,
+        payload=bytes(32),
+    )
+    # It is for IPsec, which is not the core's; a Binding Error would be wrong.
+    octets = bytearray(write_packet(packet))
+    octets[40] = next_header
+    octets[64:66] = bytes((59, 2))
+    assert dropped(node.receive(bytes(octets), 0)) in (
+        "not_signalling",
+        "authentication_header",
+    )
+
+
+@pytest.mark.rfc("10.3.1-30", "no Binding Refresh Advice: bindings outlive a restart")
+def test_no_binding_refresh_advice(node: Node) -> None:
+    assert acknowledgement(node.receive(binding_update(), 0)).options == ()
 
 
 @pytest.mark.rfc("10.3.1-12", "the binding is made, then changed")

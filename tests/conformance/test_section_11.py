@@ -1,6 +1,7 @@
 """RFC 6275 §11: the mobile node and its home registration."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from itertools import pairwise
 
@@ -29,7 +30,12 @@ from mip6.core.events import Problem
 from mip6.core.packet import Packet, write
 from mip6.core.state import HomeAddress, Neighbor, Route, Rule
 from mip6.wire.icmpv6 import ParameterProblem
-from mip6.wire.messages import BindingError, BindingUpdate, UnknownMessage
+from mip6.wire.messages import (
+    BindingError,
+    BindingRefreshRequest,
+    BindingUpdate,
+    UnknownMessage,
+)
 from mip6.wire.neighbor_discovery import (
     AdvertisementInterval,
     HomeAgentInformation,
@@ -98,6 +104,28 @@ def test_registration() -> None:
     assert update.acknowledge
     assert not update.key_management_mobility_capability
     assert update.lifetime == 400
+
+
+@pytest.mark.rfc("11.7.1-7", "L with the home address's interface identifier")
+@pytest.mark.rfc("11.7.1-8", "and only with it")
+@pytest.mark.parametrize(
+    ("home_address", "compatible"),
+    [("2001:db8:a::ff:fe00:5", True), ("2001:db8:a::1", False)],
+)
+def test_link_local_compatibility(home_address: str, compatible: bool) -> None:
+    roamer = Roamer(home_address=IPv6Address(home_address))
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert roamer.updates[0].update.link_local_address_compatibility == compatible
+
+
+@pytest.mark.rfc("11.7.1-25", "no longer than the care-of address stays valid")
+@pytest.mark.parametrize(("valid", "asked"), [(86400, 400), (103, 100), (100, 100)])
+def test_lifetime_ends_with_the_care_of_address(valid: int, asked: int) -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B, valid=valid, preferred=valid)
+    assert roamer.updates[0].update.lifetime == asked
 
 
 @pytest.mark.rfc("11.1-1", "what was registered where, and until when")
@@ -303,6 +331,33 @@ def test_routing_header_length(roamer: Roamer) -> None:
     header[4:7] = len(long).to_bytes(2) + bytes((43,))
     header[24:40] = here.packed
     assert dropped(roamer.receive(bytes(header) + long)) == "routing_header_length"
+
+
+@pytest.mark.rfc("6.1-1", "nothing but an acknowledgement behind a routing header")
+def test_other_messages_behind_a_routing_header(roamer: Roamer) -> None:
+    (here,) = roamer.care_of_addresses
+    roamer.wait(10)
+    packet = Packet(
+        source=HOME_AGENT,
+        destination=here,
+        routing_address=HOME_ADDRESS,
+        message=BindingError(status=1, home_address=HOME_ADDRESS),
+    )
+    assert dropped(roamer.receive(write(packet))) == "routing_header"
+
+
+@pytest.mark.rfc("11.3.3-1", "out of the tunnel from the home agent, or not at all")
+def test_tunnelled_by_others(roamer: Roamer) -> None:
+    (here,) = roamer.care_of_addresses
+    packet = Packet(
+        source=CORRESPONDENT,
+        destination=HOME_ADDRESS,
+        message=BindingRefreshRequest(),
+        tunnel=(CORRESPONDENT, here),
+    )
+    assert dropped(roamer.receive(write(packet))) == "tunnel_source"
+    packet = replace(packet, tunnel=(HOME_AGENT, here))
+    assert dropped(roamer.receive(write(packet))) == "not_in_binding_update_list"
 
 
 @pytest.mark.rfc("8.5-4", "the right one is processed")
@@ -708,6 +763,19 @@ def test_sequence_number_out_of_window(own: int, last: int) -> None:
     assert roamer.updates[-1].at == roamer.now
     roamer.answer()
     assert roamer.tunnel is not None
+
+
+@pytest.mark.rfc("11.7.3-12", "an unauthenticated 135 is ignored")
+def test_unauthenticated_sequence_number() -> None:
+    roamer = Roamer(authentication_required=True)
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    before = roamer.mobile_node.registration.sequence_number
+    packet = roamer.acknowledgement(status=135, sequence_number=before + 1000)
+    assert dropped(roamer.receive(packet)) == "unauthenticated"
+    assert roamer.mobile_node.registration.sequence_number == before
+    roamer.receive(packet, protected_for=HOME_ADDRESS)
+    assert roamer.mobile_node.registration.sequence_number == before + 1001
 
 
 @pytest.mark.rfc("11.7.3-6", "every status leads somewhere")

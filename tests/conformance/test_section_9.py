@@ -34,6 +34,7 @@ from mip6.wire.messages import (
 from mip6.wire.options import (
     BindingAuthorizationData,
     NonceIndices,
+    Option,
     UnknownOption,
 )
 from mip6.wire.packet import (
@@ -391,6 +392,23 @@ def test_sequence_numbers(
     else:
         assert (answer.status, answer.sequence_number) == (135, last)
         assert tunnels(node) == {HOME_ADDRESS: CARE_OF_ADDRESS}
+
+
+@pytest.mark.rfc("10.3.1-13", "no other binding becomes a home registration")
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        (NonceIndices(1, 1),),
+        (NonceIndices(1, 1), BindingAuthorizationData(bytes(12))),
+    ],
+    ids=len,
+)
+def test_nothing_is_registered_without_h(options: tuple[Option, ...]) -> None:
+    node = home_agent_node()
+    packet = binding_update(home_registration=False, options=options)
+    dropped(node.receive(packet, 0))
+    assert node.installed == set()
 
 
 @pytest.mark.rfc("9.5.1-15", "status 139")

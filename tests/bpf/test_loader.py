@@ -218,14 +218,15 @@ def test_without_privileges() -> None:
     script = (
         "import os, pathlib\n"
         "from mip6.linux import bpf, elf\n"
+        "program = elf.Program(bytes([0xB7] + [0] * 7 + [0x95] + [0] * 7), ())\n"
         "os.setuid(65534)\n"
-        "bpf.Map.create('x', elf.MapDefinition(1, 4, 4, 1, 0))\n"
+        "bpf.Program.load('x', bpf.SCHED_CLS, program, {})\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     last = done.stderr.strip().splitlines()[-1]
-    assert "create the map x: Operation not permitted (run as root" in last
+    assert "load the program x: Operation not permitted (run as root" in last
 
 
 def test_nothing_stays_open(pins: Path) -> None:

@@ -16,6 +16,7 @@ ETHERNET = bytes(6) + bytes.fromhex("020000000002") + b"\x86\xdd"
 """From somebody to the loopback device, as which a test run lets packets arrive."""
 
 PASS, DROP, REDIRECT = -1, 2, 7
+UNMATCHED, UNVERIFIED = 0, 1
 
 HOME_ADDRESS = "2001:db8:a::100"
 HOME_AGENT = "2001:db8:a::1"
@@ -92,8 +93,10 @@ class Bench:
             self.data_plane.drop(tunnel)
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
-        cpus = bpf.possible_cpus()
-        for budget in range(2):
-            self.data_plane.maps["budgets"].update(
-                budget.to_bytes(4, "little"), bytes(8 * cpus)
-            )
+        for budget in (UNMATCHED, UNVERIFIED):
+            self.full_again(budget, at=0)
+
+    def full_again(self, budget: int, *, at: float) -> None:
+        """Says when (boot clock) this token bucket will be full, on every CPU."""
+        value = int(at * 1e9).to_bytes(8, "little") * bpf.possible_cpus()
+        self.data_plane.maps["budgets"].update(budget.to_bytes(4, "little"), value)

@@ -458,6 +458,19 @@ def test_what_else_may_be_inside(
     assert reason(node(End.HOME_AGENT).verify(octets)) == expected
 
 
+def test_a_home_address_option_out_of_its_place_in_a_full_header() -> None:
+    """Put to where it belongs it would make the header too long for its length."""
+    octets = protected(node(End.MOBILE_NODE), BINDING_UPDATE)
+    option = b"\xc9\x10" + HOME_ADDRESS.packed
+    rest = 2048 - 2 - len(option)
+    filling = (b"\x1e\xff" + bytes(255)) * (rest // 257)
+    filling += b"\x1e" + bytes([rest % 257 - 2]) + bytes(rest % 257 - 2)
+    options = b"\x32\xff" + option + filling
+    chain = options + read_packet(octets).payload
+    octets = octets[:4] + len(chain).to_bytes(2) + octets[6:40] + chain
+    assert reason(node(End.HOME_AGENT).verify(octets)) == "header_too_long"
+
+
 def tunnelled(inner: bytes) -> bytes:
     """By the return routability association, from the care-of address."""
     association = next(

@@ -52,6 +52,10 @@ TUNNEL = {
 }
 """Which Mobility Headers need which one inside the tunnel, in tunnel mode."""
 
+Inbound = tuple[SecurityAssociation, str, Window]
+Outbound = tuple[SecurityAssociation, str, Counter]
+"""With the name, which takes a hash to find."""
+
 
 class Associations:
     """The security associations of one node, and what its packets owe them.
@@ -85,8 +89,8 @@ class Associations:
         self._random = random
         self._stored = dict(stored or {})
         self._first = first
-        self._inbound: dict[int, list[tuple[SecurityAssociation, Window]]] = {}
-        self._outbound: dict[Use, tuple[SecurityAssociation, Counter]] = {}
+        self._inbound: dict[int, list[Inbound]] = {}
+        self._outbound: dict[Use, Outbound] = {}
         self.replace(associations)
 
     def replace(self, associations: Iterable[SecurityAssociation]) -> None:
@@ -98,19 +102,20 @@ class Associations:
         associations = tuple(associations)
         check(associations)
         for candidates in self._inbound.values():
-            for association, window in candidates:
-                self._stored[association.name] = window.highest
-        for association, counter in self._outbound.values():
-            self._stored[association.name] = counter.reserved
+            for _, name, window in candidates:
+                self._stored[name] = window.highest
+        for _, name, counter in self._outbound.values():
+            self._stored[name] = counter.reserved
         self._inbound, self._outbound = {}, {}
         for association in associations:
-            stored = self._stored.get(association.name, 0)
+            name = association.name
+            stored = self._stored.get(name, 0)
             if association.direction is self._inward:
                 candidates = self._inbound.setdefault(association.spi, [])
-                candidates.append((association, Window(stored)))
+                candidates.append((association, name, Window(stored)))
             elif association.use not in self._outbound:
                 counter = Counter(stored, self._first)
-                self._outbound[association.use] = (association, counter)
+                self._outbound[association.use] = (association, name, counter)
 
     @property
     def spis(self) -> frozenset[int]:
@@ -150,7 +155,7 @@ class Associations:
         found = self._outbound.get(use) if use else None
         if found is None:
             return Protected(octets)
-        association, counter = found
+        association, name, counter = found
         mark = None
         if counter.needs_reservation:
             try:
@@ -158,7 +163,7 @@ class Associations:
             except EspError as error:
                 return Rejected(error.reason, error.section, headers.source)
             if association.anti_replay:
-                mark = Mark(association.name, reserved)
+                mark = Mark(name, reserved)
         transform = association.transform
         esp = transform.seal(
             association.spi,
@@ -172,13 +177,13 @@ class Associations:
 
     def _open(self, headers: IPv6Packet, wrapping: Wrapping) -> Verified:
         spi, number = spi_and_sequence_number(headers.payload)
-        association, window = self._find(spi, headers, wrapping)
+        association, name, window = self._find(spi, headers, wrapping)
         mark = None
         if association.anti_replay:
             if window.replayed(number):
                 raise EspError("replayed", "RFC 4303 3.4.3")
             window.accept(number)
-            mark = Mark(association.name, window.highest)
+            mark = Mark(name, window.highest)
         next_header, payload = association.transform.open(headers.payload)
         if next_header == NextHeader.NO_NEXT_HEADER:
             raise EspError("dummy_packet", "RFC 4303 2.6")
@@ -188,11 +193,15 @@ class Associations:
             plain = replace(headers, next_header=next_header, payload=payload)
         except ValueError:
             raise EspError("octets_behind_mobility_header", "6.1.1") from None
-        return Verified(write_packet(plain), association.home_address, mark)
+        try:
+            octets = write_packet(plain)
+        except ValueError:
+            # Options out of their alignment, which anybody on the way can send there,
+            # need more room in it.
+            raise EspError("header_too_long", "RFC 8200 4.2") from None
+        return Verified(octets, association.home_address, mark)
 
-    def _find(
-        self, spi: int, headers: IPv6Packet, wrapping: Wrapping
-    ) -> tuple[SecurityAssociation, Window]:
+    def _find(self, spi: int, headers: IPv6Packet, wrapping: Wrapping) -> Inbound:
         """The one association that protected this packet.
 
         The home address in the packet says which it must be (RFC 6275 §5.1, §10.3.1);
@@ -209,9 +218,9 @@ class Associations:
         if not candidates:
             raise EspError("spi_unknown", "RFC 4301 5.2")
         fitting = [
-            (association, window)
-            for association, window in candidates
-            if association.home_agent == home_agent
+            candidate
+            for candidate in candidates
+            if (association := candidate[0]).home_agent == home_agent
             and (
                 wrapping == PLAIN
                 if association.purpose is Purpose.RETURN_ROUTABILITY
@@ -220,9 +229,9 @@ class Associations:
         ]
         if not fitting:
             raise EspError("home_address_mismatch", "5.1")
-        for association, window in fitting:
-            if association.transform.authentic(headers.payload):
-                return association, window
+        for candidate in fitting:
+            if candidate[0].transform.authentic(headers.payload):
+                return candidate
         raise EspError("authentication_failed", "RFC 4303 3.4.4")
 
 

@@ -57,6 +57,7 @@ def test_full_at_the_limit() -> None:
         cache.put(binding(3))
     cache.drop(address(1))
     assert not cache.full
+    assert cache.expire(60.0) == [binding(2)]
 
 
 def test_a_limit_that_allows_nothing_is_refused() -> None:
@@ -134,10 +135,12 @@ def test_deleting_again_keeps_it_longer_and_pushes_nobody_out() -> None:
     cache = BindingCache(2)
     cache.delete(address(1), 1, now=0.0)
     cache.delete(address(2), 1, now=1.0)
-    cache.delete(address(1), 2, now=2.0)
+    cache.delete(address(2), 2, now=2.0)
     assert cache.was_deleted(address(1)) and cache.was_deleted(address(2))
     assert cache.expire(11.0) == []
-    assert cache.was_deleted(address(1)) and not cache.was_deleted(address(2))
+    assert not cache.was_deleted(address(1)) and cache.was_deleted(address(2))
+    assert cache.expire(12.0) == []
+    assert not cache.was_deleted(address(2))
 
 
 def test_the_sequence_number_of_a_restored_entry_is_unknown() -> None:

@@ -117,6 +117,7 @@ def test_an_unknown_option_is_skipped_and_those_behind_it_are_read() -> None:
         # Ours is floored to the unit of 4 seconds that the wire has.
         (60, 10, 8),
         (60, 7.9, 4),
+        (60, 4, 4),
     ],
 )
 def test_the_lifetime_granted(asked: int, lifetime_max: float, granted: int) -> None:

@@ -381,6 +381,7 @@ def test_a_refusal_that_is_nobodys_changes_nothing() -> None:
     assert not role.owns(state)
     [tunnel] = role.installed
     assert role.owns(tunnel)
+    assert not role.owns(replace(tunnel, care_of_address=NEXT_CARE_OF_ADDRESS))
     role.receive(from_home(2), 0.1)
     assert role.failed(tunnel, 0.1) == []
     assert not role.owns(tunnel)

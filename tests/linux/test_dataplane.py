@@ -128,12 +128,8 @@ def send_gso(
 
 
 def offloads(net: Network, setting: str) -> None:
-    for place in (
-        net.correspondent,
-        net.home_agent.namespace,
-        net.mobile_node.namespace,
-    ):
-        place.run(f"ethtool -K eth0 {setting}")
+    for one in net.nodes:
+        one.namespace.run(f"ethtool -K eth0 {setting}")
 
 
 # The tunnel
@@ -326,6 +322,25 @@ def test_firewall_on_the_device_sees_the_inner_packet(
         assert "packets 3 " in inner
     finally:
         mobile.run("nft flush ruleset")
+
+
+@pytest.mark.parametrize(("vlan", "taken"), [(0, True), (5, False)])
+def test_frames_of_another_vlan(net: Network, vlan: int, taken: bool) -> None:
+    """Those of a VLAN belong to its own device; VLAN 0 only says a priority."""
+    mobile = net.mobile_node.namespace
+    peer = net.router
+    with mobile.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as any_one:
+        any_one.bind(("eth0", 0))
+        hardware = any_one.getsockname()[4]
+    inner = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, udp(b"tagged"))
+    packet = ipv6(HOME_AGENT, CARE_OF_ADDRESS, IPV6, inner)
+    tag = b"\x81\x00" + (7 << 13 | vlan).to_bytes(2) + b"\x86\xdd"
+    before = net.mobile_node.counted("tunnel_in")
+    with peer.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("to-b", 0))
+        wire.send(hardware + bytes.fromhex("020000000001") + tag + packet)
+    time.sleep(0.05)
+    assert net.mobile_node.counted("tunnel_in") - before == taken
 
 
 # To the daemon

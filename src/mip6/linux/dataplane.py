@@ -40,7 +40,6 @@ UNVERIFIED_RATE: Final = 100
 """The same for Home Address options and routing headers that no binding vouches for."""
 UNVERIFIED_BURST: Final = 50
 
-_ETH_P_ALL, _ETH_P_IPV6 = 0x0003, 0x86DD
 _HOOKS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _MAP_OF = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
 _ENTRY = (1).to_bytes(4, "little")
@@ -157,7 +156,6 @@ class DataPlane:
                     handle=_handle(self.pins),
                     parent=_HOOKS[hook],
                     prio=PRIORITY,
-                    protocol=_ETH_P_IPV6 if hook == "ingress" else _ETH_P_ALL,
                     fd=program.fd,
                     name=f"mip6:{self.pins.name}:{name}",
                     direct_action=True,
@@ -263,7 +261,6 @@ def _detach(pins: Path, index: int, hook: str) -> None:
                 handle=_handle(pins),
                 parent=_HOOKS[hook],
                 prio=PRIORITY,
-                protocol=_ETH_P_IPV6 if hook == "ingress" else _ETH_P_ALL,
             )
         )
     if own.exists():

@@ -345,15 +345,17 @@ class Listener:
     def read(self) -> list[Notice] | None:
         """What has changed since; None when notices were lost (look at everything)."""
         notices: list[Notice] = []
+        lost = False
         while True:
             try:
                 octets = self._socket.recv(_BUFFER_SIZE)
             except BlockingIOError:
-                return notices
+                return None if lost else notices
             except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    return None
-                raise
+                if error.errno != errno.ENOBUFS:
+                    raise
+                lost = True  # and read on: an overrun socket hears nothing till empty
+                continue
             for kind, _, body in _messages(octets, self._ignored):
                 reader = _READERS.get(kind & ~1)
                 info = reader(body) if reader else None

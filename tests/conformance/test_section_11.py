@@ -247,6 +247,7 @@ def test_home_address_never_goes() -> None:
     ]
     for move in moves:
         assert Remove(device) not in move()
+        assert device in roamer.mobile_node.installed
         roamer.wait(0.1)
     rule = Rule(priority=999, table=100, source=HOME_ADDRESS)
     assert rule not in roamer.mobile_node.installed  # at home, nothing special

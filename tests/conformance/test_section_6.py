@@ -185,13 +185,13 @@ def test_mobility_header_is_aligned(
             b"\xff\xff",
             marks=pytest.mark.rfc("6.1.4-1", "Reserved"),
         ),
-        # A, H, L, K and 12 reserved bits
+        # A, H, L, K, R (RFC 3963) and 11 reserved bits
         pytest.param(
-            UPDATE, 8, b"\x0f\xff", marks=pytest.mark.rfc("6.1.7-5", "Reserved")
+            UPDATE, 8, b"\x0b\xff", marks=pytest.mark.rfc("6.1.7-5", "Reserved")
         ),
-        # K and 7 reserved bits
+        # K, R (RFC 3963) and 6 reserved bits
         pytest.param(
-            ACKNOWLEDGEMENT, 7, b"\x7f", marks=pytest.mark.rfc("6.1.8-2", "Reserved")
+            ACKNOWLEDGEMENT, 7, b"\x3f", marks=pytest.mark.rfc("6.1.8-2", "Reserved")
         ),
         pytest.param(ERROR, 7, b"\xff", marks=pytest.mark.rfc("6.1.9-1", "Reserved")),
     ],
@@ -341,14 +341,15 @@ def test_routing_header_segments_left(segments_left: int) -> None:
 @pytest.mark.parametrize(
     ("message", "reserved"),
     [
+        # R (RFC 3963) and 15 reserved bits
         pytest.param(
             HomeAgentAddressDiscoveryRequest(identifier=5),
-            b"\xff\xff",
+            b"\x7f\xff",
             marks=pytest.mark.rfc("6.5-1", "Reserved"),
         ),
         pytest.param(
             HomeAgentAddressDiscoveryReply(identifier=5, home_agent_addresses=(A, B)),
-            b"\xff\xff",
+            b"\x7f\xff",
             marks=pytest.mark.rfc("6.6-1", "Reserved"),
         ),
         pytest.param(

@@ -55,6 +55,7 @@ def mobility_options() -> st.SearchStrategy[options.Option]:
         st.builds(
             options.BindingAuthorizationData, st.binary(min_size=12, max_size=12)
         ),
+        st.builds(options.MobileNetworkPrefix, u8, addresses),
         st.builds(options.MobileNodeIdentifier, u8, st.binary(max_size=20)),
         st.builds(
             options.MobilityMessageAuthentication, u8, u32, st.binary(max_size=20)
@@ -118,7 +119,12 @@ def neighbor_options() -> st.SearchStrategy[neighbor_discovery.NeighborOption]:
         ),
         st.builds(nd.Mtu, u32),
         st.builds(nd.AdvertisementInterval, u32),
-        st.builds(nd.HomeAgentInformation, preference=u16, lifetime=u16),
+        st.builds(
+            nd.HomeAgentInformation,
+            preference=u16,
+            lifetime=u16,
+            mobile_router_support=st.booleans(),
+        ),
         st.builds(
             nd.UnknownNeighborOption,
             type_numbers.filter(lambda n: n not in nd.KNOWN_OPTIONS),

@@ -79,6 +79,25 @@ GOLDEN = [
         marks=pytest.mark.rfc("6.6", "format; the length gives the number"),
     ),
     pytest.param(
+        HomeAgentAddressDiscoveryRequest(identifier=0x1234, mobile_router_support=True),
+        "90 00 8101"
+        "1234"  # Identifier
+        "8000",  # R
+        id="Home Agent Address Discovery Request of a mobile router",
+    ),
+    pytest.param(
+        HomeAgentAddressDiscoveryReply(
+            identifier=0x1234,
+            mobile_router_support=True,
+            home_agent_addresses=(DESTINATION,),
+        ),
+        "91 00 522d"
+        "1234"  # Identifier
+        "8000"  # R
+        "20010db8000a00000000000000000001",  # Home Agent Addresses
+        id="Home Agent Address Discovery Reply to a mobile router",
+    ),
+    pytest.param(
         MobilePrefixSolicitation(identifier=0x1234),
         "92 00 ff01"
         "1234"  # Identifier
@@ -143,9 +162,9 @@ def test_the_code_of_packet_too_big_is_ignored() -> None:
 
 
 def test_reserved_fields_are_ignored() -> None:
-    for type_ in (144, 145, 146):
+    for type_, bits in ((144, 0x7F), (145, 0x7F), (146, 0xFF)):
         clean = read_icmpv6(bytes((type_, 0, 0, 0, 0x12, 0x34, 0, 0)))
-        assert read_icmpv6(bytes((type_, 0, 0, 0, 0x12, 0x34, 0xFF, 0xFF))) == clean
+        assert read_icmpv6(bytes((type_, 0, 0, 0, 0x12, 0x34, bits, 0xFF))) == clean
     message = read_icmpv6(bytes((147, 0, 0, 0, 0x12, 0x34, 0x7F, 0xFF)))
     assert message == MobilePrefixAdvertisement(
         identifier=0x1234, other_stateful_configuration=True

@@ -27,6 +27,7 @@ from mip6.wire.options import (
     AlternateCareOfAddress,
     BindingAuthorizationData,
     BindingRefreshAdvice,
+    MobileNetworkPrefix,
     MobileNodeIdentifier,
     MobilityMessageAuthentication,
     MobilityMessageReplayProtection,
@@ -155,6 +156,47 @@ GOLDEN = [
         ),
     ),
     pytest.param(
+        BindingUpdate(
+            sequence_number=0xBEEF,
+            lifetime=420,
+            acknowledge=True,
+            home_registration=True,
+            mobile_router=True,
+            options=(
+                AlternateCareOfAddress(CARE_OF_ADDRESS),
+                MobileNetworkPrefix(64, IPv6Address("2001:db8:a:5::")),
+            ),
+        ),
+        "3b 06 05 00 7805"
+        "beef"  # Sequence #
+        "c400"  # A, H, R
+        "0069"  # Lifetime
+        "0100"  # PadN to 8n + 6
+        "03 10 20010db8000b00000000000000000064"  # Alternate Care-of Address
+        "01020000"  # PadN to 8n + 4
+        "06 12"  # Mobile Network Prefix, 18 octets
+        "00"  # Reserved
+        "40"  # Prefix Length
+        "20010db8000a00050000000000000000",
+        id="Binding Update of a mobile router",
+    ),
+    pytest.param(
+        BindingAcknowledgement(
+            status=141,
+            sequence_number=0xBEEF,
+            lifetime=420,
+            key_management_mobility_capability=True,
+            mobile_router=True,
+        ),
+        "3b 01 06 00 13c5"
+        "8d"  # Status
+        "c0"  # K, R
+        "beef"  # Sequence #
+        "0069"  # Lifetime
+        "01020000",  # PadN, 4 octets
+        id="Binding Acknowledgement to a mobile router",
+    ),
+    pytest.param(
         BindingUpdate(sequence_number=0, lifetime=0, options=(NonceIndices(1, 2),)),
         "3b 02 05 00 5dcc 0000 0000 0000 0404 0001 0002 0104 00000000",
         id="Nonce Indices",
@@ -280,6 +322,10 @@ def test_statuses() -> None:
         137: "EXPIRED_CARE_OF_NONCE_INDEX",
         138: "EXPIRED_NONCES",
         139: "REGISTRATION_TYPE_CHANGE_DISALLOWED",
+        140: "MOBILE_ROUTER_OPERATION_NOT_PERMITTED",
+        141: "INVALID_PREFIX",
+        142: "NOT_AUTHORIZED_FOR_PREFIX",
+        143: "FORWARDING_SETUP_FAILED",
         144: "MESSAGE_IDENTIFIER_MISMATCH",
         145: "MESSAGE_IDENTIFIER_REQUIRED",
         146: "AUTHENTICATION_FAILED",
@@ -347,9 +393,9 @@ def test_octets_behind_the_header_are_not_looked_at() -> None:
 
 @pytest.mark.rfc("6.1.7", "reserved fields are ignored by the receiver")
 def test_reserved_bits_are_ignored() -> None:
-    update = read_message(bytes.fromhex("3b 01 05 ff 0000 0001 0fff 0001 0102ffff"))
+    update = read_message(bytes.fromhex("3b 01 05 ff 0000 0001 0bff 0001 0102ffff"))
     assert update == BindingUpdate(sequence_number=1, lifetime=4)
-    answer = read_message(bytes.fromhex("3b 01 06 ff 0000 007f 0001 0002 0102ffff"))
+    answer = read_message(bytes.fromhex("3b 01 06 ff 0000 003f 0001 0002 0102ffff"))
     assert answer == BindingAcknowledgement(status=0, sequence_number=1, lifetime=8)
     error = read_message(bytes.fromhex("3b 02 07 ff 0000 01ff" + SOURCE.packed.hex()))
     assert error == BindingError(status=1, home_address=SOURCE)
@@ -411,6 +457,7 @@ def test_the_limit_of_options() -> None:
         (AlternateCareOfAddress(SOURCE), 8, 6),
         (NonceIndices(1, 2), 2, 0),
         (BindingAuthorizationData(AUTHENTICATOR), 8, 2),
+        (MobileNetworkPrefix(64, SOURCE), 8, 4),
     ],
 )
 def test_alignment(option: Option, before: int, unit: int, remainder: int) -> None:
@@ -479,6 +526,10 @@ def test_lifetimes_the_wire_cannot_say(lifetime: int) -> None:
         (NonceIndices, {"home_nonce_index": 0x10000, "care_of_nonce_index": 0}),
         (NonceIndices, {"home_nonce_index": 0, "care_of_nonce_index": -1}),
         (BindingAuthorizationData, {"authenticator": bytes(16)}),
+        (
+            MobileNetworkPrefix,
+            {"prefix_length": 256, "mobile_network_prefix": SOURCE},
+        ),
         (MobileNodeIdentifier, {"subtype": 256, "identifier": b""}),
         (MobileNodeIdentifier, {"subtype": 1, "identifier": bytes(255)}),
         (

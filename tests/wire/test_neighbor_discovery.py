@@ -89,6 +89,25 @@ GOLDEN = [
     ),
     pytest.param(
         RouterAdvertisement(
+            router_lifetime=1800,
+            home_agent=True,
+            options=(
+                HomeAgentInformation(
+                    preference=0x1234, lifetime=1800, mobile_router_support=True
+                ),
+            ),
+        ),
+        "86 00 74c0 00"
+        "20"  # H
+        "0708 00000000 00000000"
+        "08 01"  # Home Agent Information
+        "8000"  # R
+        "1234"  # Home Agent Preference
+        "0708",  # Home Agent Lifetime
+        id="Router Advertisement of a home agent for mobile routers",
+    ),
+    pytest.param(
+        RouterAdvertisement(
             router_lifetime=0,
             other_configuration=True,
             default_router_preference=1,
@@ -171,7 +190,7 @@ def test_reserved_bits_are_ignored() -> None:
         "03 04 40 1f 00000001 00000001 ffffffff 20010db8000a00000000000000000000"
         "05 01 ffff 00000500"
         "07 01 ffff 00000500"
-        "08 01 ffff 0000 0001"
+        "08 01 7fff 0000 0001"
     ) == (
         PrefixInformation(
             prefix=IPv6Address("2001:db8:a::"),

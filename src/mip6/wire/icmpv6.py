@@ -155,40 +155,42 @@ class ParameterProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentAddressDiscoveryRequest:
-    """Which home agents are on my home link? (§6.5)
+    """Which home agents are on my home link? (§6.5; R flag RFC 3963 §7.1)
 
-    |          Identifier           |            Reserved           |
+    |          Identifier           |R|          Reserved           |
     """
 
     TYPE: ClassVar[int] = 144
-    BODY: ClassVar[Struct] = Struct(">H2x")
+    BODY: ClassVar[Struct] = Struct(">HH")
 
     identifier: int
+    mobile_router_support: bool = False
 
     def __post_init__(self) -> None:
         check_bits("identifier", self.identifier, 16)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        (identifier,) = reader.unpack(cls.BODY)
-        return cls(identifier=identifier)
+        identifier, flags = reader.unpack(cls.BODY)
+        return cls(identifier=identifier, mobile_router_support=flags & 0x8000 != 0)
 
     def write(self, writer: Writer) -> None:
-        writer.pack(self.BODY, self.identifier)
+        writer.pack(self.BODY, self.identifier, self.mobile_router_support << 15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentAddressDiscoveryReply:
-    """The home agents of a link, the most preferred first (§6.6).
+    """The home agents of a link, the most preferred first (§6.6; R flag RFC 3963 §7.2).
 
-    |           Identifier          |             Reserved          |
+    |           Identifier          |R|           Reserved          |
     |                      Home Agent Addresses                     |
     """
 
     TYPE: ClassVar[int] = 145
-    BODY: ClassVar[Struct] = Struct(">H2x")
+    BODY: ClassVar[Struct] = Struct(">HH")
 
     identifier: int
+    mobile_router_support: bool = False
     home_agent_addresses: tuple[IPv6Address, ...] = ()
 
     def __post_init__(self) -> None:
@@ -198,16 +200,20 @@ class HomeAgentAddressDiscoveryReply:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        (identifier,) = reader.unpack(cls.BODY)
+        identifier, flags = reader.unpack(cls.BODY)
         addresses: list[IPv6Address] = []
         while reader.position < reader.end:
             if len(addresses) == HOME_AGENT_ADDRESSES_MAX:
                 raise WireError("too_many_addresses", reader.position)
             addresses.append(reader.address())
-        return cls(identifier=identifier, home_agent_addresses=tuple(addresses))
+        return cls(
+            identifier=identifier,
+            mobile_router_support=flags & 0x8000 != 0,
+            home_agent_addresses=tuple(addresses),
+        )
 
     def write(self, writer: Writer) -> None:
-        writer.pack(self.BODY, self.identifier)
+        writer.pack(self.BODY, self.identifier, self.mobile_router_support << 15)
         for address in self.home_agent_addresses:
             writer.address(address)
 

@@ -44,6 +44,11 @@ class BindingStatus(IntEnum):
     EXPIRED_CARE_OF_NONCE_INDEX = 137
     EXPIRED_NONCES = 138
     REGISTRATION_TYPE_CHANGE_DISALLOWED = 139
+    MOBILE_ROUTER_OPERATION_NOT_PERMITTED = 140
+    """This and the next three: RFC 3963 §4.2."""
+    INVALID_PREFIX = 141
+    NOT_AUTHORIZED_FOR_PREFIX = 142
+    FORWARDING_SETUP_FAILED = 143
     MESSAGE_IDENTIFIER_MISMATCH = 144
     """MIPV6-ID-MISMATCH (RFC 4285 §6): the timestamp is not valid."""
     MESSAGE_IDENTIFIER_REQUIRED = 145
@@ -233,10 +238,10 @@ class CareOfTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingUpdate:
-    """Where a home address is now (§6.1.7).
+    """Where a home address is now (§6.1.7; R flag RFC 3963 §4.1).
 
     |          Sequence #           |
-    |A|H|L|K|        Reserved       |           Lifetime            |
+    |A|H|L|K|-|R|     Reserved      |           Lifetime            |
     """
 
     TYPE: ClassVar[int] = 5
@@ -249,6 +254,7 @@ class BindingUpdate:
     home_registration: bool = False
     link_local_address_compatibility: bool = False
     key_management_mobility_capability: bool = False
+    mobile_router: bool = False
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
@@ -265,6 +271,7 @@ class BindingUpdate:
             home_registration=flags & 0x4000 != 0,
             link_local_address_compatibility=flags & 0x2000 != 0,
             key_management_mobility_capability=flags & 0x1000 != 0,
+            mobile_router=flags & 0x0400 != 0,
             options=read_options(reader),
         )
 
@@ -274,6 +281,7 @@ class BindingUpdate:
             | self.home_registration << 14
             | self.link_local_address_compatibility << 13
             | self.key_management_mobility_capability << 12
+            | self.mobile_router << 10
         )
         lifetime = self.lifetime // TIME_UNIT
         writer.pack(self.DATA, self.sequence_number, flags, lifetime)
@@ -282,9 +290,9 @@ class BindingUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingAcknowledgement:
-    """What became of a Binding Update (§6.1.8).
+    """What became of a Binding Update (§6.1.8; R flag RFC 3963 §4.2).
 
-    |    Status     |K|  Reserved   |
+    |    Status     |K|R| Reserved  |
     |           Sequence #          |           Lifetime            |
     """
 
@@ -297,6 +305,7 @@ class BindingAcknowledgement:
     lifetime: int
     """Seconds granted, a multiple of 4; means nothing when refused."""
     key_management_mobility_capability: bool = False
+    mobile_router: bool = False
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
@@ -312,6 +321,7 @@ class BindingAcknowledgement:
             sequence_number=sequence_number,
             lifetime=lifetime * TIME_UNIT,
             key_management_mobility_capability=flags & 0x80 != 0,
+            mobile_router=flags & 0x40 != 0,
             options=read_options(reader),
         )
 
@@ -319,7 +329,7 @@ class BindingAcknowledgement:
         writer.pack(
             self.DATA,
             self.status,
-            self.key_management_mobility_capability << 7,
+            self.key_management_mobility_capability << 7 | self.mobile_router << 6,
             self.sequence_number,
             self.lifetime // TIME_UNIT,
         )

@@ -190,19 +190,21 @@ class AdvertisementInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentInformation:
-    """What the router is worth as a home agent, and how long (RFC 6275 §7.4).
+    """What the router is worth as a home agent, and how long (RFC 6275 §7.4; R flag
+    RFC 3963 §7.3).
 
-    |     Type 8    |   Length 1    |           Reserved            |
+    |     Type 8    |   Length 1    |R|         Reserved            |
     |     Home Agent Preference     |      Home Agent Lifetime      |
     """
 
     TYPE: ClassVar[int] = 8
-    DATA: ClassVar[Struct] = Struct(">2xHH")
+    DATA: ClassVar[Struct] = Struct(">HHH")
 
     preference: int
     """Higher is preferred; 0 is what a router without this option has."""
     lifetime: int
     """Seconds.  0 is not to be sent, and is kept for the core to judge when it is."""
+    mobile_router_support: bool = False
 
     def __post_init__(self) -> None:
         check_bits("preference", self.preference, 16)
@@ -210,11 +212,16 @@ class HomeAgentInformation:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        preference, lifetime = reader.unpack(cls.DATA)
-        return cls(preference=preference, lifetime=lifetime)
+        flags, preference, lifetime = reader.unpack(cls.DATA)
+        return cls(
+            preference=preference,
+            lifetime=lifetime,
+            mobile_router_support=flags & 0x8000 != 0,
+        )
 
     def write(self, writer: Writer) -> None:
-        writer.pack(self.DATA, self.preference, self.lifetime)
+        flags = self.mobile_router_support << 15
+        writer.pack(self.DATA, flags, self.preference, self.lifetime)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Mobility options (RFC 6275 §6.2, RFC 4283, RFC 4285), one frozen dataclass each.
+"""Mobility options (RFC 6275 §6.2, RFC 3963, RFC 4283, RFC 4285), one frozen dataclass
+each.
 
 Padding (§6.2.2, §6.2.3) is not among them: it is made from `ALIGN` and dropped on
 reading.  Figures show the option from its type on.
@@ -149,6 +150,38 @@ class BindingAuthorizationData:
 
 
 @dataclass(frozen=True, slots=True)
+class MobileNetworkPrefix:
+    """A prefix behind a mobile router (RFC 3963 §4.3).
+
+    |   Type = 6    |  Length = 18  |   Reserved    | Prefix Length |
+    |                     Mobile Network Prefix                     |
+    """
+
+    TYPE: ClassVar[int] = 6
+    LENGTH: ClassVar[int] = 18
+    VARIES: ClassVar[bool] = False
+    ALIGN: ClassVar[tuple[int, int]] = (8, 4)
+    DATA: ClassVar[Struct] = Struct(">xB16s")
+
+    prefix_length: int
+    """As it came: more than 128 is for the core to refuse (status 141)."""
+    mobile_network_prefix: IPv6Address
+
+    def __post_init__(self) -> None:
+        check_bits("prefix_length", self.prefix_length, 8)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        prefix_length, prefix = cls.DATA.unpack(data)
+        return cls(prefix_length, IPv6Address(prefix))
+
+    def write(self, writer: Writer) -> None:
+        writer.u8(self.TYPE)
+        writer.u8(self.LENGTH)
+        writer.pack(self.DATA, self.prefix_length, self.mobile_network_prefix.packed)
+
+
+@dataclass(frozen=True, slots=True)
 class MobileNodeIdentifier:
     """Who the mobile node is, beside its home address (RFC 4283 §3).
 
@@ -278,6 +311,7 @@ KnownOption = (
     | AlternateCareOfAddress
     | NonceIndices
     | BindingAuthorizationData
+    | MobileNetworkPrefix
     | MobileNodeIdentifier
     | MobilityMessageAuthentication
     | MobilityMessageReplayProtection
@@ -291,6 +325,7 @@ KNOWN: dict[int, type[KnownOption]] = {
         AlternateCareOfAddress,
         NonceIndices,
         BindingAuthorizationData,
+        MobileNetworkPrefix,
         MobileNodeIdentifier,
         MobilityMessageAuthentication,
         MobilityMessageReplayProtection,

@@ -22,15 +22,10 @@ from mip6.wire.messages import (
     BindingError,
     BindingErrorStatus,
     BindingRefreshRequest,
-    BindingStatus,
     BindingUpdate,
     read_message,
 )
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    RouterAdvertisement,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
 
@@ -40,12 +35,11 @@ from .holding import Holding
 from .mobile_state import away_states, home_states
 from .movement import CONFLICTS_MAX, Attachment, Link, ManagedLink
 from .packet import Packet
-from .registration import ADVICE, Aim, Registration
+from .registration import Aim, Registration
 from .state import End, HomeAddress, Neighbor, State, Tunnel
 
 UNRECOGNIZED_NEXT_HEADER = 1
 """Code of a Parameter Problem (RFC 4443 §3.4)."""
-ALL_NODES = IPv6Address("ff02::1")
 
 GRACE = 2.0
 """Seconds for which the previous care-of address is kept once the new one is
@@ -121,6 +115,8 @@ class MobileNode:
         self._previous: Previous | None = None
         self._holding = Holding(home_address, held_max)
         self._restored = restored
+        self._away_at = restored.care_of_address if restored else None
+        # The last care-of address, until the binding is known to be deleted.
         self._place = Place.NOWHERE
         self._phases = set(Phase)
         self._stop_by: float | None = None
@@ -315,12 +311,13 @@ class MobileNode:
             if self._attachment:
                 link = self._attachment.link
                 effects += self._reached(Phase.BINDING_ACKNOWLEDGEMENT, link)
-        if status != before:
-            effects += _problem(status)
+        if status != before and (problem := self.registration.problem):
+            effects.append(Notify(problem))
         returning = self._place is Place.RETURNING
         effects = self._settle(now, *effects)
-        if returning and self._place is Place.AT_HOME:
-            effects += self._announce()
+        if returning and self._place is Place.AT_HOME and self._attachment:
+            up = self._up[self._attachment.link]
+            effects += map(Send, up.announcements(self.home_address))
         return effects
 
     def _binding_error(
@@ -415,6 +412,8 @@ class MobileNode:
             and old.care_of_address not in (None, chosen.care_of_address)
         ):
             self._previous = Previous(old, inf)
+        if chosen is not None and not chosen.at_home:
+            self._away_at = chosen.care_of_address
         left = self._restored
         if left and chosen and chosen.care_of_address != left.care_of_address:
             self._restored = None
@@ -463,7 +462,7 @@ class MobileNode:
         if kept is not None and place is Place.REGISTERED and kept.until == inf:
             self._previous = replace(kept, until=now + GRACE)
         elif place is Place.AT_HOME:
-            self._previous = None
+            self._previous = self._away_at = None
         return [
             Notify(
                 PlaceChanged(place, self.home_address, self.care_of_address, self.link)
@@ -514,63 +513,34 @@ class MobileNode:
         if self._stop_by is not None:
             standing = self._standing.get((Tunnel, End.MOBILE_NODE, self.home_address))
             return standing if isinstance(standing, Tunnel) else None
-        kept = self._previous
-        if here is None or (here.at_home and kept is None):
-            return self._restored
-        stands = registration.stands(here.care_of_address, now)
-        if not stands:
-            if self._restored:
-                return self._restored
-            if not here.usable or registration.refused or registration.given_up:
-                return None
-        care_of_address = here.care_of_address
+        away = here is not None and not here.at_home
+        address = here.care_of_address if here and away else self._away_at
+        if address is None:
+            return None
+        stands = away and registration.stands(address, now)
         expires = registration.expires
         if not stands:
-            expires = registration.asked_at + registration.lifetime
-        if here.at_home:
-            # Back home with the other link still up: the home agent may not know yet.
-            assert kept is not None
-            care_of_address, kept = kept.attachment.care_of_address, None
-        assert care_of_address is not None
+            if self._restored and self._restored.care_of_address == address:
+                return self._restored
+            # Also nowhere and on the way home: so a process that starts after this one
+            # was killed knows that there is a binding to update or to delete.
+            expires = registration.bound_until
+            aim = registration.aim
+            if aim and not aim.delete and not registration.refused:
+                expires = max(expires, registration.asked_at + registration.lifetime)
+            if expires <= now:
+                return None
+        kept = self._previous
         return Tunnel(
             end=End.MOBILE_NODE,
             home_address=self.home_address,
-            care_of_address=care_of_address,
+            care_of_address=address,
             home_agent=self.home_agent,
             expires=expires,
-            previous=kept.attachment.care_of_address if kept else None,
-            previous_until=min(kept.until, expires) if kept else 0.0,
+            previous=kept.attachment.care_of_address if kept and away else None,
+            previous_until=min(kept.until, expires) if kept and away else 0.0,
             inbound_only=not stands,
         )
-
-    def _announce(self) -> list[Effect]:
-        """Home again: every node on the link learns that the addresses are ours, not
-        the home agent's (§11.5.5)."""
-        here = self._attachment
-        assert here is not None
-        link = self._up[here.link].link
-        address = link.link_layer_address
-        # Only what fills the option can be said in it: 6 octets, 14, 22 …
-        options = (TargetLinkLayerAddress(address),) if len(address) % 8 == 6 else ()
-        addresses = [self.home_address]
-        if link.link_local is not None:
-            addresses.append(link.link_local)
-        return [
-            Send(
-                Packet(
-                    source=address,
-                    destination=ALL_NODES,
-                    message=NeighborAdvertisement(
-                        target_address=address,
-                        override=True,
-                        options=options,
-                    ),
-                    hop_limit=255,
-                    link=here.link,
-                )
-            )
-            for address in addresses
-        ]
 
     def _reached(self, phase: Phase, link: str) -> list[Effect]:
         """Only the link that came up moves on, and each phase counts once."""
@@ -578,21 +548,6 @@ class MobileNode:
             return []
         self._phases.add(phase)
         return [Notify(PhaseReached(phase, link))]
-
-
-def _problem(status: int | None) -> list[Effect]:
-    """What an operator should know about the status of an acknowledgement (§6.1.8)."""
-    if status == BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
-        what = "the home agent's prefixes change soon"
-        return [Notify(Problem(what, "look at the home prefix in the configuration"))]
-    if (
-        status is None
-        or status < 128
-        or status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
-    ):
-        return []
-    why, advice = ADVICE.get(status, ("a status not known here", ""))
-    return [Notify(Problem(f"registration refused ({status}): {why}", advice))]
 
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:

@@ -13,10 +13,12 @@ from math import inf
 from mip6.wire.neighbor_discovery import (
     INFINITE_LIFETIME,
     AdvertisementInterval,
+    NeighborAdvertisement,
     PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
     SourceLinkLayerAddress,
+    TargetLinkLayerAddress,
 )
 
 from .addresses import is_unicast_routable
@@ -41,6 +43,7 @@ CONFLICTS_MAX = 3
 """Duplicates after which a link is left alone (IDGEN_RETRIES, RFC 7217)."""
 
 UNSPECIFIED = IPv6Address("::")
+ALL_NODES = IPv6Address("ff02::1")
 ALL_ROUTERS = IPv6Address("ff02::2")
 
 
@@ -259,6 +262,26 @@ class ManagedLink:
             hop_limit=255,
             link=self.link.name,
         )
+
+    def announcements(self, home_address: IPv6Address) -> list[Packet]:
+        """Home again: every node on the link learns that the addresses are ours, not
+        the home agent's (§11.5.5)."""
+        octets = self.link.link_layer_address
+        # Only what fills the option can be said in it: 6 octets, 14, 22 …
+        options = (TargetLinkLayerAddress(octets),) if len(octets) % 8 == 6 else ()
+        return [
+            Packet(
+                source=address,
+                destination=ALL_NODES,
+                message=NeighborAdvertisement(
+                    target_address=address, override=True, options=options
+                ),
+                hop_limit=255,
+                link=self.link.name,
+            )
+            for address in (home_address, self.link.link_local)
+            if address is not None
+        ]
 
     def attachment(self, now: float) -> Attachment | None:
         """The best way to be attached here, and from now on the current one.

@@ -15,6 +15,7 @@ from math import inf
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import TIME_UNIT, AlternateCareOfAddress, BindingRefreshAdvice
 
+from .events import Problem
 from .packet import Packet
 from .sequence import follows
 
@@ -32,6 +33,8 @@ UPDATE_WINDOW = 1.02
 """A little over that second: the executor may send one late and the next in time."""
 OUTSTANDING_MAX = 8
 """Transmissions of one Binding Update whose acknowledgement still counts."""
+UNDER_WAY_MAX = 3.0
+"""Seconds that a Binding Update may take to the home agent."""
 REFRESH_SHARE = 0.75
 """Part of the lifetime after which it is refreshed: time for several losses."""
 
@@ -139,6 +142,8 @@ class Registration:
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._send_at = inf
         self._refresh_at = inf
+        self._registering_at = -inf
+        # When the last one was sent that does not delete.
 
     @property
     def aim(self) -> Aim | None:
@@ -158,6 +163,18 @@ class Registration:
     def deadline(self) -> float:
         """When `update` has something to send; inf for never."""
         return max(self._send_at, self._allowed_at) if self._aim else inf
+
+    @property
+    def problem(self) -> Problem | None:
+        """What an operator should know about the last status (§6.1.8)."""
+        status = self.status
+        if status == BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
+            what = "the home agent's prefixes change soon"
+            return Problem(what, "compare home_prefix with what it advertises")
+        if status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW or not self.refused:
+            return None  # 135 is answered by itself
+        why, advice = ADVICE.get(status or 0, ("a status not known here", ""))
+        return Problem(f"registration refused ({status}): {why}", advice)
 
     def alive(self, now: float) -> bool:
         """Whether the home agent granted some binding that has not ended."""
@@ -224,6 +241,7 @@ class Registration:
             seconds = min(self.lifetime, valid_until - now)
             lifetime = max(int(seconds) // TIME_UNIT, 1) * TIME_UNIT
             self.bound_until = max(self.bound_until, now + lifetime)
+            self._registering_at = now
         if aim.care_of_address != self.care_of_address or aim.delete:
             self.care_of_address = None
         self.sequence_number = (self.sequence_number + 1) % 0x10000
@@ -250,9 +268,7 @@ class Registration:
         self.retransmissions = 0
         self.status = message.status
         if self._aim.delete and message.status in DELETED:
-            self.status = BindingStatus.ACCEPTED
-            self.expires = self.bound_until = -inf
-            self._send_at = inf
+            self._deleted(message.status, now)
         elif message.status >= 128:
             self._refused(now)
         else:
@@ -290,6 +306,17 @@ class Registration:
         # A grant of nothing is no binding: ask again as after a refusal.
         self._refresh_at = sent_at + interval if self.granted else now + RESPITE
         self._send_at = self._refresh_at
+
+    def _deleted(self, status: int, now: float) -> None:
+        self.status = BindingStatus.ACCEPTED
+        overtaken = self._registering_at + UNDER_WAY_MAX
+        if status not in (0, 1) and now < overtaken:
+            # It knows of no binding, but a Binding Update may still be on its way to
+            # it, overtaken by the de-registration: it would come last and stand.
+            self._send_at = overtaken
+            return
+        self.expires = self.bound_until = -inf
+        self._send_at = inf
 
     def _refused(self, now: float) -> None:
         self.given_up = self.status == BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED

@@ -109,6 +109,8 @@ def event_label(event: Event) -> str | None:
             return PLACES[event.place]
         case Problem():
             return f"{event.what} ({event.advice})" if event.advice else event.what
+        case Dropped(section="11.3.1"):
+            return None  # data that waited in vain: too many to tell
         case Dropped():
             return f"ignored: {event.reason} (§{event.section})"
         case Refused():

@@ -75,12 +75,17 @@ class Traffic:
         self.period = period
         self._next()
 
+    def stop(self) -> None:
+        self.period = 0.0
+
     def show(self) -> None:
         """Put the first packet each way into the trace that leaves now or later, and
         arrives."""
         self._show = {"down": self._world.now, "up": self._world.now}
 
     def _next(self) -> None:
+        if not self.period:
+            return
         self.send_down()
         self.send_up()
         self._world.at(self._world.now + self.period, self._next)

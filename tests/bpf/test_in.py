@@ -94,12 +94,16 @@ def assert_taken_out(result: Result, inner: bytes) -> None:
 
 
 @pytest.mark.rfc("10.4.5", "the reverse tunnel ends at the home agent")
+@pytest.mark.rfc("10.4.5-1", "reverse tunnelling")
+@pytest.mark.rfc("8.4-4", "decapsulated at the home agent")
 def test_home_agent_takes_out(bench: Bench) -> None:
     at_home_agent(bench)
     assert_taken_out(bench.arrive(up()), UP)
 
 
 @pytest.mark.rfc("11.3.1", "the tunnel ends at the mobile node")
+@pytest.mark.rfc("11.3.3-2", "decapsulated at the mobile node")
+@pytest.mark.rfc("8.5-3", "decapsulation")
 def test_mobile_node_takes_out(bench: Bench) -> None:
     at_mobile_node(bench)
     assert_taken_out(bench.arrive(down()), DOWN)
@@ -148,6 +152,8 @@ def test_mobile_node_to_mobile_node(bench: Bench) -> None:
 
 
 @pytest.mark.rfc("10.4.5", "outer source must be the current care-of address")
+@pytest.mark.rfc("10.4.5-2", "else the packet is dropped")
+@pytest.mark.rfc("8.4-5", "the registered location")
 def test_home_agent_refuses_another_care_of_address(bench: Bench) -> None:
     at_home_agent(bench)
     assert_dropped(bench.arrive(up(source=OTHER)), "care_of_address")
@@ -160,6 +166,7 @@ def test_home_agent_refuses_another_home_agent(bench: Bench) -> None:
 
 
 @pytest.mark.rfc("11.3.1", "outer source must be the home agent")
+@pytest.mark.rfc("11.3.3-1", "else the packet is dropped")
 def test_mobile_node_refuses_another_home_agent(bench: Bench) -> None:
     at_mobile_node(bench)
     assert_dropped(bench.arrive(down(source=OTHER)), "home_agent")

@@ -28,6 +28,8 @@ UP = ipv6(HOME_ADDRESS, CORRESPONDENT, UDP, udp(b"uplink"))
 
 
 @pytest.mark.rfc("10.4.2", "packets for the mobile node go into the tunnel")
+@pytest.mark.rfc("10.4.2-1", "to the care-of address")
+@pytest.mark.rfc("8.4-3", "encapsulated at the home agent")
 def test_home_agent_encapsulates(bench: Bench) -> None:
     bench.tunnel(End.HOME_AGENT)
     result = bench.out(DOWN)
@@ -37,6 +39,8 @@ def test_home_agent_encapsulates(bench: Bench) -> None:
 
 
 @pytest.mark.rfc("11.3.1", "reverse tunnel: from the care-of address to the home agent")
+@pytest.mark.rfc("11.3.1-4", "without a binding there, through the home agent")
+@pytest.mark.rfc("8.5-3", "encapsulation")
 def test_mobile_node_encapsulates(bench: Bench) -> None:
     bench.tunnel(End.MOBILE_NODE)
     result = bench.out(UP)

@@ -47,7 +47,7 @@ def advertised(option: NeighborOption) -> bytearray:
 def test_new_options(option: NeighborOption, type_: int) -> None:
     octets = advertised(option)
     assert octets[-8:-4] == bytes((type_, 1, 0, 0))
-    octets[-6:-4] = b"\xff\xff"
+    octets[-6:-4] = b"\x7f\xff"  # the first bit is RFC 3963's R
     message = read_icmpv6(bytes(octets))
     assert isinstance(message, RouterAdvertisement)
     assert message.options == (option,)

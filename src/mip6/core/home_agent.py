@@ -309,6 +309,9 @@ class HomeAgent:
                 message=BindingAcknowledgement(
                     status=status, sequence_number=number, lifetime=lifetime
                 ),
+                # By routing alone a refusal would go into the tunnel that still
+                # stands, to where the mobile node has left (§10.3.2).
+                link=self.home_link if at_home else None,
             )
         )
 

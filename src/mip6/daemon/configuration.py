@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -39,10 +40,17 @@ _EXAMPLES: dict[type, str] = {
     IPv6Interface: "2001:db8:a::100/64",
 }
 
+
+def _link_name(value: str) -> str:
+    if not re.fullmatch(r"[^/\s]{1,15}", value) or value in (".", ".."):
+        raise ValueError(f'"{value}" cannot be the name of an interface')
+    return value
+
+
 Address = Annotated[IPv6Address, _parsed(IPv6Address)]
 Network = Annotated[IPv6Network, _parsed(IPv6Network)]
 Interface = Annotated[IPv6Interface, _parsed(IPv6Interface)]
-LinkName = Annotated[str, Field(pattern=r"^[^/\s]{1,15}$")]
+LinkName = Annotated[str, AfterValidator(_link_name)]
 Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
 
 
@@ -84,7 +92,7 @@ class MobileNodeSection(_Section):
     home_address: Interface
     """With the length of the home prefix: 2001:db8:a::100/64."""
     home_agent: Address
-    interfaces: Annotated[tuple[LinkName, ...], Field(strict=False, min_length=1)]
+    interfaces: Annotated[tuple[LinkName, ...], Field(strict=False)]
     """In order of preference."""
     manage: bool
     """mip6 solicits routers and configures addresses on these interfaces itself."""
@@ -103,6 +111,13 @@ class MobileNodeSection(_Section):
         _usable(value.ip)
         if value.network.prefixlen == 128:
             raise ValueError(f"write the home prefix's length too: {value.ip}/64")
+        return value
+
+    @field_validator("interfaces")
+    @classmethod
+    def _interfaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name at least one interface")
         return value
 
     @field_validator("manage")
@@ -162,7 +177,9 @@ def parse(text: str, name: str) -> Configuration:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
-        what, line = (found[1], found[2]) if found else (str(error), "1")
+        last = str(len(text.splitlines()) or 1)
+        what, line = (found[1], found[2]) if found else (str(error), last)
+        what = what.removesuffix(" (at end of document)")
         raise ConfigurationError([f"{name}:{line}: {what}"]) from None
     lines = _lines(text)
     errors: list[tuple[int, str]] = []

@@ -1,0 +1,232 @@
+"""The command as a person meets it: help, words, exit codes, speed."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import UnixStreamServer
+from typing import Any
+
+import pytest
+
+from mip6.cli import client, main, run
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MIP6 = str(Path(sys.executable).with_name("mip6"))
+
+STATUS: dict[str, Any] = {
+    "name": "mip6",
+    "role": "mobile_node",
+    "uptime_s": 200.0,
+    "authentication": "none",
+    "links": [{"name": "eth0", "up": True, "mtu": 1500}],
+    "problems": ["something: do this"],
+    "mobile_node": {
+        "home_address": "2001:db8:a::100",
+        "home_agent": "2001:db8:a::1",
+        "place": "registering",
+        "link": "eth0",
+        "care_of_address": None,
+        "expires_in_s": None,
+    },
+}
+UPDATE: dict[str, Any] = {
+    "peer": "2001:db8:a::1",
+    "care_of_address": "2001:db8:b::1",
+    "expires_in_s": 599.6,
+    "sequence_number": 7,
+    "awaiting": False,
+    "status": 0,
+    "deregistration": False,
+    "retransmissions": 0,
+}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "/status": STATUS,
+    "/bindings": {"bindings": []},
+    "/updates": {
+        "updates": [
+            UPDATE,
+            {**UPDATE, "status": 132},
+            {**UPDATE, "awaiting": True, "deregistration": True, "retransmissions": 2},
+            {**UPDATE, "status": None, "care_of_address": None, "expires_in_s": None},
+            {**UPDATE, "deregistration": True},
+        ]
+    },
+    "/stats": {
+        "data_plane": {"tunnel_out": 3, "tunnel_in": 0},
+        "dropped": {"checksum": 2},
+        "refused": {},
+        "signalling": {"received": 0, "sent": 0, "not_sent": 0},
+        "kernel": {"installed": 0, "removed": 0, "refused": 0, "repaired": 0},
+    },
+    "/trace": {
+        "moves": [
+            {
+                "link": "eth0",
+                "started_at": 12.3456,
+                "phases_ms": {"link_up": 0.0, "binding_update": 4.25},
+            }
+        ]
+    },
+}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Something that answers as a daemon does."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(DOCUMENTS[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def address_string(self) -> str:
+            return "unix"
+
+    monkeypatch.setattr(client, "RUN", tmp_path)
+    with UnixStreamServer(str(tmp_path / "mip6.sock"), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main.main(list(words)) == 0
+    return capsys.readouterr().out
+
+
+def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "status").splitlines() == [
+        "mip6 mip6: mobile node, up 3 min 20 s",
+        "place            away, not registered yet",
+        "home address     2001:db8:a::100",
+        "care-of address  -",
+        "link             eth0",
+        "home agent       2001:db8:a::1",
+        "registered for   -",
+        "links            eth0 up",
+        "authentication   none",
+        "problem          something: do this",
+    ]
+    assert "no mobile node is registered here" in shown(capsys, "bindings")
+    text = shown(capsys, "updates")
+    states = [line.split("  ")[-1].strip() for line in text.splitlines()]
+    assert states == [
+        "STATE",
+        "acknowledged",
+        "refused with status 132",
+        "deleting, repeated 2 times",
+        "nothing asked",
+        "deleted",
+    ]
+    assert shown(capsys, "stats").splitlines() == [
+        "packets in the data plane",
+        "  tunnel_out  3",
+        "packets ignored, by reason",
+        "  checksum  2",
+    ]
+    assert shown(capsys, "trace").splitlines()[1].split() == [
+        "12.346",
+        "eth0",
+        *"---",
+        "4.2",
+        "-",
+    ]
+
+
+@pytest.mark.parametrize("command", ["status", "bindings", "updates", "stats", "trace"])
+def test_json_is_the_document_itself(
+    daemon: None, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert json.loads(shown(capsys, command, "--json")) == DOCUMENTS[f"/{command}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["status", "--name", "nobody"], 3, "no daemon named nobody is running"),
+        (["down", "--name", "nobody"], 3, "no daemon named nobody is running"),
+        (["check", "none.toml"], 2, "none.toml: No such file"),
+        (["run", "-c", "none.toml"], 2, "none.toml: No such file"),
+        (["run", "-c", str(EXAMPLES / "mobile_node.toml"), "--name", "a/b"], 2, "a/b"),
+    ],
+)
+def test_exit_codes(
+    words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(words) == code
+    captured = capsys.readouterr()
+    assert said in captured.err and captured.out == ""
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["status", "--nonsense"], ["run"]])
+def test_usage_is_exit_code_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(words)
+    assert caught.value.code == 2
+
+
+def test_check_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "check", str(EXAMPLES / "home_agent.toml"))
+    assert text.endswith("home_agent.toml: fine, a home agent\n")
+
+
+def test_the_daemon_needs_root_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run.os, "geteuid", lambda: 1000)
+    words = ["run", "-c", str(EXAMPLES / "home_agent.toml")]
+    assert main.main(words) == 1
+    error = capsys.readouterr().err
+    assert error == "mip6 run: needs root (or try: mip6 run --dry-run)\n"
+    assert main.main([*words, "--dry-run"]) == 0
+
+
+def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for name, summary in main.SUBCOMMANDS.items():
+        assert name in text and summary in text
+    assert "3 the daemon is not running" in text
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status", "--name", "nobody"]])
+def test_reads_are_quick(words: list[str]) -> None:
+    """Less than a quarter of a second of work, whatever else the machine does."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(3):
+        subprocess.run([MIP6, *words], capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent / 3 < 0.25
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", MIP6, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+    ).stderr
+    for heavy in ("pydantic", "aiohttp", "pyroute2", "asyncio", "rich"):
+        assert f" {heavy}\n" not in loaded
+
+
+def test_a_reader_that_goes_away_is_no_error(daemon: None) -> None:
+    done = subprocess.run(
+        f"{MIP6} --help | head -c 1", shell=True, capture_output=True, text=True
+    )
+    assert done.stderr == ""

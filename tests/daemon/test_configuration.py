@@ -1,0 +1,182 @@
+"""Every mistake in a configuration is told at once, with its line."""
+
+from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
+
+import pytest
+
+from mip6.daemon.configuration import load, parse
+from mip6.daemon.errors import ConfigurationError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+HOME_AGENT = """\
+authentication = "none"
+[home_agent]
+address = "2001:db8:a::1"
+home_prefix = "2001:db8:a::/64"
+home_link = "eth1"
+mobile_nodes = ["2001:db8:a::100"]
+"""
+MOBILE_NODE = """\
+authentication = "none"
+[mobile_node]
+home_address = "2001:db8:a::100/64"
+home_agent = "2001:db8:a::1"
+interfaces = ["eth0"]
+manage = true
+"""
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text, "f")
+    return caught.value.lines
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda p: p.name)
+def test_the_examples_are_right_and_short(path: Path) -> None:
+    configuration = load(path)
+    assert (configuration.home_agent is None) != (configuration.mobile_node is None)
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    assert len([line for line in lines if not line.startswith("#")]) <= 10
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    home_agent = parse(HOME_AGENT, "f").home_agent
+    assert home_agent is not None
+    assert home_agent.address == IPv6Address("2001:db8:a::1")
+    assert home_agent.mobile_nodes == (IPv6Network("2001:db8:a::100/128"),)
+    assert (home_agent.lifetime_max, home_agent.grace) == (3600, 2.0)
+    configuration = parse(MOBILE_NODE, "f")
+    mobile_node = configuration.mobile_node
+    assert mobile_node is not None
+    assert (configuration.name, configuration.device) == ("mip6", "mip0")
+    assert mobile_node.home_address.network == IPv6Network("2001:db8:a::/64")
+    assert (mobile_node.lifetime, mobile_node.table) == (600, 100)
+    assert mobile_node.fallback is True
+
+
+def changed(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HOME_AGENT.replace('authentication = "none"', ""), 'f:1: "authentication" is'),
+        (
+            changed(HOME_AGENT, '"none"', '"psk"'),
+            "f:1: \"authentication\" must be 'none'",
+        ),
+        (
+            changed(HOME_AGENT, 'mobile_nodes = ["2001:db8:a::100"]', ""),
+            'f:2: authentication = "none" needs the home addresses',
+        ),
+        (
+            changed(HOME_AGENT, '["2001:db8:a::100"]', '["2001:db8:b::1"]'),
+            "f:6: 2001:db8:b::1/128 is not in home_prefix 2001:db8:a::/64",
+        ),
+        (
+            changed(HOME_AGENT, '["2001:db8:a::100"]', '["2001:db8:a::/64"]'),
+            "f:6: 2001:db8:a::/64 holds the home agent's own address",
+        ),
+        (
+            changed(HOME_AGENT, '"2001:db8:a::1"', '"2001:db8:b::1"'),
+            "f:3: must be in home_prefix 2001:db8:a::/64 on a home link",
+        ),
+        (
+            changed(HOME_AGENT, "home_link", "home_lnk"),
+            'f:5: [home_agent] unknown key "home_lnk": did you mean "home_link"?',
+        ),
+        (HOME_AGENT + "x = 1", 'f:7: [home_agent] unknown key "x"'),
+        (
+            changed(HOME_AGENT, "[home_agent]", "[home_agnt]"),
+            'f:2: unknown key "home_agnt": did you mean "home_agent"?',
+        ),
+        (
+            changed(HOME_AGENT, '"2001:db8:a::/64"', '"2001:db8:a::1/64"'),
+            'f:4: [home_agent] "home_prefix" 2001:db8:a::1/64 has host bits set',
+        ),
+        (
+            changed(HOME_AGENT, '"2001:db8:a::1"', "1"),
+            'f:3: [home_agent] "address" must be a string such as "2001:db8:a::1"',
+        ),
+        (
+            changed(HOME_AGENT, '"2001:db8:a::1"', '"fe80::1"'),
+            'f:3: [home_agent] "address" fe80::1 is not a global unicast address',
+        ),
+        (HOME_AGENT + "lifetime_max = 6", 'f:7: [home_agent] "lifetime_max" must be a'),
+        (
+            HOME_AGENT + "bindings_max = 0",
+            'f:7: [home_agent] "bindings_max" must be gr',
+        ),
+        (
+            changed(MOBILE_NODE, "manage = true", ""),
+            'f:2: [mobile_node] lacks "manage": write manage = true',
+        ),
+        (
+            changed(MOBILE_NODE, "true", "false"),
+            'f:6: [mobile_node] "manage" must be t',
+        ),
+        (
+            changed(MOBILE_NODE, "100/64", "100"),
+            'f:3: [mobile_node] "home_address" wri',
+        ),
+        (
+            changed(MOBILE_NODE, '"2001:db8:a::1"', '"2001:db8:a::100"'),
+            "f:4: is the home address itself",
+        ),
+        (
+            changed(MOBILE_NODE, '["eth0"]', "[]"),
+            'f:5: [mobile_node] "interfaces" must',
+        ),
+        (
+            changed(MOBILE_NODE, '["eth0"]', '["e/0"]'),
+            'f:5: [mobile_node] "interfaces"',
+        ),
+        (MOBILE_NODE + "table = 254", 'f:7: [mobile_node] "table" is one of the kern'),
+        (
+            MOBILE_NODE + HOME_AGENT.partition("\n")[2],
+            "f:1: [home_agent] and [mobile_n",
+        ),
+        (
+            'authentication = "none"',
+            "f:1: a section [home_agent] or [mobile_node] must",
+        ),
+        ("a = = 1", "f:1: Invalid value"),
+        ("\n\n[x", "f:3: "),
+    ],
+)
+def test_one_mistake(text: str, expected: str) -> None:
+    [line] = errors(text)
+    assert line.startswith(expected), line
+    assert "\n" not in line
+
+
+def test_several_mistakes_at_once_in_the_order_of_the_file() -> None:
+    text = """
+[home_agent]
+adress = "2001:db8:a::1"
+home_prefix = "2001:db8:a::/129"
+lifetime_max = "long"
+"""
+    found = errors(text)
+    assert [line.split()[0] for line in found] == [
+        "f:1:",
+        "f:2:",
+        "f:3:",
+        "f:4:",
+        "f:5:",
+    ]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(ConfigurationError, match=f"{path}: "):
+            load(path)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="is not UTF-8"):
+        load(binary)

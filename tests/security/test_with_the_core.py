@@ -1,0 +1,115 @@
+"""The whole way of a registration: protected, verified, bound, acknowledged."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
+
+import pytest
+from tests.support import ipsec_captures as captures
+
+from mip6.core.effects import Install, Notify, Send
+from mip6.core.events import Dropped
+from mip6.core.home_agent import HomeAgent
+from mip6.core.node import Node
+from mip6.core.packet import Packet, read, write
+from mip6.core.state import End, Tunnel
+from mip6.security.association import SecurityAssociation, from_key
+from mip6.security.associations import Associations
+from mip6.security.keys import Secret
+from mip6.security.verdict import Protected, Rejected, Verified
+from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
+from mip6.wire.options import AlternateCareOfAddress
+
+HOME_AGENT = captures.HOME_AGENT
+HOME_ADDRESS = captures.HOME_ADDRESS
+CARE_OF_ADDRESS = IPv6Address("2001:db8:b::64")
+BINDING_UPDATE = Packet(
+    source=CARE_OF_ADDRESS,
+    destination=HOME_AGENT,
+    home_address=HOME_ADDRESS,
+    message=BindingUpdate(
+        sequence_number=7,
+        lifetime=40,
+        acknowledge=True,
+        home_registration=True,
+        options=(AlternateCareOfAddress(CARE_OF_ADDRESS),),
+    ),
+)
+ONE_KEY = from_key(Secret(bytes(range(32))), HOME_ADDRESS, HOME_AGENT)
+
+ends = pytest.mark.parametrize(
+    "associations", [ONE_KEY, captures.ASSOCIATIONS], ids=["one key", "manual"]
+)
+
+
+def random() -> Callable[[int], bytes]:
+    count = iter(range(1, 1000))
+    return lambda n: next(count).to_bytes(n)
+
+
+def home_agent() -> Node:
+    role = HomeAgent(
+        HOME_AGENT,
+        IPv6Network("2001:db8:a::/64"),
+        home_link=None,
+        bindings_max=10,
+        authentication_required=True,
+    )
+    return Node(home_agent=role)
+
+
+@ends
+def test_a_protected_registration_binds_and_is_acknowledged(
+    associations: tuple[SecurityAssociation, ...],
+) -> None:
+    here = Associations(End.MOBILE_NODE, associations, random=random())
+    there = Associations(End.HOME_AGENT, associations, random=random())
+    sent = here.protect(write(BINDING_UPDATE))
+    assert isinstance(sent, Protected)
+    heard = there.verify(sent.octets)
+    assert isinstance(heard, Verified)
+    install, send, _ = home_agent().receive(
+        heard.octets, 0.0, protected_for=heard.protected_for
+    )
+    assert isinstance(install, Install) and isinstance(install.state, Tunnel)
+    assert install.state.care_of_address == CARE_OF_ADDRESS
+    assert isinstance(send, Send)
+    answer = there.protect(write(send.packet))
+    assert isinstance(answer, Protected)
+    acknowledged = here.verify(answer.octets)
+    assert isinstance(acknowledged, Verified)
+    packet = read(acknowledged.octets, protected_for=acknowledged.protected_for)
+    assert packet.protected_for == HOME_ADDRESS
+    assert isinstance(packet.message, BindingAcknowledgement)
+    assert packet.message.status == 0
+
+
+@ends
+def test_the_same_without_protection_binds_nothing(
+    associations: tuple[SecurityAssociation, ...],
+) -> None:
+    there = Associations(End.HOME_AGENT, associations, random=random())
+    assert isinstance(there.verify(write(BINDING_UPDATE)), Rejected)
+    # A home address without association gets past `verify`, and no further.
+    other = replace(BINDING_UPDATE, home_address=IPv6Address("2001:db8:a::101"))
+    heard = there.verify(write(other))
+    assert isinstance(heard, Verified) and heard.protected_for is None
+    (effect,) = home_agent().receive(heard.octets, 0.0, protected_for=None)
+    assert isinstance(effect, Notify) and isinstance(effect.event, Dropped)
+    assert (effect.event.reason, effect.event.section) == ("unauthenticated", "5.1")
+
+
+@pytest.mark.parametrize("octets", captures.esp_packets()[:1])
+def test_another_implementation_registers_here(octets: bytes) -> None:
+    there = Associations(End.HOME_AGENT, captures.ASSOCIATIONS, random=random())
+    heard = there.verify(octets)
+    assert isinstance(heard, Verified)
+    effects = home_agent().receive(heard.octets, 0.0, protected_for=heard.protected_for)
+    assert isinstance(effects[0], Install)
+    (answer,) = (effect.packet for effect in effects if isinstance(effect, Send))
+    assert isinstance(answer.message, BindingAcknowledgement)
+    assert answer.message.status == 0
+    protected = there.protect(write(answer))
+    assert isinstance(protected, Protected)
+    their = Associations(End.MOBILE_NODE, captures.ASSOCIATIONS, random=random())
+    assert isinstance(their.verify(protected.octets), Verified)

@@ -172,6 +172,12 @@ class Roamer:
         self.answer()
         assert self.tunnel is not None
 
+    def go_home(self) -> list[Effect]:
+        """The cable is put into the home link, and the home agent advertises."""
+        self.link_down()
+        self.link_up()
+        return self.hear(HOME_PREFIX, ROUTER_HOME, home_agent=True)
+
     @property
     def updates(self) -> list[Sent]:
         return [s for s in self.sent if isinstance(s.packet.message, BindingUpdate)]

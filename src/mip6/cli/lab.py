@@ -40,7 +40,10 @@ def add_parser(
     )
     run_.add_argument("--json", action="store_true", help="print one JSON document")
     run_.add_argument(
-        "--moves", type=_positive, metavar="N", help="move B ↔ C this many times"
+        "--moves",
+        type=_positive,
+        metavar="N",
+        help="how many moves; handover: B ↔ C (daemon_killed has its own)",
     )
     _add_advertising(run_)
     run_.add_argument(

@@ -41,18 +41,19 @@ class Capture:
 
     def __init__(self, lab: Lab, directory: Path, *, everything: bool) -> None:
         """`everything`: the measuring streams and TCP too.  Returns when all listen."""
-        self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         virtual = lab.settings["virtual"]
         self._running: list[subprocess.Popen[bytes]] = []
+        self._files: dict[str, Path] = {}
         logs = []
         for place, (role, interface) in PLACES.items():
             if virtual and place == "hahome":
                 continue
             log = lab.directory / f"tcpdump-{place}.log"
+            self._files[place] = (directory / f"{place}.pcap").absolute()
             command = ["tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root"]
             command += ["-i", interface, "-s", str(SNAP_LENGTH)]
-            command += ["-w", str((directory / f"{place}.pcap").absolute())]
+            command += ["-w", str(self._files[place])]
             command += [] if everything else [SIGNALLING]
             self._running.append(lab.spawn(role, command, log=log))
             logs.append(log)
@@ -70,9 +71,7 @@ class Capture:
             process.send_signal(signal.SIGINT)
         for process in self._running:
             process.wait()
-        return {
-            path.stem: list(read_pcap(path)) for path in self.directory.glob("*.pcap")
-        }
+        return {place: list(read_pcap(file)) for place, file in self._files.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,7 @@ class Lab:
                 self._lock = os.open(owner, os.O_RDWR | os.O_CREAT)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
             (self.directory / "lab.json").write_text(
-                json.dumps({"virtual": virtual, "started": time.time()}),
-                encoding="utf-8",
+                json.dumps({"virtual": virtual}), encoding="utf-8"
             )
             topology.build(self.name, virtual=virtual)
             for link in PREFIXES:

@@ -143,8 +143,8 @@ def remains(lab: Lab, role: str) -> list[str]:
     if role == "mn" and HOME_ADDRESS in addresses(lab, "eth0"):
         wrong.append("the home address on eth0")
     for device in lab.ip(role, "link", "show"):
-        if device["ifname"] not in ("lo", "eth0", "eth1"):
-            wrong.append(f"device {device['ifname']}")
+        if device["ifname"] == "mip0":
+            wrong.append("the device mip0")
     for route in lab.ip(role, "route", "show", "table", "all"):
         if route.get("table", "main") not in ("local", "main"):
             wrong.append(f"route to {route['dst']} in table {route['table']}")

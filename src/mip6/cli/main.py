@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "stats": "counters of signalling, drops and the data plane",
     "trace": "the last moves, step by step with times (mobile node)",
     "down": "stop the daemon and put everything back",
+    "decode": "what is in these packets: a capture, or one packet in hexadecimal",
     "lab": "networks of namespaces in which real handovers are shown",
     "sim": "the same protocol without a kernel, no root needed",
 }

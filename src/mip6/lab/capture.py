@@ -1,7 +1,6 @@
 """What was on the wires: tcpdump at four places, read back with our own `wire`."""
 
 import signal
-import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip6.wire.buffer import WireError
+from mip6.wire.capture import ipv6_in, read_capture
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6
 from mip6.wire.messages import Message, read_message
 from mip6.wire.next_header import NextHeader
@@ -33,7 +33,6 @@ SIGNALLING = (
 """Signalling and pings, plain and tunnelled; not the streams that measure."""
 SNAP_LENGTH = 256
 READY_S = 5.0
-ETHERNET_OCTETS = 14
 
 
 class Capture:
@@ -88,29 +87,25 @@ class Frame:
 
 def read_pcap(path: Path) -> Iterator[Frame]:
     """The signalling and pings of a tcpdump file; what is cut off is left out."""
-    octets = path.read_bytes()
     # Captures of this boot only: the offset of the two clocks is today's.
     offset = time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
-    position = 24
-    while position + 16 <= len(octets):
-        seconds, micros, length, _ = struct.unpack_from("=4I", octets, position)
-        frame = octets[position + 16 : position + 16 + length]
-        position += 16 + length
-        if frame[12:14] != b"\x86\xdd" or _is_data(frame):
+    for captured in read_capture(path.read_bytes()):
+        octets = ipv6_in(captured)
+        if octets is None or _is_data(octets):
             continue
         try:
-            packet, inner, message = _decode(frame[ETHERNET_OCTETS:])
+            packet, inner, message = _decode(octets)
         except WireError:
             continue
-        yield Frame(seconds + micros / 1e6 + offset, packet, inner, message)
+        yield Frame(captured.at + offset, packet, inner, message)
 
 
-def _is_data(frame: bytes) -> bool:
+def _is_data(packet: bytes) -> bool:
     """Whether it is a packet of the measuring streams or TCP, tunnelled or not: there
     are thousands, and they tell nothing."""
-    next_header = frame[20:21]
+    next_header = packet[6:7]
     if next_header == b"\x29":
-        next_header = frame[60:61]
+        next_header = packet[46:47]
     return next_header in (b"\x06", b"\x11")
 
 

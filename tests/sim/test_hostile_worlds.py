@@ -92,6 +92,22 @@ def play(world: World, script: list[Step]) -> None:
 # The de-registration takes the short way and overtakes the Binding Update.
 @example(0, Faults(), QUIET, OVERTAKING, False)
 @example(0, Faults(), QUIET, [*OVERTAKING, Step(0.0, "restart mn")], False)
+# News that stood behind a refused state was lost, and packets went in circles.
+@example(
+    0,
+    Faults(damage=0.1, jitter=0.05, refuse=0.5),
+    Advertising(2.0, 6.0, 0.5, False),
+    [
+        Step(0.3, "home"),
+        Step(40.0, "home"),
+        Step(0.003, "restart mn"),
+        Step(0.02, "other"),
+        Step(40.0, "other"),
+        Step(0.003, "c"),
+        Step(0.3, "restart mn"),
+    ],
+    True,
+)
 @hostile
 @given(st.integers(0, 2**32), faults, advertising, steps, st.booleans())
 def test_a_broken_world_heals(

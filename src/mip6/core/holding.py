@@ -4,20 +4,18 @@
 from collections import deque
 from ipaddress import IPv6Address
 
-from mip6.wire.buffer import Reader, WireError
+from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import DestinationUnreachable
-from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
 
 from .effects import Effect, Forward, Notify, Send
 from .events import Dropped
+from .icmp_error import QUOTED_MAX, may_be_reported
 from .packet import Packet
 from .rate import TokenBucket
 
 HELD_MAX_SECONDS = 3.0
 """Older packets are not worth sending: their sender has long sent them again."""
-QUOTED_MAX = 1280 - 40 - 8
-"""Octets of the packet quoted in an error (RFC 4443 §2.4 (c))."""
 ADDRESS_UNREACHABLE = 3
 
 
@@ -72,13 +70,7 @@ class Holding:
 
 
 def _may_be_reported(octets: bytes) -> bool:
-    """No error about an error, nor about a multicast packet (RFC 4443 §2.4 (e))."""
     try:
-        headers = read_packet(octets)
+        return may_be_reported(read_packet(octets))
     except WireError:
         return False
-    if headers.destination.is_multicast:
-        return False
-    if headers.next_header != NextHeader.ICMPV6 or not headers.payload:
-        return True
-    return Reader(headers.payload).u8() >= 128

@@ -114,6 +114,8 @@ class MobileNode:
         self._attachment: Attachment | None = None
         self._previous: Previous | None = None
         self._holding = Holding(home_address, held_max)
+        self._held_max = held_max
+        self._late_max = 0
         self._restored = restored
         self._away_at = restored.care_of_address if restored else None
         # The last care-of address, until the binding is known to be deleted.
@@ -127,7 +129,7 @@ class MobileNode:
         self._arrived_at = -inf
         self._now = -inf
         self._moving: str | None = None
-        self._where: tuple[Place, IPv6Address | None, str | None] = (
+        self._where: tuple[Place, IPv6Address | None, str | None] | None = (
             Place.NOWHERE,
             None,
             None,
@@ -237,8 +239,10 @@ class MobileNode:
             return self._holding.refuse(octets, now, "registration_refused")
         if not self._open:
             return self._holding.hold(octets, now)
-        if now - self._arrived_at < LATE_MAX:
-            return [*self._holding.release(now), Forward(octets)]
+        if now - self._arrived_at < LATE_MAX and self._late_max:
+            # Each packet comes here once, unless the kernel's routing leads in circles.
+            self._late_max -= 1
+            return [Forward(octets)]
         return self._holding.refuse(octets, now, "no_tunnel")
 
     def stop(self, now: float) -> list[Effect]:
@@ -253,15 +257,26 @@ class MobileNode:
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`: what stands is what was done before it, and all
         that makes no sense without it goes, to be tried again later."""
+        refused = Install(state)
+        if refused not in self._last:
+            # Not an answer of ours: a repair of what somebody else had removed.
+            self._before, self._last = self._standing, [refused]
+            self._before.pop(state.key, None)
         self._standing = self._before
-        for effect in self._last:
-            if effect == Install(state):
-                break
+        reached = self._last.index(refused)
+        for effect in self._last[:reached]:
             match effect:
                 case Install(done):
                     self._standing[done.key] = done
                 case Remove(gone):
                     self._standing.pop(gone.key, None)
+        for effect in self._last[reached:]:
+            # Nobody was told, so it is to be told again.
+            match effect:
+                case Notify(PhaseReached(phase=phase)):
+                    self._phases.discard(phase)
+                case Notify(PlaceChanged()):
+                    self._where = None
         self._refused[state.key] = state
         self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
         self._refused_until = now + self._refused_for
@@ -458,6 +473,7 @@ class MobileNode:
         self._where = moved
         self._place = place
         self._arrived_at = now
+        self._late_max = self._held_max
         kept = self._previous
         if kept is not None and place is Place.REGISTERED and kept.until == inf:
             self._previous = replace(kept, until=now + GRACE)

@@ -1,0 +1,571 @@
+"""What the mobile node wants of the kernel, and in which order it asks (§11)."""
+
+from ipaddress import IPv6Address, IPv6Network
+
+import pytest
+from tests.conformance.nodes import HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
+from tests.conformance.roamer import (
+    PREFIX_B,
+    PREFIX_C,
+    ROUTER_B,
+    ROUTER_C,
+    ROUTER_HOME,
+    Roamer,
+)
+
+from mip6.core.effects import Effect, Install, Notify, Remove, Send
+from mip6.core.events import (
+    Dropped,
+    Phase,
+    PhaseReached,
+    Place,
+    PlaceChanged,
+    Problem,
+)
+from mip6.core.mobile_node import MobileNode
+from mip6.core.movement import Link
+from mip6.core.state import (
+    CareOfAddress,
+    End,
+    HomeAddress,
+    Neighbor,
+    Route,
+    Rule,
+    State,
+    Tunnel,
+)
+
+CARE_OF_ADDRESS = IPv6Address("2001:db8:b::ff:fe00:5")
+NEXT_CARE_OF_ADDRESS = IPv6Address("2001:db8:c::ff:fe00:5")
+ROUTER_OCTETS = bytes((2, 0, 0, 0, 1, 0xB))
+ANYWHERE = IPv6Network("::/0")
+SECOND_LINK = "eth1"
+
+
+def short(effects: list[Effect]) -> list[str]:
+    """Verb and noun of each effect."""
+    words = []
+    for effect in effects:
+        match effect:
+            case Install(state) | Remove(state):
+                words.append(f"{type(effect).__name__} {type(state).__name__}")
+            case Send(packet):
+                words.append(f"Send {type(packet.message).__name__}")
+            case Notify(PhaseReached(phase=phase)):
+                words.append(f"reached {phase}")
+            case Notify(event):
+                words.append(type(event).__name__)
+            case _:
+                words.append(type(effect).__name__)
+    return words
+
+
+def installed(effects: list[Effect]) -> list[State]:
+    return [effect.state for effect in effects if isinstance(effect, Install)]
+
+
+def events(effects: list[Effect], kind: type) -> list[object]:
+    return [
+        effect.event
+        for effect in effects
+        if isinstance(effect, Notify) and isinstance(effect.event, kind)
+    ]
+
+
+def roamer_on_two_links(**more: object) -> Roamer:
+    return Roamer(links=("eth0", SECOND_LINK), **more)
+
+
+# Coming to a link.
+
+
+@pytest.mark.rfc("11.5.1", "a Router Solicitation leaves at once when a link comes up")
+def test_link_up() -> None:
+    roamer = Roamer()
+    assert short(roamer.link_up()) == [
+        "reached link_up",
+        "Send RouterSolicitation",
+        "reached router_solicitation",
+        "Install HomeAddress",
+        "Install Rule",
+        "Install Route",
+    ]
+    assert roamer.mobile_node.place is Place.NOWHERE
+    assert roamer.mobile_node.link is None
+
+
+@pytest.mark.rfc(
+    "11.7.1", "the care-of address stands before the Binding Update leaves"
+)
+def test_router_advertisement() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    effects = roamer.hear(PREFIX_B, ROUTER_B)
+    assert installed(effects) == [
+        CareOfAddress(address=CARE_OF_ADDRESS, prefix_length=64, link="eth0"),
+        Neighbor(address=ROUTER_B, link="eth0", link_layer_address=ROUTER_OCTETS),
+        Route(destination=PREFIX_B, link="eth0"),
+        Route(destination=ANYWHERE, link="eth0", gateway=ROUTER_B),
+        Rule(priority=1000, table=254, source=CARE_OF_ADDRESS),
+        Tunnel(
+            end=End.MOBILE_NODE,
+            home_address=HOME_ADDRESS,
+            care_of_address=CARE_OF_ADDRESS,
+            home_agent=HOME_AGENT,
+            expires=roamer.now + 400,
+            inbound_only=True,
+        ),
+    ]
+    words = short(effects)
+    assert words[0] == "reached router_advertisement"
+    assert words[-4:] == [
+        "reached care_of_address",
+        "Send BindingUpdate",
+        "reached binding_update",
+        "PlaceChanged",
+    ]
+    assert roamer.mobile_node.place is Place.REGISTERING
+    assert roamer.mobile_node.care_of_address == CARE_OF_ADDRESS
+
+
+def test_acknowledgement_opens_the_tunnel() -> None:
+    """Decision 0005: out of it from the first moment, into it from now on."""
+    roamer = Roamer()
+    sent_at = roamer.now
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    roamer.now += 0.03
+    effects = roamer.answer()
+    assert installed(effects) == [
+        Rule(priority=1001, table=254, suppress_default=True),
+        Rule(priority=1002, table=100),
+        Tunnel(
+            end=End.MOBILE_NODE,
+            home_address=HOME_ADDRESS,
+            care_of_address=CARE_OF_ADDRESS,
+            home_agent=HOME_AGENT,
+            expires=sent_at + 400,
+        ),
+    ]
+    assert short(effects)[0] == "reached binding_acknowledgement"
+    assert roamer.mobile_node.place is Place.REGISTERED
+
+
+def test_refresh_moves_only_the_expiry() -> None:
+    """Decision 0002: one map entry, nothing else."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.wait(400 * 0.75)
+    effects = roamer.answer()
+    [tunnel] = installed(effects)
+    assert isinstance(tunnel, Tunnel)
+    assert tunnel.expires == roamer.now + 400
+    assert not [e for e in effects if isinstance(e, Remove)]
+
+
+def test_without_fallback_everything_begins_at_the_home_address() -> None:
+    roamer = Roamer(fallback=False)
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert {rule.priority for rule in roamer.standing(Rule)} == {999, 1000, 1001, 1002}
+
+
+def test_with_fallback_only_while_registered() -> None:
+    roamer = Roamer()
+    roamer.register()
+    assert 1002 in {rule.priority for rule in roamer.standing(Rule)}
+    roamer.wait(401)
+    assert 1002 not in {rule.priority for rule in roamer.standing(Rule)}
+    assert roamer.mobile_node.place is Place.REGISTERING
+
+
+def test_link_down_takes_away_what_was_on_the_link() -> None:
+    roamer = Roamer()
+    roamer.register()
+    roamer.link_down()
+    assert roamer.mobile_node.place is Place.NOWHERE
+    assert roamer.mobile_node.care_of_address is None
+    links = {
+        state.link
+        for state in roamer.mobile_node.installed
+        if isinstance(state, CareOfAddress | Route | Neighbor | HomeAddress)
+    }
+    assert links == {"mip0"}
+    # The binding stands at the home agent: packets wait, a next process must know.
+    [tunnel] = roamer.standing(Tunnel)
+    assert tunnel.inbound_only
+    assert {rule.priority for rule in roamer.standing(Rule)} == {999, 1001, 1002}
+
+
+def test_links_that_are_not_managed_are_left_alone() -> None:
+    roamer = Roamer()
+    assert roamer.link_up("wlan0") == []
+    assert roamer.link_down("wlan0") == []
+    roamer.link_up()
+    [event] = events(roamer.hear(PREFIX_B, ROUTER_B, link="wlan0"), Dropped)
+    assert event == Dropped("link_not_managed", "11.5.1", ROUTER_B)
+
+
+def test_a_lifetime_that_the_wire_cannot_say() -> None:
+    for lifetime in (0, 3, 401):
+        with pytest.raises(ValueError, match="multiple of 4"):
+            Roamer(lifetime=lifetime)
+
+
+# At home.
+
+
+def test_starting_at_home() -> None:
+    """No binding, no Binding Update, no rules: an ordinary host."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    assert roamer.updates == []
+    assert {a.link for a in roamer.standing(HomeAddress)} == {"mip0", "eth0"}
+    assert not roamer.standing(Rule)
+    assert not roamer.standing(Tunnel)
+    assert roamer.care_of_addresses == set()
+
+
+@pytest.mark.rfc("11.5.5", "the home address joins the link after the Binding Update")
+def test_returning_home() -> None:
+    roamer = Roamer()
+    roamer.register()
+    roamer.link_down()
+    roamer.link_up()
+    words = short(roamer.hear(HOME_PREFIX, ROUTER_HOME))
+    assert words.index("Send BindingUpdate") < words.index("Install HomeAddress")
+    assert words.count("Install HomeAddress") == 1
+    assert roamer.mobile_node.place is Place.RETURNING
+    assert not roamer.standing(Rule)
+    roamer.answer()
+    assert roamer.mobile_node.place is Place.AT_HOME
+    assert not roamer.standing(Tunnel)
+
+
+def test_home_agent_that_is_the_router_needs_no_solicitation() -> None:
+    """§11.5.5: its link-layer address was in the advertisement."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME, home_agent=True)
+    assert {n.address for n in roamer.standing(Neighbor)} == {ROUTER_HOME, HOME_AGENT}
+
+
+def test_leaving_home() -> None:
+    """The home address leaves the link before the Binding Update from away."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert "Remove HomeAddress" in short(roamer.link_down())
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert len(roamer.updates) == 1
+    assert {a.link for a in roamer.standing(HomeAddress)} == {"mip0"}
+
+
+def test_expired_binding_needs_no_deregistration() -> None:
+    roamer = Roamer()
+    roamer.register()
+    roamer.link_down()
+    sent = len(roamer.updates)
+    roamer.wait(401)
+    assert not roamer.standing(Tunnel)
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    assert len(roamer.updates) == sent
+
+
+def test_returning_ends_with_the_binding() -> None:
+    """A home agent that is gone cannot keep us from home."""
+    roamer = Roamer(lifetime=40)
+    roamer.register()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    roamer.wait(41)
+    assert roamer.mobile_node.place is Place.AT_HOME
+
+
+def test_back_home_while_the_other_link_still_works() -> None:
+    """The home agent may still tunnel to the care-of address there."""
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.answer()
+    address = roamer.mobile_node.care_of_address
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.RETURNING
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.inbound_only) == (address, True)
+    roamer.answer()
+    assert roamer.care_of_addresses == set()
+    assert not roamer.standing(Tunnel)
+
+
+# Moving.
+
+
+def test_previous_care_of_address_is_kept_for_a_while() -> None:
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.answer()
+    old = roamer.mobile_node.care_of_address
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    new = roamer.mobile_node.care_of_address
+    assert roamer.care_of_addresses == {old, new}
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.previous) == (new, old)
+    assert tunnel.previous_until == tunnel.expires
+    roamer.answer()
+    [tunnel] = roamer.standing(Tunnel)
+    assert tunnel.previous_until == roamer.now + 2.0
+    roamer.wait(2.0)
+    assert roamer.care_of_addresses == {new}
+    assert roamer.standing(Tunnel)[0].previous is None
+
+
+def test_preferred_link_wins_and_the_other_takes_over() -> None:
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    assert roamer.mobile_node.link == SECOND_LINK
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    assert roamer.mobile_node.link == "eth0"
+    roamer.link_down()
+    assert roamer.mobile_node.link == SECOND_LINK
+    assert roamer.updates[-1].packet.link == SECOND_LINK
+
+
+def test_phases_are_of_the_link_that_came_up() -> None:
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.link_up()
+    reached = events(roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK), PhaseReached)
+    assert reached == []
+    reached = events(roamer.hear(PREFIX_C, ROUTER_C), PhaseReached)
+    assert reached == [
+        PhaseReached(Phase.ROUTER_ADVERTISEMENT, "eth0"),
+        PhaseReached(Phase.CARE_OF_ADDRESS, "eth0"),
+        PhaseReached(Phase.BINDING_UPDATE, "eth0"),
+    ]
+    # And each once in a move.
+    assert events(roamer.hear(PREFIX_C, ROUTER_C), PhaseReached) == []
+
+
+def test_place_is_told_when_it_changes() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    [told] = events(roamer.hear(PREFIX_B, ROUTER_B), PlaceChanged)
+    assert told == PlaceChanged(
+        Place.REGISTERING, HOME_ADDRESS, CARE_OF_ADDRESS, "eth0"
+    )
+    assert events(roamer.hear(PREFIX_B, ROUTER_B), PlaceChanged) == []
+
+
+# Duplicate addresses.
+
+
+@pytest.mark.rfc("11.5.3", "a care-of address that is not unique is given up")
+def test_duplicate_address() -> None:
+    roamer = Roamer()
+    roamer.register()
+    mobile_node = roamer.mobile_node
+    roamer.now += 1.0
+    effects = roamer.do(
+        mobile_node.address_checked(CARE_OF_ADDRESS, "eth0", False, roamer.now)
+    )
+    [problem] = events(effects, Problem)
+    assert isinstance(problem, Problem)
+    assert str(CARE_OF_ADDRESS) in problem.what
+    assert Remove(CareOfAddress(address=CARE_OF_ADDRESS, prefix_length=64, link="eth0"))
+    [address] = roamer.care_of_addresses
+    assert address != CARE_OF_ADDRESS
+    assert address in PREFIX_B
+    assert roamer.updates[-1].care_of_address == address
+    assert mobile_node.place is Place.REGISTERING
+
+
+def test_unique_address_changes_nothing() -> None:
+    roamer = Roamer()
+    roamer.register()
+    checked = roamer.mobile_node.address_checked
+    assert checked(CARE_OF_ADDRESS, "eth0", True, roamer.now) == []
+    assert checked(CARE_OF_ADDRESS, "wlan0", False, roamer.now) == []
+    assert (
+        checked(NEXT_CARE_OF_ADDRESS.__class__("2001:db8::1"), "eth0", False, 0) == []
+    )
+
+
+# The kernel refuses.
+
+
+def refuse(roamer: Roamer, effects: list[Effect], kind: type[State]) -> State:
+    """The executor stops at the first state of this kind; the state."""
+    state = next(state for state in installed(effects) if isinstance(state, kind))
+    roamer.do(roamer.mobile_node.failed(state, roamer.now))
+    return state
+
+
+def test_what_nobody_was_told_is_told_again() -> None:
+    """The executor stopped before the end of the list, where the news stood."""
+    roamer = Roamer()
+    roamer.link_up()
+    effects = roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert short(effects)[-1] == "PlaceChanged"
+    neighbor = next(s for s in installed(effects) if isinstance(s, Neighbor))
+    effects = roamer.mobile_node.failed(neighbor, roamer.now)
+    assert events(effects, PlaceChanged) == [
+        PlaceChanged(Place.AT_HOME, HOME_ADDRESS, None, "eth0")
+    ]
+
+
+@pytest.mark.parametrize("kind", [CareOfAddress, Route, Tunnel])
+def test_refused_state_is_tried_again(kind: type[State]) -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    state = refuse(roamer, roamer.hear(PREFIX_B, ROUTER_B), kind)
+    assert roamer.mobile_node.place is Place.NOWHERE
+    assert state not in roamer.mobile_node.installed
+    assert roamer.care_of_addresses == set()
+    roamer.wait(1.0)
+    assert state.key in {standing.key for standing in roamer.mobile_node.installed}
+    assert roamer.mobile_node.place is Place.REGISTERING
+
+
+def test_refusals_back_off() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    effects = roamer.hear(PREFIX_B, ROUTER_B)
+    waits = []
+    for _ in range(8):
+        refuse(roamer, effects, CareOfAddress)
+        before = roamer.now
+        while not roamer.care_of_addresses:
+            assert roamer.node.deadline is not None
+            roamer.now = roamer.node.deadline
+            effects = roamer.do(roamer.node.tick(roamer.now))
+        waits.append(round(roamer.now - before, 6))
+    assert waits == [1, 2, 4, 8, 16, 32, 32, 32]
+
+
+def test_a_repair_that_is_refused() -> None:
+    """Somebody removed our route, and the kernel will not have it back."""
+    roamer = Roamer()
+    roamer.register()
+    [route] = [r for r in roamer.standing(Route) if r.destination == PREFIX_B]
+    effects = roamer.mobile_node.failed(route, roamer.now)
+    assert Remove(route) not in effects, "it does not stand"
+    assert roamer.mobile_node.place is Place.NOWHERE
+    roamer.wait(1.0)
+    assert route in roamer.mobile_node.installed
+    assert roamer.mobile_node.place is Place.REGISTERED
+
+
+def test_a_refused_neighbor_is_done_without() -> None:
+    """The kernel can find that out itself."""
+    roamer = Roamer()
+    roamer.link_up()
+    refuse(roamer, roamer.hear(PREFIX_B, ROUTER_B), Neighbor)
+    assert roamer.mobile_node.place is Place.REGISTERING
+    assert not roamer.standing(Neighbor)
+    assert roamer.care_of_addresses == {CARE_OF_ADDRESS}
+
+
+# After a kill.
+
+
+def left_behind(**changes: object) -> Tunnel:
+    fields: dict[str, object] = {
+        "end": End.MOBILE_NODE,
+        "home_address": HOME_ADDRESS,
+        "care_of_address": CARE_OF_ADDRESS,
+        "home_agent": HOME_AGENT,
+        "expires": 1100.0,
+    }
+    return Tunnel(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_restored_tunnel_stays_until_the_acknowledgement() -> None:
+    tunnel = left_behind()
+    roamer = Roamer(restored=tunnel)
+    assert roamer.mobile_node.installed == {tunnel}
+    roamer.link_up()
+    effects = roamer.hear(PREFIX_B, ROUTER_B)
+    assert not [s for s in installed(effects) if isinstance(s, Tunnel)]
+    assert roamer.standing(Tunnel) == [tunnel]
+    assert len(roamer.updates) == 1
+    roamer.answer()
+    [after] = roamer.standing(Tunnel)
+    assert after.expires == roamer.now + 400
+    assert roamer.mobile_node.place is Place.REGISTERED
+
+
+def test_restored_tunnel_of_another_place_is_replaced() -> None:
+    roamer = Roamer(restored=left_behind())
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.inbound_only) == (NEXT_CARE_OF_ADDRESS, True)
+
+
+def test_restored_tunnel_expires() -> None:
+    roamer = Roamer(restored=left_behind())
+    roamer.wait(100.0)
+    assert not roamer.standing(Tunnel)
+
+
+def test_started_again_at_home_with_a_tunnel_left() -> None:
+    """There is a binding to delete."""
+    roamer = Roamer(restored=left_behind())
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.RETURNING
+    assert roamer.updates[-1].update.lifetime == 0
+
+
+# Stopping.
+
+
+def test_stop_at_home_or_nowhere_is_done_at_once() -> None:
+    for at_home in (True, False):
+        roamer = Roamer()
+        roamer.link_up()
+        if at_home:
+            roamer.hear(HOME_PREFIX, ROUTER_HOME)
+        roamer.do(roamer.mobile_node.stop(roamer.now))
+        assert roamer.mobile_node.stopped
+        assert roamer.mobile_node.installed == set()
+        assert roamer.mobile_node.deadline is None
+        assert roamer.updates == []
+
+
+def test_stop_away_keeps_the_tunnel_until_deregistered() -> None:
+    roamer = Roamer()
+    roamer.register()
+    tunnel = roamer.tunnel
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    assert roamer.updates[-1].update.lifetime == 0
+    assert roamer.tunnel == tunnel
+    assert not roamer.mobile_node.stopped
+    roamer.answer()
+    assert roamer.mobile_node.stopped
+    assert roamer.mobile_node.installed == set()
+
+
+def test_nothing_happens_after_stopping() -> None:
+    roamer = Roamer()
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    mobile_node: MobileNode = roamer.mobile_node
+    link = Link("eth0", bytes(6))
+    assert mobile_node.link_up(link, 1.0) == []
+    assert mobile_node.tick(1.0) == []
+    assert mobile_node.stop(1.0) == []
+    assert mobile_node.unmatched(b"", 1.0) == []

@@ -12,6 +12,7 @@ import pytest
 from tests.support.daemons import (
     HOME_ADDRESS,
     HOME_AGENT,
+    MIP6,
     World,
     snapshot,
     until,
@@ -271,6 +272,18 @@ def test_the_control_socket_is_for_owner_and_group(world: World) -> None:
     assert second.returncode == 1
     assert "another mip6 runs under this name" in second.stderr
     assert world.home_agent.read("status")["role"] == "home_agent"
+
+
+def test_a_start_that_fails_leaves_nothing(world: World) -> None:
+    """Without the capability for eBPF, which comes late in the preparation."""
+    before = snapshot(world.agent)
+    instance = world.home_agent
+    weak = "setpriv --bounding-set=-bpf,-sys_admin --inh-caps=-bpf,-sys_admin"
+    command = f"{weak} -- {MIP6} run -c {instance.file} --name {instance.name}"
+    done = world.agent.run(command, check=False)
+    assert "mip6 run: " in done and "Traceback" not in done, done
+    assert snapshot(world.agent) == before
+    assert not list(Path("/run/mip6").glob(f"{world.home_agent.name}*"))
 
 
 def test_a_device_held_by_another_instance_is_a_clear_error(world: World) -> None:

@@ -64,8 +64,19 @@ class Machine:
         self.journal = former or Journal(journal_path(name), configuration.device)
         self._pins = PINS / name
         try:
+            # First, since it is refused when another instance holds it: then nothing
+            # has been touched yet.
+            self.device = Device.open(configuration.device, mtu=self._mtu())
+        except OSError as error:
+            self.netlink.close()
+            raise SetupError(error.strerror or str(error)) from error
+        try:
             self._prepare()
         except OSError as error:
+            self.device.close()
+            if not self.took_over:
+                put_back(self.journal, self._pins, self.netlink)
+            self.netlink.close()
             raise SetupError(error.strerror or str(error)) from error
 
     def _prepare(self) -> None:
@@ -75,12 +86,8 @@ class Machine:
         for wanted in self.wanted_links():
             if wanted in self.links:
                 self.prepare_link(wanted)
-        self.device = Device.open(name, mtu=self._mtu())
         self._refresh_links()
-        self._set(sysctl.ipv6(name, "addr_gen_mode"), 1)
-        self._set(sysctl.ipv6(name, "forwarding"), 1)  # bpf_fib_lookup asks for it
         index = self.links[name].index
-        self.netlink.do(requests.link_settings(index, name, up=True))
         home_agent = self.configuration.home_agent
         self.data_plane = DataPlane.open(
             self._pins,

@@ -78,10 +78,11 @@ class Device:
             )
         queues = [Queue(fd) for fd in _attach(name)]
         try:
-            fcntl.ioctl(queues[0].fileno(), _TUNSETPERSIST, 1)
             _offload(queues[0].fileno())
             _steer(queues[0].fileno())
             _configure(name, mtu)
+            # Last: what fails before leaves no device behind.
+            fcntl.ioctl(queues[0].fileno(), _TUNSETPERSIST, 1)
         except BaseException:
             for queue in queues:
                 queue.close()

@@ -301,8 +301,8 @@ INLINE int is_care_of(const struct tunnel *tunnel, const struct address *address
 	       (tunnel->previous_until > now && equal(address, &tunnel->previous));
 }
 
-/* Each end: 0 if the packet is properly tunnelled (RFC 6275 10.4.5, 11.3.1), otherwise the
- * reason.  A reason in doubt is that of the address which is not ours to judge by. */
+/* 0 if the packet came through the tunnel as RFC 6275 10.4.5 and 11.3.1 want it, at either
+ * end: between the two addresses that are registered, within the lifetime. */
 INLINE u32 refused(const struct tunnel *tunnel, const struct address *care_of_address,
 		   const struct address *home_agent, u64 now)
 {

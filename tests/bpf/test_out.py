@@ -199,6 +199,18 @@ def test_rules_see_the_outer_source(bench: Bench) -> None:
     assert bench.out(UP).verdict == REDIRECT
     bench.namespace.ip("rule del priority 899")
     bench.namespace.ip("rule del priority 900")
+    bench.namespace.ip("route flush table 77")
+
+
+def test_rules_see_the_traffic_class(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    bench.namespace.ip("rule add priority 900 tos 0x10 lookup 77")
+    bench.namespace.ip("route add unreachable default table 77")
+    lowered = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, udp(), traffic_class=0x10)
+    assert bench.out(lowered).counted == {"dropped_route": 1}
+    assert bench.out(DOWN).counted == {"tunnel_out": 1}
+    bench.namespace.ip("rule del priority 900")
+    bench.namespace.ip("route flush table 77")
 
 
 def test_forwarding_off_is_told_apart(bench: Bench) -> None:

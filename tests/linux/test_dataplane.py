@@ -228,6 +228,13 @@ def test_mobile_node_to_mobile_node(net: Network) -> None:
             agent.namespace.ip(f"neighbor del proxy {OTHER_HOME_ADDRESS} dev eth0")
             agent.data_plane.drop(tunnel(End.HOME_AGENT, **both))
     assert agent.counted("dropped_header") == 0
+    # In by the device and out by the device: still no reason to send a Redirect.
+    assert sent_redirects(agent.namespace) == 0
+
+
+def sent_redirects(place: Namespace) -> int:
+    words = place.run("cat /proc/net/snmp6").split()
+    return int(words[words.index("Icmp6OutRedirects") + 1])
 
 
 # MTU

@@ -7,9 +7,11 @@ node's deadline.  There is no other way for anything to happen.
 import asyncio
 import os
 import signal
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
+from typing import Any
 
 from mip6.core.effects import Effect
 from mip6.core.events import (
@@ -144,6 +146,7 @@ class Daemon:
     async def run(self) -> None:
         """Until `stop`; then everything is put back."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._bug)
         self._stopping = asyncio.Event()
         self._timer = clock.Timer()
         self._notices = Listener(ignored=self.machine.netlink.port)
@@ -184,6 +187,12 @@ class Daemon:
         if not self._stopping.is_set():
             self.log.line("info", "stopping", why=why)
             self._stopping.set()
+
+    def _bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A mistake of ours, in one input: it is told, and the next input is served."""
+        error = context.get("exception")
+        trace = "".join(traceback.format_exception(error)) if error else ""
+        self.log.line("warning", "bug", what=context["message"], trace=trace)
 
     async def _leave(self) -> None:
         """Gives the home agent a moment to acknowledge the de-registration."""
@@ -239,6 +248,16 @@ class Daemon:
                     "use it in closed networks only",
                 )
             )
+        for link in self.machine.wanted_links():
+            if link not in self.machine.links:
+                self._report(
+                    Problem(
+                        f"there is no interface {link} yet",
+                        "it is used as soon as it appears; or correct its name",
+                    )
+                )
+        for link, why in self.machine.not_attached.items():
+            self._report(Problem(f"packets from {link} are not looked at: {why}"))
         if self.home_agent is None:
             return
         if not self.machine.has_address():

@@ -61,6 +61,8 @@ class Machine:
         former = Journal.load(journal_path(name))
         self.took_over = former is not None
         """An earlier daemon was killed; its tunnels may still carry traffic."""
+        self.not_attached: dict[str, str] = {}
+        """Links that would not take our program, and why."""
         self.journal = former or Journal(journal_path(name), configuration.device)
         self._pins = PINS / name
         try:
@@ -101,7 +103,12 @@ class Machine:
                 pass
         for link in self.attachable():
             self.note(link.name)
-            self.attach(link)
+            try:
+                self.attach(link)
+            except OSError as error:
+                if link.name in self.wanted_links():
+                    raise
+                self.not_attached[link.name] = error.strerror or str(error)
 
     @property
     def own_states(self) -> set[State]:

@@ -76,7 +76,8 @@ class World:
         self.taken: set[IPv6Address] = set()
         """Addresses that another node on a visited link uses already."""
         self.updates: list[float] = []
-        """When the mobile node sent Binding Updates."""
+        """When the mobile node's process sent Binding Updates; a new one has no idea
+        of what the one before it sent."""
         self.lifetime = lifetime
         self.virtual = virtual
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -173,6 +174,7 @@ class World:
         if party is self.ha:
             party.restart(Node(home_agent=self._home_agent(*tunnels)))
             return
+        self.updates = []
         party.restart(Node(mobile_node=self._mobile_node(*tunnels)))
         for interface, link in self.plugged.items():
             if link is not None:

@@ -100,12 +100,11 @@ class Network:
 
 
 @contextlib.contextmanager
-def network() -> Iterator[Network]:
-    """Everything of the figure, with routes; no tunnel yet."""
-    with contextlib.ExitStack() as stack:
-        correspondent, router, agent, mobile = stack.enter_context(
-            namespaces("correspondent", "router", "agent", "mobile")
-        )
+def places() -> Iterator[tuple[Namespace, Namespace, Namespace, Namespace]]:
+    """Correspondent, router, home agent and mobile node of the figure, with addresses
+    and default routes, and nothing of Mobile IPv6 yet."""
+    with namespaces("correspondent", "router", "agent", "mobile") as made:
+        correspondent, router, agent, mobile = made
         for place, prefix in ((correspondent, "c"), (agent, "a"), (mobile, "b")):
             connect(router, f"to-{prefix}", place, "eth0")
             router.ip(f"address add 2001:db8:{prefix}::1/64 dev to-{prefix} nodad")
@@ -114,11 +113,17 @@ def network() -> Iterator[Network]:
         router.sysctl("all.forwarding=1")
         agent.sysctl("all.forwarding=1", "eth0.proxy_ndp=1")
         agent.run("sysctl -qw net.ipv6.neigh.eth0.proxy_delay=0")
-        home_agent = stack.enter_context(node(agent))
-        mobile_node = stack.enter_context(node(mobile))
-        serve_home_address(agent, HOME_ADDRESS)
-        carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
-        yield Network(correspondent, router, home_agent, mobile_node)
+        yield correspondent, router, agent, mobile
+
+
+@contextlib.contextmanager
+def network() -> Iterator[Network]:
+    """Everything of the figure, with routes; no tunnel yet."""
+    with places() as (correspondent, router, agent, mobile):
+        with node(agent) as home_agent, node(mobile) as mobile_node:
+            serve_home_address(agent, HOME_ADDRESS)
+            carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
+            yield Network(correspondent, router, home_agent, mobile_node)
 
 
 def serve_home_address(agent: Namespace, home_address: str) -> None:

@@ -1,0 +1,262 @@
+"""What the tunnel costs, beside the kernel's own ways over the same hops.
+
+    python -m bench.dataplane [--json] [--pairs N] [--seconds S] [--uml]
+
+correspondent - router - home agent - router - mobile node, all namespaces of this
+machine.  Sides, interleaved pair by pair:
+
+    plain    nothing but forwarding
+    tunnel   the eBPF programs of mip6 at home agent and mobile node
+    seg6     the kernel's segment routing tunnel (encap.red, End.DT6), where it has it
+    ip6tnl   the kernel's tunnel device, where it has it
+
+Figures are per second of processor time of sender, receiver and ksoftirqd: TCP in Mbit,
+UDP in thousands of 84-octet frames that arrived.  `--uml`: on the second kernel
+(scripts/uml).  Needs root.
+"""
+
+import argparse
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.support.namespaces import Namespace, connect, namespaces
+from tests.support.roaming import (
+    CARE_OF_ADDRESS,
+    CORRESPONDENT,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    MTU,
+    carry_home_address,
+    network,
+    places,
+    serve_home_address,
+)
+
+from . import load
+from .measure import PAIRS, Spread, interleaved, ratio, report
+
+SECONDS = 1.0
+FRAME = 84
+"""Octets of a UDP frame: Ethernet 14, IPv6 40, UDP 8, and the data."""
+DATA = FRAME - 14 - 40 - 8
+DELIVERED_MIN = 0.5
+"""Who loses more has not been measured but flooded."""
+PLAIN, TUNNEL = "plain", "tunnel"
+AGENT_SEGMENT, MOBILE_SEGMENT = "2001:db8:a:5::1", "2001:db8:b:5::1"
+
+
+class Impossible(Exception):
+    """This kernel does not have what a side needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The two ends between which one side is measured."""
+
+    correspondent: Namespace
+    mobile_node: Namespace
+
+    def warm_up(self) -> None:
+        """Neighbours known, and the way proved."""
+        self.correspondent.run(f"ping -n -c 3 -i 0.2 -W 2 {HOME_ADDRESS}")
+
+    def tcp(self, seconds: float) -> float:
+        """Mbit per second of processor time."""
+        with self.mobile_node.entered():
+            listener = socket.create_server(
+                (HOME_ADDRESS, 0), family=socket.AF_INET6, backlog=1
+            )
+        with self.correspondent.entered():
+            sender = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        with listener, sender:
+            sender.settimeout(10)
+            sender.connect(listener.getsockname()[:2])
+            receiver, _ = listener.accept()
+            with receiver:
+                sender.settimeout(None)
+                cost = load.tcp_cost(sender, receiver, seconds)
+        return cost.received * 8 / 1e6 / cost.cpu_seconds
+
+    def udp(self, seconds: float) -> float:
+        """Thousands of frames that arrive per second of processor time."""
+        ends = []
+        for place, address in (
+            (self.correspondent, CORRESPONDENT),
+            (self.mobile_node, HOME_ADDRESS),
+        ):
+            with place.entered():
+                ends.append(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+            ends[-1].bind((address, 0))
+        sender, receiver = ends
+        with sender, receiver:
+            sender.connect(receiver.getsockname())
+            receiver.connect(sender.getsockname())
+            cost = load.udp_cost(sender, receiver, size=DATA, seconds=seconds)
+        if cost.received < DELIVERED_MIN * cost.sent:
+            raise SystemExit(f"{cost.received} of {cost.sent} datagrams arrived")
+        return cost.received / 1e3 / cost.cpu_seconds
+
+
+@contextlib.contextmanager
+def plain() -> Iterator[Side]:
+    """As many hops in a line, so that no rule is needed to go by the home agent."""
+    with namespaces("correspondent", "router", "agent", "router", "mobile") as line:
+        pairs = list(zip(line, line[1:], strict=False))
+        for number, (here, there) in enumerate(pairs):
+            connect(here, "right", there, "left")
+            here.ip(f"address add 2001:db8:{number}::1/64 dev right nodad")
+            there.ip(f"address add 2001:db8:{number}::2/64 dev left nodad")
+            here.ip(f"route add {HOME_ADDRESS} via 2001:db8:{number}::2")
+            there.ip(f"route add {CORRESPONDENT} via 2001:db8:{number}::1")
+        for router in line[1:-1]:
+            router.sysctl("all.forwarding=1")
+        correspondent, mobile = line[0], line[-1]
+        correspondent.ip(f"address add {CORRESPONDENT}/128 dev right nodad")
+        mobile.ip(f"address add {HOME_ADDRESS}/128 dev left nodad")
+        yield Side(correspondent, mobile)
+
+
+@contextlib.contextmanager
+def tunnel() -> Iterator[Side]:
+    with network() as made:
+        made.register(lifetime=3600)
+        yield Side(made.correspondent, made.mobile_node.namespace)
+
+
+@contextlib.contextmanager
+def seg6() -> Iterator[Side]:
+    """The simplest that carries it: a segment at each end, and no rules."""
+    with places() as (correspondent, router, agent, mobile):
+        for place, own, peer, inner, outer, table in (
+            (agent, AGENT_SEGMENT, MOBILE_SEGMENT, HOME_ADDRESS, HOME_AGENT, "main"),
+            (
+                mobile,
+                MOBILE_SEGMENT,
+                AGENT_SEGMENT,
+                CORRESPONDENT,
+                CARE_OF_ADDRESS,
+                "local",
+            ),
+        ):
+            router.ip(f"route add {own} via {outer}")
+            place.run(f"ip sr tunsrc set {outer}")
+            with _if_possible("seg6"):
+                place.ip(
+                    f"route add {inner} encap seg6 mode encap.red segs {peer} dev eth0"
+                )
+                action = f"encap seg6local action End.DT6 table {table}"
+                place.ip(f"route add {own} {action} dev eth0")
+        agent.ip(f"neighbor add proxy {HOME_ADDRESS} dev eth0")
+        mobile.ip(f"address add {HOME_ADDRESS}/128 dev eth0 nodad")
+        yield Side(correspondent, mobile)
+
+
+@contextlib.contextmanager
+def ip6tnl() -> Iterator[Side]:
+    """The same routes and rules as ours, into a tunnel device at each end."""
+    with places() as (correspondent, _, agent, mobile):
+        for place, own, peer in (
+            (agent, HOME_AGENT, CARE_OF_ADDRESS),
+            (mobile, CARE_OF_ADDRESS, HOME_AGENT),
+        ):
+            with _if_possible("ip6tnl"):
+                place.ip(
+                    f"link add mip0 type ip6tnl mode ip6ip6 local {own} remote {peer} "
+                    "encaplimit none dev eth0"
+                )
+            place.ip(f"link set mip0 up mtu {MTU}")
+        serve_home_address(agent, HOME_ADDRESS)
+        carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
+        yield Side(correspondent, mobile)
+
+
+@contextlib.contextmanager
+def _if_possible(what: str) -> Iterator[None]:
+    try:
+        yield
+    except AssertionError as error:
+        raise Impossible(f"{what}: {error}") from None
+
+
+SIDES: dict[str, Callable[[], contextlib.AbstractContextManager[Side]]] = {
+    PLAIN: plain,
+    TUNNEL: tunnel,
+    "seg6": seg6,
+    "ip6tnl": ip6tnl,
+}
+
+
+def measure(pairs: int, seconds: float) -> list[dict[str, object]]:
+    """One document for TCP and one for UDP."""
+    with contextlib.ExitStack() as stack:
+        sides = {}
+        for name, make in SIDES.items():
+            try:
+                sides[name] = stack.enter_context(make())
+            except Impossible as reason:
+                print(f"left out: {reason}", file=sys.stderr)
+                continue
+            sides[name].warm_up()
+        runs: dict[str, Callable[[], float]] = {}
+        for name, side in sides.items():
+            runs[f"TCP {name}"] = partial(side.tcp, seconds)
+            runs[f"UDP {name}"] = partial(side.udp, seconds)
+        figures = interleaved(runs, pairs)
+    documents = []
+    for kind, unit in (("TCP", "Mbit"), ("UDP", "k frames of 84 octets")):
+        mine = {name: figures[f"{kind} {name}"] for name in sides}
+        ratios = {
+            f"tunnel ÷ {name}": ratio(mine, TUNNEL, name)
+            for name in sides
+            if name != TUNNEL
+        }
+        documents.append(
+            report(f"dataplane {kind}", mine, f"{unit} per CPU-second", ratios)
+        )
+    return documents
+
+
+def second_kernel(arguments: list[str]) -> list[dict[str, object]]:
+    """The same, measured inside user-mode-linux."""
+    command = ["scripts/uml", sys.executable, "-m", __spec__.name, "--json"]
+    done = subprocess.run(
+        [*command, *arguments],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    documents = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    return list(json.loads(documents[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--uml", action="store_true", help="on the second kernel")
+    arguments = parser.parse_args()
+    pairs, seconds = arguments.pairs, arguments.seconds
+    if arguments.uml:
+        documents = second_kernel([f"--pairs={pairs}", f"--seconds={seconds}"])
+    else:
+        documents = measure(pairs, seconds)
+    if arguments.json:
+        print(json.dumps(documents, ensure_ascii=False))
+        return
+    for document in documents:
+        print(document)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Load between two namespaces, and what it cost in processor time.
+
+Plain system calls from Python, so that nothing needs a compiler: one call moves 128 KiB
+of TCP or 64 datagrams, so that what is measured is the kernel's way and not the caller.
+(UDP segmentation offload would be cheaper still, and would measure something else.)
+"""
+
+import ctypes
+import errno
+import multiprocessing
+import os
+import resource
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+BLOCK = 128 << 10
+DATAGRAMS = 64
+"""Datagrams in one call of sendmmsg or recvmmsg."""
+SILENCE_S = 0.3
+"""A receiver that hears nothing for so long has heard all."""
+PATIENCE_S = 5
+"""How long it waits for the first."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_fork = multiprocessing.get_context("fork")
+_SO_RCVBUFFORCE = 33
+_MSG_WAITFORONE = 0x10000
+_RECEIVE_BUFFER = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What went through, and the processor time of both ends and of ksoftirqd."""
+
+    sent: int
+    received: int
+    cpu_seconds: float
+
+
+class _Vector(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class _Header(ctypes.Structure):
+    """`struct msghdr`."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint),
+        ("vectors", ctypes.POINTER(_Vector)),
+        ("vectors_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Message(ctypes.Structure):
+    """`struct mmsghdr`."""
+
+    _fields_ = (("header", _Header), ("length", ctypes.c_uint))
+
+
+class _Batch:
+    """Buffers of `size` octets, as the two calls take them."""
+
+    def __init__(self, size: int) -> None:
+        self._buffer = ctypes.create_string_buffer(DATAGRAMS * size)
+        start = ctypes.addressof(self._buffer)
+        self._vectors = (_Vector * DATAGRAMS)(
+            *((start + i * size, size) for i in range(DATAGRAMS))
+        )
+        self.messages = (_Message * DATAGRAMS)()
+        for message, vector in zip(self.messages, self._vectors, strict=True):
+            message.header.vectors = ctypes.pointer(vector)
+            message.header.vectors_count = 1
+
+
+def send_udp(sender: socket.socket, size: int, seconds: float) -> int:
+    """Datagrams sent, of `size` octets of data, as fast as they go."""
+    batch, fd, sent = _Batch(size), sender.fileno(), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        count = _libc.sendmmsg(fd, batch.messages, DATAGRAMS, 0)
+        if count > 0:
+            sent += count
+        elif ctypes.get_errno() != errno.ENOBUFS:
+            raise OSError(ctypes.get_errno(), "sendmmsg")
+    return sent
+
+
+def receive_udp(receiver: socket.socket, size: int) -> int:
+    """Datagrams received, until silence."""
+    batch, fd, received = _Batch(size), receiver.fileno(), 0
+    select.select([fd], [], [], PATIENCE_S)
+    while True:
+        count = _libc.recvmmsg(fd, batch.messages, DATAGRAMS, _MSG_WAITFORONE, 0)
+        if count <= 0:
+            return received
+        received += count
+
+
+def send_tcp(sender: socket.socket, seconds: float) -> int:
+    """Octets sent, as fast as they go."""
+    block = bytes(BLOCK)
+    end, sent = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        sent += sender.send(block)
+    sender.shutdown(socket.SHUT_WR)
+    return sent
+
+
+def receive_tcp(receiver: socket.socket) -> int:
+    block, received = bytearray(BLOCK), 0
+    while count := receiver.recv_into(block):
+        received += count
+    return received
+
+
+def udp_cost(
+    sender: socket.socket, receiver: socket.socket, *, size: int, seconds: float
+) -> Cost:
+    """Between two sockets that are connected to one another."""
+    receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    patience = struct.pack("@ll", 0, int(SILENCE_S * 1e6))
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    return _cost(
+        lambda: send_udp(sender, size, seconds), lambda: receive_udp(receiver, size)
+    )
+
+
+def tcp_cost(sender: socket.socket, receiver: socket.socket, seconds: float) -> Cost:
+    """Over one connection, which is used up."""
+    return _cost(lambda: send_tcp(sender, seconds), lambda: receive_tcp(receiver))
+
+
+def _cost(send: Callable[[], int], receive: Callable[[], int]) -> Cost:
+    """Each end in a process and, where there are two, on a core of its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    before = _ksoftirqd_seconds()
+    ends = []
+    for work, core in ((receive, cores[-1]), (send, cores[0])):
+        ours, theirs = _fork.Pipe()
+        process = _fork.Process(target=_end, args=(work, core, theirs))
+        process.start()
+        theirs.close()
+        ends.append((process, ours))
+    outcomes = []
+    for process, pipe in ends:
+        outcomes.append(pipe.recv())
+        process.join()
+    spent = _ksoftirqd_seconds() - before + sum(seconds for _, seconds in outcomes)
+    return Cost(sent=outcomes[1][0], received=outcomes[0][0], cpu_seconds=spent)
+
+
+def _end(work: Callable[[], int], core: int, pipe: Connection) -> None:
+    os.sched_setaffinity(0, {core})
+    before = _own_seconds()
+    count = work()
+    pipe.send((count, _own_seconds() - before))
+
+
+def _own_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _ksoftirqd() -> list[Path]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (process / "comm").read_text()
+        except OSError:  # just ended
+            continue
+        if name.startswith("ksoftirqd/"):
+            found.append(process / "stat")
+    return found
+
+
+def _ksoftirqd_seconds() -> float:
+    """Of all cores, since boot.  `stat` counts in ticks, a hundredth of a second."""
+    ticks = 0
+    for path in _ksoftirqd():
+        fields = path.read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

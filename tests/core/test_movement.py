@@ -502,3 +502,15 @@ def test_prefixes_max() -> None:
     [router] = link.routers.values()
     assert len(router.prefixes) == PREFIXES_MAX
     assert not link.knows(many[-1].network)
+
+
+def test_without_optimistic_addresses_one_waits_until_it_is_unique() -> None:
+    link = ManagedLink(
+        LINK, HOME_PREFIX, HOME_AGENT, Random(1).randbytes, 0.0, optimistic=False
+    )
+    hear(link, 0.1, prefix())
+    at = link.attachment(0.1)
+    assert at is not None and at.care_of_address is not None and not at.usable
+    link.checked(at.care_of_address, True)
+    again = link.attachment(1.1)
+    assert again is not None and again.usable

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.support.namespaces import Namespace, namespaces
@@ -13,3 +14,10 @@ def inside() -> Iterator[Namespace]:
         namespace.ip("link set v1 up")
         with namespace.entered():
             yield namespace
+
+
+@pytest.fixture
+def optimistic() -> None:
+    """For tests of what Debian's user-mode-linux cannot do."""
+    if not Path("/proc/sys/net/ipv6/conf/all/optimistic_dad").exists():
+        pytest.skip("this kernel has no optimistic addresses (RFC 4429)")

@@ -57,6 +57,7 @@ def test_links_and_their_carrier(inside: Namespace, netlink: Netlink) -> None:
     assert "v1" not in inside.ip("link")
 
 
+@pytest.mark.usefixtures("optimistic")
 def test_an_optimistic_address(inside: Namespace, netlink: Netlink) -> None:
     inside.sysctl("v0.accept_dad=1", "v0.dad_transmits=1", "v0.optimistic_dad=1")
     index = index_of(netlink, "v0")
@@ -162,7 +163,7 @@ def test_many_changes_are_one_batch_with_an_answer_each(
     assert outcome[:1500] + outcome[1501:] == [0] * count
     routes = [r for r in netlink.routes() if r.protocol == requests.PROTOCOL]
     assert len(routes) == count
-    assert elapsed_us < 200
+    assert elapsed_us < 500
 
 
 def test_the_listener_hears_others_not_ourselves(

@@ -115,6 +115,7 @@ def test_the_link_decides_not_the_rules(ends: tuple[Namespace, Namespace]) -> No
     listener.close()
 
 
+@pytest.mark.usefixtures("optimistic")
 def test_an_optimistic_address_may_send(ends: tuple[Namespace, Namespace]) -> None:
     here, there = ends
     here.sysctl("v0.optimistic_dad=1", "v0.use_optimistic=1")

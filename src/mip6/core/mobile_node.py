@@ -75,6 +75,8 @@ class MobileNode:
     authentication_required: whether only protected acknowledgements count.
     restored: the tunnel an earlier process left; it stays until it is replaced.
     held_max: packets that wait for a tunnel.
+    optimistic: whether a care-of address may be used while it is checked (RFC 4429);
+        without, a kernel's tentative address sends nothing (RFC 4862 §5.4).
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class MobileNode:
         authentication_required: bool,
         restored: Tunnel | None = None,
         held_max: int = 64,
+        optimistic: bool = True,
     ) -> None:
         if lifetime < 4 or lifetime % 4:
             raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")
@@ -110,6 +113,7 @@ class MobileNode:
             authentication_required=authentication_required,
         )
         self._random = random
+        self._optimistic = optimistic
         self._up: dict[str, ManagedLink] = {}
         self._attachment: Attachment | None = None
         self._previous: Previous | None = None
@@ -202,7 +206,12 @@ class MobileNode:
             up.link = link
             return self._settle(now)
         self._up[link.name] = ManagedLink(
-            link, self.home_prefix, self.home_agent, self._random, now
+            link,
+            self.home_prefix,
+            self.home_agent,
+            self._random,
+            now,
+            optimistic=self._optimistic,
         )
         self._phases = set()
         self._moving = link.name

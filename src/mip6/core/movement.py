@@ -135,6 +135,8 @@ class ManagedLink:
         home_agent: IPv6Address,
         random: Callable[[int], bytes],
         now: float,
+        *,
+        optimistic: bool = True,
     ) -> None:
         self.link = link
         self.routers: dict[IPv6Address, Router] = {}
@@ -142,6 +144,7 @@ class ManagedLink:
         self._home_prefix = home_prefix
         self._home_agent = home_agent
         self._random = random
+        self._optimistic = optimistic
         self._current: tuple[IPv6Address, IPv6Network] | None = None
         self._unique: set[IPv6Address] = set()
         try:
@@ -344,7 +347,9 @@ class ManagedLink:
             care_of_address=care_of_address,
             silent=router.silent,
             valid_until=prefix.valid_until,
-            usable=at_home or known or care_of_address in self._unique,
+            usable=at_home
+            or (known and self._optimistic)
+            or care_of_address in self._unique,
         )
 
     def _candidates(self) -> Iterator[tuple[Router, Prefix]]:

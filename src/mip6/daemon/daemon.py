@@ -30,7 +30,7 @@ from mip6.core.state import CareOfAddress, End, State
 from mip6.linux import clock
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
-from mip6.linux.netlink import LinkInfo, Listener
+from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, Sender
 
 from . import control
@@ -130,6 +130,7 @@ class Daemon:
                 fallback=mobile.fallback,
                 table=mobile.table,
                 authentication_required=authentication_required,
+                optimistic=self.machine.optimistic,
                 restored=next(
                     (
                         t
@@ -256,6 +257,14 @@ class Daemon:
                         "it is used as soon as it appears; or correct its name",
                     )
                 )
+        if not self.machine.optimistic:
+            self._report(
+                Problem(
+                    "this kernel has no optimistic addresses (RFC 4429)",
+                    "each move waits a second for duplicate address detection; one "
+                    "with CONFIG_IPV6_OPTIMISTIC_DAD does not",
+                )
+            )
         for link, why in self.machine.not_attached.items():
             self._report(Problem(f"packets from {link} are not looked at: {why}"))
         if self.home_agent is None:
@@ -282,8 +291,13 @@ class Daemon:
         for _ in range(_FAILURES_MAX):
             refused = self.executor.perform(effects)
             if refused is None:
-                return
+                break
             effects = self.node.failed(refused, self.now())
+        if stood := set(self.executor.stood):
+            self.executor.stood.clear()
+            for info in self.machine.netlink.addresses():
+                if info.address in stood:  # no notice will come: it was checked before
+                    self.perform(self._links.noticed(Notice(info, False), self.now()))
 
     def _arm(self) -> None:
         self._timer.arm(self.node.deadline)

@@ -61,6 +61,8 @@ class Machine:
         former = Journal.load(journal_path(name))
         self.took_over = former is not None
         """An earlier daemon was killed; its tunnels may still carry traffic."""
+        self.optimistic = True
+        """Whether this kernel has optimistic addresses (RFC 4429)."""
         self.not_attached: dict[str, str] = {}
         """Links that would not take our program, and why."""
         self.journal = former or Journal(journal_path(name), configuration.device)
@@ -136,9 +138,12 @@ class Machine:
             self._set(f"net/ipv6/neigh/{name}/proxy_delay", 0)
             return
         for setting, value in MANAGED.items():
-            # A kernel without RFC 4429 lacks two of them: a move then waits for DAD.
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 self._set(sysctl.ipv6(name, setting), value)
+            except FileNotFoundError:
+                if not setting.endswith(("optimistic", "optimistic_dad")):
+                    raise
+                self.optimistic = False
         self._forget_advertised(name)
         link = self.links[name]
         if not link.flags & requests.UP:

@@ -1,6 +1,7 @@
 """Carries effects out, in order: the one place where the protocol meets the kernel."""
 
 import errno
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -69,6 +70,9 @@ class Executor:
     links: dict[str, LinkInfo]
     report: Callable[[Event], None]
     counts: Counts = field(default_factory=Counts)
+    stood: set[IPv6Address] = field(default_factory=set)
+    """Care-of addresses that stood before they were installed (a restart), and so may
+    have been checked already; whoever asks takes them out."""
 
     def perform(self, effects: Iterable[Effect]) -> State | None:
         """Carries effects out from left to right.  At the first state that the kernel
@@ -175,7 +179,11 @@ class Executor:
         if isinstance(state, CareOfAddress):
             self.tunnels.divert(state.address)
         # One that stands already (a restart) stays as it is, checked or not.
-        self.netlink.do(request, unless=(errno.EEXIST,))
+        [code] = self.netlink.change([request])
+        if code == errno.EEXIST and isinstance(state, CareOfAddress):
+            self.stood.add(state.address)
+        elif code not in (0, errno.EEXIST):
+            raise NetlinkError(code, f"{request.line}: {os.strerror(code)}")
 
     def _install_rule(self, state: Rule, request: Request) -> None:
         """Rules cannot be replaced: another one of ours under the key goes first."""

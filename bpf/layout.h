@@ -8,6 +8,7 @@
  *   bindings       hash            home address            struct tunnel, End.HOME_AGENT
  *   registrations  hash            home address            struct tunnel, End.MOBILE_NODE
  *   addresses      hash            address of this node    u32, 1: its signalling is the daemon's
+ *   spis           hash            SPI as in the packet    u64 ns: its budget; ESP for the daemon
  *   settings       array, 1        0                       struct settings
  *   counters       per CPU array   enum counter            u64 packets
  *   budgets        per CPU array   enum budget             u64 ns: see within_budget()
@@ -18,7 +19,7 @@
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 /* What carries this mark on its way out of the mobility device is for the daemon. */
 #define MARK 0x6D697036
@@ -44,9 +45,13 @@ struct settings {
 	u64 unmatched_burst;		/* ns worth of them that may come at once */
 	u64 unverified_interval;
 	u64 unverified_burst;
+	u64 open_interval;		/* signalling without ESP */
+	u64 open_burst;
+	u64 esp_interval;		/* ns between two with one SPI, whatever the CPU */
+	u64 esp_burst;
 };
 
-enum budget { BUDGET_UNMATCHED, BUDGET_UNVERIFIED, BUDGETS };
+enum budget { BUDGET_UNMATCHED, BUDGET_UNVERIFIED, BUDGET_OPEN, BUDGETS };
 
 /* Reasons, one counter each; `dropped_` begins what went no further. */
 enum counter {
@@ -57,6 +62,9 @@ enum counter {
 	UNMATCHED,			/* no tunnel to put it into, to the daemon */
 	FRAGMENT,			/* left to the kernel: a fragment that might be for us */
 	TOO_MANY_HEADERS,		/* left to the kernel: more than HEADERS_MAX */
+	UNKNOWN_SPI,			/* left to the kernel: ESP behind an option, not by our keys */
+	DROPPED_SIGNALLING,		/* without ESP, more than the budget allows */
+	DROPPED_ESP,			/* for the daemon, more than the budget of its SPI allows */
 	DROPPED_UNVERIFIED,		/* more than the budget allows */
 	DROPPED_UNMATCHED,		/* more than the budget allows */
 	DROPPED_EXPIRED,		/* came out of a tunnel whose lifetime is over */

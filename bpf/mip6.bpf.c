@@ -19,6 +19,7 @@ enum {
 	IPV6 = 41,
 	ROUTING = 43,
 	FRAGMENT_HEADER = 44,
+	ESP = 50,
 	ICMPV6 = 58,
 	DESTINATION_OPTIONS = 60,
 	MOBILITY = 135,
@@ -42,6 +43,9 @@ struct map_definition SECTION("maps") registrations = {
 };
 struct map_definition SECTION("maps") addresses = {
 	MAP_HASH, sizeof(struct address), sizeof(u32), 1024, 0,
+};
+struct map_definition SECTION("maps") spis = {
+	MAP_HASH, sizeof(u32), sizeof(u64), 64, 0,
 };
 struct map_definition SECTION("maps") settings = {
 	MAP_ARRAY, sizeof(u32), sizeof(struct settings), 1, 0,
@@ -91,16 +95,19 @@ INLINE u8 congestion(const struct ipv6 *header)
 }
 
 /* A token bucket in one number: the time at which the bucket is full again. */
-INLINE int within_budget(u32 which, u64 interval, u64 burst, u64 now)
+INLINE int take(u64 *full, u64 interval, u64 burst, u64 now)
 {
-	u64 *full = bpf_map_lookup_elem(&budgets, &which);
-	if (!full)
-		return 0;
 	u64 at = *full > now ? *full : now;
 	if (at - now > burst)
 		return 0;
 	*full = at + interval;
 	return 1;
+}
+
+INLINE int within_budget(u32 which, u64 interval, u64 burst, u64 now)
+{
+	u64 *full = bpf_map_lookup_elem(&budgets, &which);
+	return full && take(full, interval, burst, now);
 }
 
 /* ---- out of the mobility device ---- */
@@ -236,7 +243,7 @@ INLINE int is_extension(u8 next)
 INLINE int is_of_interest(u8 next)
 {
 	return next == IPV6 || next == MOBILITY || next == ICMPV6 || next == FRAGMENT_HEADER ||
-	       is_extension(next);
+	       next == ESP || is_extension(next);
 }
 
 /* False: the packet ends too early, or has a routing header that is none of ours. */
@@ -277,6 +284,34 @@ INLINE int hand_to_daemon(struct __sk_buff *skb, const struct settings *config, 
 	count(reason);
 	skb->mark = MARK;
 	return bpf_redirect(config->device, 0);
+}
+
+/* Anybody can send it, so that it has a budget where ESP is what counts. */
+INLINE int hand_over_signalling(struct __sk_buff *skb, const struct settings *config)
+{
+	if (!within_budget(BUDGET_OPEN, config->open_interval, config->open_burst,
+			   bpf_ktime_get_boot_ns()))
+		return drop(DROPPED_SIGNALLING);
+	return hand_to_daemon(skb, config, SIGNALLING);
+}
+
+/* ESP to one of our addresses.  Each SPI has its own budget, of all CPUs: who floods with
+ * an SPI that was seen on the way takes it from one mobile node, not from all. */
+INLINE int arrive_in_esp(struct __sk_buff *skb, const struct settings *config,
+			 const struct chain *chain)
+{
+	u32 spi;
+	u64 *full = NULL;
+	if (!bpf_skb_load_bytes(skb, chain->offset, &spi, sizeof(spi)))
+		full = bpf_map_lookup_elem(&spis, &spi);
+	if (!full) {
+		if (chain->home_address_option || chain->routing)
+			count(UNKNOWN_SPI);
+		return TC_ACT_UNSPEC;
+	}
+	if (!take(full, config->esp_interval, config->esp_burst, bpf_ktime_get_boot_ns()))
+		return drop(DROPPED_ESP);
+	return hand_to_daemon(skb, config, SIGNALLING);
 }
 
 /* RFC 6040 4.2, normal mode.  True: the combination is to be dropped. */
@@ -327,7 +362,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	if (inner.next_header != IPV6 && is_of_interest(inner.next_header) &&
 	    follow(skb, chain->offset + sizeof(inner), inner.next_header, &within) &&
 	    is_signalling(skb, &within) && is_ours(&to) && is_ours(&destination))
-		return hand_to_daemon(skb, config, SIGNALLING);
+		return hand_over_signalling(skb, config);
 	u64 now = bpf_ktime_get_boot_ns();
 	u32 reason = COUNTERS; /* no such home address: not ours */
 	if (find(&registrations, &destination, &tunnel))
@@ -371,7 +406,10 @@ INLINE int arrive(struct __sk_buff *skb, const u32 start)
 		return decapsulate(skb, config, &header, &chain, start);
 	struct address destination = header.destination;
 	if (is_signalling(skb, &chain))
-		return is_ours(&destination) ? hand_to_daemon(skb, config, SIGNALLING)
+		return is_ours(&destination) ? hand_over_signalling(skb, config)
+					     : TC_ACT_UNSPEC;
+	if (chain.next == ESP)
+		return is_ours(&destination) ? arrive_in_esp(skb, config, &chain)
 					     : TC_ACT_UNSPEC;
 	int unverified = chain.home_address_option || chain.routing;
 	int unusual = chain.next == FRAGMENT_HEADER || is_extension(chain.next);

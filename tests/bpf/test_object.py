@@ -53,6 +53,7 @@ def test_what_is_in_the_object() -> None:
         "steering",
     }
     hashes = {"bindings": (16, 72), "registrations": (16, 72), "addresses": (16, 4)}
+    hashes["spis"] = (4, 8)
     for name, definition in shipped.maps.items():
         if name in hashes:
             sizes = (definition.key_size, definition.value_size)

@@ -16,7 +16,7 @@ ETHERNET = bytes(6) + bytes.fromhex("020000000002") + b"\x86\xdd"
 """From somebody to the loopback device, as which a test run lets packets arrive."""
 
 PASS, DROP, REDIRECT = -1, 2, 7
-UNMATCHED, UNVERIFIED = 0, 1
+UNMATCHED, UNVERIFIED, OPEN = 0, 1, 2
 
 HOME_ADDRESS = "2001:db8:a::100"
 HOME_AGENT = "2001:db8:a::1"
@@ -93,7 +93,8 @@ class Bench:
             self.data_plane.drop(tunnel)
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
-        for budget in (UNMATCHED, UNVERIFIED):
+        self.data_plane.divert_esp(())
+        for budget in (UNMATCHED, UNVERIFIED, OPEN):
             self.full_again(budget, at=0)
 
     def full_again(self, budget: int, *, at: float) -> None:

@@ -2,7 +2,7 @@
 
 What is pinned outlives the daemon, and traffic with it:
 
-    PINS/v1/bindings ...     the maps; v1 is the version of their layout
+    PINS/v2/bindings ...     the maps; v2 is the version of their layout
     PINS/links/3-ingress     a program of ours is attached there (3: interface index)
     PINS/links/3-ingress-own ... and the clsact qdisc is of our making, too
 
@@ -13,7 +13,7 @@ the programs anew, over the maps that stand; attaching replaces a filter in one 
 import contextlib
 import errno
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -39,6 +39,16 @@ UNMATCHED_BURST: Final = 100
 UNVERIFIED_RATE: Final = 100
 """The same for Home Address options and routing headers that no binding vouches for."""
 UNVERIFIED_BURST: Final = 50
+OPEN_RATE: Final = 1000
+"""The same for signalling without ESP, where ESP is what changes bindings: return
+routability, discovery, and what attackers send."""
+OPEN_BURST: Final = 250
+ESP_RATE: Final = 50
+"""Packets a second with one SPI: three Binding Updates, and as much again for routes to
+be optimized."""
+ESP_BURST: Final = 50
+SPIS_MIN: Final = 64
+"""Room for SPIs, where fewer are diverted at the start."""
 
 _HOOKS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _MAP_OF = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
@@ -65,13 +75,25 @@ class DataPlane:
         self._programs: dict[str, bpf.Program] = {}
 
     @classmethod
-    def open(cls, pins: Path, *, device: int, bindings_max: int = 65536) -> Self:
+    def open(
+        cls,
+        pins: Path,
+        *,
+        device: int,
+        bindings_max: int = 65536,
+        spis: Collection[int] = (),
+        open_rate: float | None = None,
+    ) -> Self:
         """Takes over what is pinned below `pins`, or begins anew.
 
         `device` is the interface index of the mobility device, `bindings_max` how many
         mobile nodes a home agent can hold.  Tunnels stay when that number changes; of
         another layout version nothing is taken over: its filters work on until
         `attach_device` and `attach_link` replace them.
+
+        `spis`: the daemon's, of ESP that brings signalling; all other ESP is the
+        kernel's.  `open_rate`: packets a second of signalling without ESP that the
+        daemon sees (`OPEN_RATE`); None for all, where nothing comes in ESP.
         """
         bpf.raise_memory_limit()
         bpf.mount()
@@ -79,9 +101,14 @@ class DataPlane:
         directory = pins / f"v{LAYOUT_VERSION}"
         bpf.make_directory(directory)
         bpf.make_directory(pins / "links")
-        sizes = {"bindings": bindings_max}
+        sizes = {"bindings": bindings_max, "spis": max(len(spis), SPIS_MIN)}
         maps = {
-            name: _map(directory / name, definition, sizes.get(name))
+            name: _map(
+                directory / name,
+                definition,
+                sizes.get(name),
+                keep=name != "spis",
+            )
             for name, definition in objects.maps.items()
         }
         for other in pins.glob("v*"):
@@ -93,9 +120,15 @@ class DataPlane:
             unmatched_burst=UNMATCHED_BURST,
             unverified_rate=UNVERIFIED_RATE,
             unverified_burst=UNVERIFIED_BURST,
+            open_rate=open_rate,
+            open_burst=OPEN_BURST,
+            esp_rate=ESP_RATE,
+            esp_burst=ESP_BURST,
         )
         maps["settings"].update(bytes(4), settings)
-        return cls(pins, objects, maps)
+        opened = cls(pins, objects, maps)
+        opened.divert_esp(spis)
+        return opened
 
     def close(self) -> None:
         """Lets go of the maps.  Pins and filters stay, and so does traffic."""
@@ -201,6 +234,18 @@ class DataPlane:
     def diverted(self) -> set[IPv6Address]:
         return {IPv6Address(key) for key, _ in self.maps["addresses"].items()}
 
+    def divert_esp(self, spis: Collection[int]) -> None:
+        """ESP with exactly these SPIs, to a diverted address, goes to the daemon.
+
+        The budget of one that is there already goes on.
+        """
+        entries = self.maps["spis"]
+        wanted = {spi.to_bytes(4) for spi in spis}
+        standing = {key for key, _ in entries.items()}
+        for key in standing - wanted:
+            entries.delete(key)
+        entries.update_many((key, bytes(8)) for key in wanted - standing)
+
     def counters(self) -> dict[str, int]:
         """Packets by reason, since the maps were made (`COUNTERS`; bpf/layout.h)."""
         totals = {}
@@ -210,8 +255,15 @@ class DataPlane:
         return totals
 
 
-def _map(path: Path, definition: elf.MapDefinition, entries_max: int | None) -> bpf.Map:
-    """The map pinned at `path`, made and pinned where it is missing or another size."""
+def _map(
+    path: Path,
+    definition: elf.MapDefinition,
+    entries_max: int | None,
+    *,
+    keep: bool,
+) -> bpf.Map:
+    """The map pinned at `path`, made and pinned where it is missing or another size;
+    `keep`: with the entries it had."""
     wanted = bpf.MapInfo(
         definition.kind,
         definition.key_size,
@@ -226,7 +278,7 @@ def _map(path: Path, definition: elf.MapDefinition, entries_max: int | None) -> 
         wanted.key_size,
         wanted.value_size,
     ):
-        if wanted.kind == bpf.HASH:
+        if wanted.kind == bpf.HASH and keep:
             new.update_many(old.items())
         old.close()
     fresh = path.with_name(f"{path.name}-new")

@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 from mip6.core.state import End, Tunnel
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 MARK = 0x6D697036
 
 COUNTERS = (
@@ -16,6 +16,9 @@ COUNTERS = (
     "unmatched",
     "fragment",
     "too_many_headers",
+    "unknown_spi",
+    "dropped_signalling",
+    "dropped_esp",
     "dropped_unverified",
     "dropped_unmatched",
     "dropped_expired",
@@ -33,7 +36,7 @@ COUNTERS = (
 """The reasons that are counted, in the order of `enum counter`."""
 
 _TUNNEL = struct.Struct("=16s16s16sQQQ")
-_SETTINGS = struct.Struct("=IIQQQQ")
+_SETTINGS = struct.Struct("=IIQQQQQQQQ")
 _INBOUND_ONLY = 1
 _NANOSECONDS = 1_000_000_000
 _NEVER = (1 << 64) - 1
@@ -79,10 +82,17 @@ def write_settings(
     unmatched_burst: int,
     unverified_rate: float,
     unverified_burst: int,
+    open_rate: float | None,
+    open_burst: int,
+    esp_rate: float,
+    esp_burst: int,
 ) -> bytes:
-    """`struct settings`.  Rates are packets a second, both are for each CPU."""
+    """`struct settings`.  Rates are packets a second, None: any; for each CPU, but
+    `esp_rate` for each SPI."""
 
-    def bucket(rate: float, burst: int) -> tuple[int, int]:
+    def bucket(rate: float | None, burst: int) -> tuple[int, int]:
+        if rate is None:
+            return 0, 0
         interval = round(_NANOSECONDS / rate)
         return interval, interval * (burst - 1)
 
@@ -91,4 +101,6 @@ def write_settings(
         0,
         *bucket(unmatched_rate, unmatched_burst),
         *bucket(unverified_rate, unverified_burst),
+        *bucket(open_rate, open_burst),
+        *bucket(esp_rate, esp_burst),
     )

@@ -24,6 +24,8 @@ def test_reads_in_order_and_knows_where_it_is() -> None:
         lambda reader: reader.octets(4),
         lambda reader: reader.unpack(Struct(">I")),
         lambda reader: reader.address(),
+        lambda reader: (reader.rest(), reader.tlv()),
+        lambda reader: (reader.octets(2), reader.tlv()),
     ],
 )
 def test_never_reads_beyond_its_end(read) -> None:  # type: ignore[no-untyped-def]
@@ -33,6 +35,13 @@ def test_never_reads_beyond_its_end(read) -> None:  # type: ignore[no-untyped-de
         read(reader)
     assert (caught.value.reason, caught.value.offset) == ("truncated", 3)
     assert str(caught.value) == "truncated at octet 3"
+
+
+def test_options_are_read_one_by_one() -> None:
+    reader = Reader(bytes.fromhex("0003 02aabb 0500 0903cc"))
+    assert [reader.tlv() for _ in range(3)] == [(0, b""), (3, b"\xaa\xbb"), (5, b"")]
+    with pytest.raises(WireError, match="option_length at octet 8"):
+        reader.tlv()
 
 
 def test_writer_appends_and_fills_in_lengths() -> None:

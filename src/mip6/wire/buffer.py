@@ -68,6 +68,25 @@ class Reader:
     def address(self) -> IPv6Address:
         return IPv6Address(self.octets(16))
 
+    def tlv(self) -> tuple[int, bytes]:
+        """Type and data of the option that begins here; of type 0 (Pad1) there is no
+        more.  Raises `WireError`, also "option_length" when the data leads beyond."""
+        octets, start, end = self._octets, self.position, self.end
+        if start >= end:
+            raise WireError("truncated", end)
+        type_ = octets[start]
+        if type_ == 0:
+            self.position = start + 1
+            return 0, b""
+        data = start + 2
+        if data > end:
+            raise WireError("truncated", end)
+        stop = data + octets[start + 1]
+        if stop > end:
+            raise WireError("option_length", start + 1)
+        self.position = stop
+        return type_, octets[data:stop]
+
     def rest(self) -> bytes:
         return self.octets(self.end - self.position)
 

@@ -26,6 +26,10 @@ CHECKSUM_OFFSET = 4
 LENGTH_MAX = 256 * 8
 """Octets of the longest Mobility Header: Header Len has 8 bits."""
 
+# Looking into an enum for each message is slow.
+_MOBILITY = int(NextHeader.MOBILITY)
+_NO_NEXT_HEADER = int(NextHeader.NO_NEXT_HEADER)
+
 
 class BindingStatus(IntEnum):
     """Status of a Binding Acknowledgement (§6.1.8); below 128 it was accepted."""
@@ -432,7 +436,7 @@ def read_message(octets: bytes) -> Message:
     kind = KNOWN.get(type_)
     if kind is None:
         return UnknownMessage(type_, reader.rest())
-    if payload_proto != NextHeader.NO_NEXT_HEADER:
+    if payload_proto != _NO_NEXT_HEADER:
         raise WireError("payload_proto", 0)
     if end < HEADER.size + kind.DATA.size:
         raise WireError("header_length_too_short", 1)
@@ -450,11 +454,12 @@ def write_message(
     """
     type_ = message.type if isinstance(message, UnknownMessage) else message.TYPE
     writer = Writer()
-    writer.pack(HEADER, NextHeader.NO_NEXT_HEADER, 0, type_, 0)
+    writer.pack(HEADER, _NO_NEXT_HEADER, 0, type_, 0)
     message.write(writer)
-    if len(writer) > LENGTH_MAX:
-        raise ValueError(f"a Mobility Header of {len(writer)} octets; {LENGTH_MAX} fit")
-    writer.put_u8(len(writer) // 8 - 1, at=1)
-    sum_ = checksum(source, destination, NextHeader.MOBILITY, bytes(writer))
+    length = len(writer)
+    if length > LENGTH_MAX:
+        raise ValueError(f"a Mobility Header of {length} octets; {LENGTH_MAX} fit")
+    writer.put_u8(length // 8 - 1, at=1)
+    sum_ = checksum(source, destination, _MOBILITY, bytes(writer))
     writer.put_u16(sum_, at=CHECKSUM_OFFSET)
     return bytes(writer)

@@ -43,7 +43,6 @@ class BindingRefreshAdvice:
     LENGTH: ClassVar[int] = 2
     VARIES: ClassVar[bool] = False
     ALIGN: ClassVar[tuple[int, int]] = (2, 0)
-    LAYOUT: ClassVar[Struct] = Struct(">BBH")
 
     refresh_interval: int
     """Seconds, a multiple of 4."""
@@ -55,9 +54,9 @@ class BindingRefreshAdvice:
     def read(cls, data: bytes) -> Self:
         return cls(int.from_bytes(data) * TIME_UNIT)
 
-    def write(self, writer: Writer) -> None:
+    def write(self) -> tuple[int, bytes]:
         interval = self.refresh_interval // TIME_UNIT
-        writer.pack(self.LAYOUT, self.TYPE, self.LENGTH, interval)
+        return self.TYPE, interval.to_bytes(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +78,8 @@ class AlternateCareOfAddress:
     def read(cls, data: bytes) -> Self:
         return cls(IPv6Address(data))
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.address(self.care_of_address)
+    def write(self) -> tuple[int, bytes]:
+        return self.TYPE, self.care_of_address.packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +110,9 @@ class NonceIndices:
     def read(cls, data: bytes) -> Self:
         return cls(*cls.DATA.unpack(data))
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.pack(self.DATA, self.home_nonce_index, self.care_of_nonce_index)
+    def write(self) -> tuple[int, bytes]:
+        data = self.DATA.pack(self.home_nonce_index, self.care_of_nonce_index)
+        return self.TYPE, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +139,8 @@ class BindingAuthorizationData:
     def read(cls, data: bytes) -> Self:
         return cls(data)
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.octets(self.authenticator)
+    def write(self) -> tuple[int, bytes]:
+        return self.TYPE, self.authenticator
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +169,9 @@ class MobileNetworkPrefix:
         prefix_length, prefix = cls.DATA.unpack(data)
         return cls(prefix_length, IPv6Address(prefix))
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.pack(self.DATA, self.prefix_length, self.mobile_network_prefix.packed)
+    def write(self) -> tuple[int, bytes]:
+        prefix = self.mobile_network_prefix.packed
+        return self.TYPE, self.DATA.pack(self.prefix_length, prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +201,8 @@ class MobileNodeIdentifier:
         reader = Reader(data)
         return cls(reader.u8(), reader.rest())
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(len(self.identifier) + 1)
-        writer.u8(self.subtype)
-        writer.octets(self.identifier)
+    def write(self) -> tuple[int, bytes]:
+        return self.TYPE, bytes([self.subtype]) + self.identifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +238,9 @@ class MobilityMessageAuthentication:
         subtype, mobility_spi = reader.unpack(cls.DATA)
         return cls(subtype, mobility_spi, reader.rest())
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(len(self.authentication_data) + self.LENGTH)
-        writer.pack(self.DATA, self.subtype, self.mobility_spi)
-        writer.octets(self.authentication_data)
+    def write(self) -> tuple[int, bytes]:
+        data = self.DATA.pack(self.subtype, self.mobility_spi)
+        return self.TYPE, data + self.authentication_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +267,8 @@ class MobilityMessageReplayProtection:
     def read(cls, data: bytes) -> Self:
         return cls(int.from_bytes(data))
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.octets(self.timestamp.to_bytes(8))
+    def write(self) -> tuple[int, bytes]:
+        return self.TYPE, self.timestamp.to_bytes(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,10 +286,8 @@ class UnknownOption:
         if not (0 <= self.type <= 0xFF and len(self.data) <= 0xFF):
             raise ValueError("type and length of a mobility option have 8 bits")
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.type)
-        writer.u8(len(self.data))
-        writer.octets(self.data)
+    def write(self) -> tuple[int, bytes]:
+        return self.type, self.data
 
 
 KnownOption = (

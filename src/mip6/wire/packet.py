@@ -53,10 +53,8 @@ class HomeAddressOption:
     def read(cls, data: bytes) -> Self:
         return cls(IPv6Address(data))
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.TYPE)
-        writer.u8(self.LENGTH)
-        writer.address(self.home_address)
+    def write(self) -> tuple[int, bytes]:
+        return self.TYPE, self.home_address.packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +73,8 @@ class UnknownDestinationOption:
         check_bits("type", self.type, 8)
         check_bits("length", len(self.data), 8)
 
-    def write(self, writer: Writer) -> None:
-        writer.u8(self.type)
-        writer.u8(len(self.data))
-        writer.octets(self.data)
+    def write(self) -> tuple[int, bytes]:
+        return self.type, self.data
 
 
 DestinationOption = HomeAddressOption | UnknownDestinationOption

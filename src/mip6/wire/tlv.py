@@ -14,6 +14,8 @@ from .buffer import Reader, WireError, Writer
 
 PAD_1 = 0
 PAD_N = 1
+PADDING = (b"", bytes([PAD_1]), *(bytes([PAD_N, n]) + bytes(n) for n in range(6)))
+"""By its length: what keeps options at their places."""
 
 
 class Writable(Protocol):
@@ -21,8 +23,8 @@ class Writable(Protocol):
     def ALIGN(self) -> tuple[int, int]:  # noqa: N802
         """x and y of "xn+y": where the Option Type octet must stand."""
 
-    def write(self, writer: Writer) -> None:
-        """Write the option, from its Option Type on."""
+    def write(self) -> tuple[int, bytes]:
+        """Option Type and Option Data."""
 
 
 class Readable(Writable, Protocol):
@@ -53,21 +55,15 @@ def read_tlvs(
     options: list[Known | Unknown] = []
     while reader.position < reader.end:
         start = reader.position
-        type_ = reader.u8()
-        if type_ == PAD_1:
-            continue
-        length = reader.u8()
-        if reader.position + length > reader.end:
-            raise WireError("option_length", start + 1)
-        data = reader.octets(length)
-        if type_ == PAD_N:
+        type_, data = reader.tlv()
+        if type_ <= PAD_N:  # or Pad1
             continue
         if len(options) == count_max:
             raise WireError("too_many_options", start)
         kind = known.get(type_)
         if kind is None:
             options.append(unknown(type_, data))
-        elif length != kind.LENGTH and (length < kind.LENGTH or not kind.VARIES):
+        elif len(data) != kind.LENGTH and (len(data) < kind.LENGTH or not kind.VARIES):
             raise WireError("option_length", start + 1)
         else:
             options.append(kind.read(data))
@@ -76,17 +72,11 @@ def read_tlvs(
 
 def write_tlvs(writer: Writer, options: Iterable[Writable]) -> None:
     """Write options, each at its alignment, and pad to a multiple of 8 octets."""
+    position = len(writer)
     for option in options:
         unit, remainder = option.ALIGN
-        pad(writer, (remainder - len(writer)) % unit)
-        option.write(writer)
-    pad(writer, -len(writer) % 8)
-
-
-def pad(writer: Writer, count: int) -> None:
-    if count == 1:
-        writer.u8(PAD_1)
-    elif count > 1:
-        writer.u8(PAD_N)
-        writer.u8(count - 2)
-        writer.octets(bytes(count - 2))
+        padding = PADDING[(remainder - position) % unit]
+        type_, data = option.write()
+        writer.octets(padding + bytes((type_, len(data))) + data)
+        position += len(padding) + 2 + len(data)
+    writer.octets(PADDING[-position % 8])

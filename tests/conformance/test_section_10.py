@@ -63,7 +63,7 @@ def test_order_of_checks(node: Node) -> None:
 @pytest.mark.parametrize("protected_for", [None, NEIGHBOR], ids=str)
 def test_authentication(protected_for: IPv6Address | None) -> None:
     node = home_agent_node(authentication_required=True)
-    packet = binding_update()
+    packet = binding_update(care_of_address=CARE_OF_ADDRESS)
     effects = node.receive(packet, 0, protected_for=protected_for)
     assert dropped(effects) == "unauthenticated"
     assert node.installed == set()

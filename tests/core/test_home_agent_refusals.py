@@ -137,7 +137,7 @@ def test_an_update_protected_for_another_home_address(required: bool) -> None:
 @pytest.mark.rfc("10.3.1", "protected for its home address: accepted, listed or not")
 def test_a_protected_update() -> None:
     role = home_agent(authentication_required=True, mobile_nodes=())
-    packet = binding_update(protected_for=HOME_ADDRESS)
+    packet = binding_update(protected_for=HOME_ADDRESS, alternate=CARE_OF_ADDRESS)
     assert acknowledgement(role.receive(packet, 0.0)).status == 0
 
 

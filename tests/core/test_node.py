@@ -620,7 +620,7 @@ def test_a_wrong_icmp_checksum_is_dropped() -> None:
 
 def test_protection_is_passed_on() -> None:
     node = home_agent_node(authentication_required=True)
-    data = write(binding_update())
+    data = write(binding_update(alternate=CARE_OF_ADDRESS))
     assert discarded(node.receive(data, 0.0)) == ("unauthenticated", "5.1")
     effects = node.receive(data, 0.0, protected_for=HOME_ADDRESS)
     assert acknowledgement(effects).status == 0

@@ -204,7 +204,9 @@ def test_link_local_address_alone_is_no_reason_to_register() -> None:
 
 
 @pytest.mark.rfc("11.7.3", "every refusal is told with advice, and asked again later")
-@pytest.mark.parametrize("status", [s for s in BindingStatus if s >= 128 and s != 135])
+@pytest.mark.parametrize(
+    "status", [s for s in BindingStatus if s >= 128 and s not in (135, 144)]
+)
 def test_refusal(status: int) -> None:
     roamer = registering()
     [problem] = told(roamer.answer(status=status), Problem)
@@ -296,6 +298,28 @@ def test_135_twice_backs_off() -> None:
         roamer.answer(status=135, sequence_number=(last + 5) % 0x10000)
         roamer.wait(1.0)
     assert len(roamer.updates) <= 6
+
+
+def test_144_is_answered_at_once_but_only_once() -> None:
+    """It brought the home agent's clock (RFC 4285 §6); twice means that is no help."""
+    roamer = registering()
+    assert told(roamer.answer(status=144), Problem) == []
+    assert len(roamer.updates) == 2
+    assert not roamer.mobile_node.registration.refused
+    [problem] = told(roamer.answer(status=144), Problem)
+    assert isinstance(problem, Problem) and "clocks" in problem.advice
+    assert roamer.mobile_node.registration.refused
+    roamer.wait(31.9)
+    assert len(roamer.updates) == 2
+    roamer.wait(0.2)
+    assert len(roamer.updates) == 3
+
+
+def test_after_135_packets_go_on_waiting() -> None:
+    roamer = registering()
+    last = roamer.updates[-1].update.sequence_number
+    roamer.answer(status=135, sequence_number=(last + 5) % 0x10000)
+    assert not roamer.mobile_node.registration.refused
 
 
 def test_135_of_an_older_binding_update() -> None:

@@ -1,6 +1,6 @@
 """The Binding Cache (§9.1): who is where, until when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
@@ -23,7 +23,7 @@ class Binding:
     home_registration: bool
     sequence_number: int | None
     """Of the last valid Binding Update; None when a restart has lost it, and any
-    number is accepted once."""
+    number is accepted once, unless it is remembered."""
     lifetime: float
     """Seconds granted by the last Binding Update."""
     expires: float
@@ -41,9 +41,16 @@ class BindingCache:
     A deleted binding forwards nothing.  Its sequence number is remembered for
     MAX_DELETE_BCE_TIMEOUT, so that an older Binding Update that was delayed cannot
     bring it back (§10.3.2).
+
+    remembered: sequence numbers that outlive their bindings, by home address (decision
+        0007).
     """
 
-    def __init__(self, bindings_max: int) -> None:
+    def __init__(
+        self,
+        bindings_max: int,
+        remembered: Mapping[IPv6Address, int] | None = None,
+    ) -> None:
         if bindings_max < 1:
             raise ValueError(f"bindings_max {bindings_max} allows no binding")
         self.bindings_max = bindings_max
@@ -51,6 +58,7 @@ class BindingCache:
         # In the order of deletion, which is also the order of being forgotten.
         self._deleted: dict[IPv6Address, int | None] = {}
         self._timers: Timers[IPv6Address] = Timers()
+        self._remembered = dict(remembered or {})
 
     def __len__(self) -> int:
         return len(self._bindings)
@@ -76,9 +84,18 @@ class BindingCache:
     def last_sequence_number(self, home_address: IPv6Address) -> int | None:
         """The number that the next Binding Update has to follow; None: any will do."""
         binding = self._bindings.get(home_address)
-        if binding is not None:
-            return binding.sequence_number
-        return self._deleted.get(home_address)
+        if binding is None:
+            number = self._deleted.get(home_address)
+        else:
+            number = binding.sequence_number
+        return self._remembered.get(home_address) if number is None else number
+
+    def remember(self, home_address: IPv6Address, sequence_number: int) -> None:
+        """Keep the number of a valid Binding Update for good.
+
+        Only for authenticated ones: they are as many as the configuration has keys.
+        """
+        self._remembered[home_address] = sequence_number
 
     def put(self, binding: Binding) -> None:
         """Add an entry, or replace the one for the same home address.

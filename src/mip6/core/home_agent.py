@@ -1,6 +1,6 @@
 """Home agent operation (§10): registrations, and the tunnels they make."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
@@ -9,6 +9,7 @@ from mip6.wire.options import (
     TIME_UNIT,
     AlternateCareOfAddress,
     BindingAuthorizationData,
+    MobilityMessageAuthentication,
     NonceIndices,
 )
 
@@ -39,7 +40,9 @@ class HomeAgent:
     grace: seconds that packets from and for the previous care-of address still count
         after a move (decision 0003); 0 switches it off.
     restored: tunnels found in the kernel at the start.  They are bindings again, with
-        what is left of their lifetime; any sequence number follows.
+        what is left of their lifetime.
+    sequence_numbers: the last one of each home address, as `last_sequence_number` told
+        an earlier process; without it any number follows.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class HomeAgent:
         mobile_nodes: tuple[IPv6Network, ...] = (),
         grace: float = 2.0,
         restored: Iterable[Tunnel] = (),
+        sequence_numbers: Mapping[IPv6Address, int] | None = None,
     ) -> None:
         if lifetime_max < TIME_UNIT:
             raise ValueError(f"lifetime_max {lifetime_max} s would delete bindings")
@@ -71,7 +75,7 @@ class HomeAgent:
                 int(network.network_address) >> 128 - network.prefixlen
             )
         self.grace = grace
-        self._cache = BindingCache(bindings_max)
+        self._cache = BindingCache(bindings_max, sequence_numbers)
         # The last Binding Update that changed the cache, when it did, and the entry
         # before it: whom `failed` must answer, and what it must go back to.
         self._asked: tuple[Packet, BindingUpdate, float, Binding | None] | None = None
@@ -84,6 +88,14 @@ class HomeAgent:
 
     def binding(self, home_address: IPv6Address) -> Binding | None:
         return self._cache.find(home_address)
+
+    def last_sequence_number(self, home_address: IPv6Address) -> int | None:
+        """Of the last valid Binding Update; the next must follow it (§9.5.1).
+
+        After an authenticated one it is to be on disk before the acknowledgement
+        leaves, so that a replay fails when the binding is gone (decision 0007).
+        """
+        return self._cache.last_sequence_number(home_address)
 
     @property
     def deadline(self) -> float | None:
@@ -108,6 +120,16 @@ class HomeAgent:
         status = self._validate(packet, update, binding)
         if status is not BindingStatus.ACCEPTED:
             return self._refuse(packet, update, status)
+        if _care_of_address_unprotected(packet, update):
+            problem = Problem(
+                f"{packet.origin} sends no Alternate Care-of Address option, and ESP "
+                "protects no other",
+                "configure that mobile node to send it (RFC 6275 11.7.1)",
+            )
+            status = BindingStatus.REASON_UNSPECIFIED
+            return [*self._refuse(packet, update, status), Notify(problem)]
+        if packet.protected_for is not None:
+            self._cache.remember(packet.origin, update.sequence_number)
         if update.lifetime == 0:
             return self._deregister(packet, update, binding, now)
         return self._register(packet, update, binding, now)
@@ -389,6 +411,17 @@ def _care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
         if isinstance(option, AlternateCareOfAddress):
             return option.care_of_address
     return packet.source
+
+
+def _care_of_address_unprotected(packet: Packet, update: BindingUpdate) -> bool:
+    """Whether anybody on the path could have changed the care-of address: ESP does not
+    protect the source of a packet, the MN-HA option does (§11.7.1, RFC 4285 §5.1)."""
+    covered = AlternateCareOfAddress | MobilityMessageAuthentication
+    return (
+        packet.protected_for is not None
+        and update.lifetime > 0
+        and not any(isinstance(option, covered) for option in update.options)
+    )
 
 
 def _drop(reason: str, section: str, packet: Packet) -> Dropped:

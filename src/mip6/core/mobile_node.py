@@ -324,7 +324,7 @@ class MobileNode:
     def _acknowledged(
         self, packet: Packet, message: BindingAcknowledgement, now: float
     ) -> list[Effect]:
-        before = self.registration.status
+        told = self.registration.problem
         if reason := self.registration.acknowledged(packet, message, now):
             return _dropped(reason, "11.7.3", packet)
         effects: list[Effect] = []
@@ -335,7 +335,7 @@ class MobileNode:
             if self._attachment:
                 link = self._attachment.link
                 effects += self._reached(Phase.BINDING_ACKNOWLEDGEMENT, link)
-        if status != before and (problem := self.registration.problem):
+        if (problem := self.registration.problem) and problem != told:
             effects.append(Notify(problem))
         returning = self._place is Place.RETURNING
         effects = self._settle(now, *effects)

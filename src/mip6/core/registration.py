@@ -142,6 +142,8 @@ class Registration:
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._send_at = inf
         self._refresh_at = inf
+        self._at_once = False
+        # The last answer is one that we can follow: 135, or 144 for the first time.
         self._registering_at = -inf
         # When the last one was sent that does not delete.
 
@@ -156,8 +158,8 @@ class Registration:
 
     @property
     def refused(self) -> bool:
-        """The last answer to the present aim was a refusal."""
-        return self.status is not None and self.status >= 128
+        """The last answer to the present aim was a refusal, not to be asked at once."""
+        return self.status is not None and self.status >= 128 and not self._at_once
 
     @property
     def deadline(self) -> float:
@@ -171,8 +173,8 @@ class Registration:
         if status == BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY:
             what = "the home agent's prefixes change soon"
             return Problem(what, "compare home_prefix with what it advertises")
-        if status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW or not self.refused:
-            return None  # 135 is answered by itself
+        if not self.refused:
+            return None
         why, advice = ADVICE.get(status or 0, ("a status not known here", ""))
         return Problem(f"registration refused ({status}): {why}", advice)
 
@@ -266,11 +268,12 @@ class Registration:
         assert self._aim is not None
         self._outstanding.clear()
         self.retransmissions = 0
-        self.status = message.status
+        before, self.status = self.status, message.status
+        self._at_once = False
         if self._aim.delete and message.status in DELETED:
             self._deleted(message.status, now)
         elif message.status >= 128:
-            self._refused(now)
+            self._refused(before, now)
         else:
             self._accepted(self._aim, message, *sent, now)
         return ""
@@ -318,11 +321,17 @@ class Registration:
         self.expires = self.bound_until = -inf
         self._send_at = inf
 
-    def _refused(self, now: float) -> None:
+    def _refused(self, before: int | None, now: float) -> None:
         self.given_up = self.status == BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED
         if self.given_up:
             self.bound_until = self.expires
+        # The clock was set by what it told (RFC 4285 §6); again, that did not help.
+        self._at_once = (
+            self.status == BindingStatus.MESSAGE_IDENTIFIER_MISMATCH != before
+        )
         self._send_at = inf if self.given_up else now + RESPITE
+        if self._at_once:
+            self._send_at = now
         self._timeout = self._initial_timeout(now)
 
     def _renumber(self, last: int, now: float) -> str:
@@ -332,6 +341,7 @@ class Registration:
             return "sequence_number_in_window"
         again = self.status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
         self.status = BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        self._at_once = True
         self.sequence_number = last
         if not again:
             self._outstanding.clear()

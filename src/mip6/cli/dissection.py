@@ -14,7 +14,7 @@ from mip6.security.esp import (
     integrity_named,
     spi_and_sequence_number,
 )
-from mip6.security.keys import Secret, parse_key, parse_octets
+from mip6.security.keys import KeyTextError, Secret, parse_key, parse_octets
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
@@ -109,7 +109,7 @@ class Keys:
     def __init__(self, words: Iterable[str] = ()) -> None:
         """`words`: `INTEGRITY:HEX[,ENCRYPTION:HEX]` or a line of `mip6 keygen`.
 
-        Raises `ValueError`, which never quotes a key.
+        Raises `ValueError`, which never quotes what stands where a key belongs.
         """
         self._shared: list[Secret] = []
         self._transforms: list[Transform] = []
@@ -152,17 +152,19 @@ def _associations(
 
 
 def _transform(word: str) -> Transform:
-    integrity, comma, encryption = word.partition(",")
-    name, _, digits = integrity.partition(":")
-    algorithm = integrity_named(name)
-    if not comma:
-        return Transform(integrity=algorithm, integrity_key=parse_octets(digits))
-    other, _, more = encryption.partition(":")
+    parts = [part.partition(":") for part in word.split(",")]
+    if len(parts) > 2 or not all(colon for _, colon, _ in parts):
+        raise KeyTextError("is neither INTEGRITY:HEX[,ENCRYPTION:HEX] nor mip6-key-…")
+    name, _, digits = parts[0]
+    algorithm, key = integrity_named(name), parse_octets(digits)
+    if len(parts) == 1:
+        return Transform(integrity=algorithm, integrity_key=key)
+    name, _, digits = parts[1]
     return Transform(
         integrity=algorithm,
-        integrity_key=parse_octets(digits),
-        encryption=encryption_named(other),
-        encryption_key=parse_octets(more),
+        integrity_key=key,
+        encryption=encryption_named(name),
+        encryption_key=parse_octets(digits),
     )
 
 

@@ -24,7 +24,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from tests.support.namespaces import Namespace, connect, namespaces
 from tests.support.roaming import (
@@ -40,7 +42,7 @@ from tests.support.roaming import (
 )
 
 from . import load
-from .measure import PAIRS, Spread, interleaved, ratio, report
+from .measure import PAIRS, interleaved, ratio, report, show
 
 SECONDS = 1.0
 FRAME = 84
@@ -52,7 +54,7 @@ PLAIN, TUNNEL = "plain", "tunnel"
 AGENT_SEGMENT, MOBILE_SEGMENT = "2001:db8:a:5::1", "2001:db8:b:5::1"
 
 
-class Impossible(Exception):
+class UnsupportedError(Exception):
     """This kernel does not have what a side needs."""
 
 
@@ -108,8 +110,7 @@ class Side:
 def plain() -> Iterator[Side]:
     """As many hops in a line, so that no rule is needed to go by the home agent."""
     with namespaces("correspondent", "router", "agent", "router", "mobile") as line:
-        pairs = list(zip(line, line[1:], strict=False))
-        for number, (here, there) in enumerate(pairs):
+        for number, (here, there) in enumerate(pairwise(line)):
             connect(here, "right", there, "left")
             here.ip(f"address add 2001:db8:{number}::1/64 dev right nodad")
             there.ip(f"address add 2001:db8:{number}::2/64 dev left nodad")
@@ -132,29 +133,23 @@ def tunnel() -> Iterator[Side]:
 
 @contextlib.contextmanager
 def seg6() -> Iterator[Side]:
-    """The simplest that carries it: a segment at each end, and no rules."""
+    """A segment at each end; the mobile node has the rules that a mobile node needs."""
     with places() as (correspondent, router, agent, mobile):
-        for place, own, peer, inner, outer, table in (
-            (agent, AGENT_SEGMENT, MOBILE_SEGMENT, HOME_ADDRESS, HOME_AGENT, "main"),
-            (
-                mobile,
-                MOBILE_SEGMENT,
-                AGENT_SEGMENT,
-                CORRESPONDENT,
-                CARE_OF_ADDRESS,
-                "local",
-            ),
+        for place, outer, own, table in (
+            (agent, HOME_AGENT, AGENT_SEGMENT, "main"),
+            (mobile, CARE_OF_ADDRESS, MOBILE_SEGMENT, "local"),
         ):
             router.ip(f"route add {own} via {outer}")
             place.run(f"ip sr tunsrc set {outer}")
+            action = f"encap seg6local action End.DT6 table {table}"
             with _if_possible("seg6"):
-                place.ip(
-                    f"route add {inner} encap seg6 mode encap.red segs {peer} dev eth0"
-                )
-                action = f"encap seg6local action End.DT6 table {table}"
                 place.ip(f"route add {own} {action} dev eth0")
+        into = "encap seg6 mode encap.red segs"
         agent.ip(f"neighbor add proxy {HOME_ADDRESS} dev eth0")
-        mobile.ip(f"address add {HOME_ADDRESS}/128 dev eth0 nodad")
+        agent.ip(f"route add {HOME_ADDRESS} {into} {MOBILE_SEGMENT} dev eth0")
+        connect(mobile, "mip0", mobile, "nobody")  # where the home address lives
+        carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
+        mobile.ip(f"route replace default {into} {AGENT_SEGMENT} dev eth0 table 100")
         yield Side(correspondent, mobile)
 
 
@@ -182,7 +177,7 @@ def _if_possible(what: str) -> Iterator[None]:
     try:
         yield
     except AssertionError as error:
-        raise Impossible(f"{what}: {error}") from None
+        raise UnsupportedError(f"{what}: {error}") from None
 
 
 SIDES: dict[str, Callable[[], contextlib.AbstractContextManager[Side]]] = {
@@ -193,14 +188,14 @@ SIDES: dict[str, Callable[[], contextlib.AbstractContextManager[Side]]] = {
 }
 
 
-def measure(pairs: int, seconds: float) -> list[dict[str, object]]:
+def measure(pairs: int, seconds: float) -> list[dict[str, Any]]:
     """One document for TCP and one for UDP."""
     with contextlib.ExitStack() as stack:
         sides = {}
         for name, make in SIDES.items():
             try:
                 sides[name] = stack.enter_context(make())
-            except Impossible as reason:
+            except UnsupportedError as reason:
                 print(f"left out: {reason}", file=sys.stderr)
                 continue
             sides[name].warm_up()
@@ -223,7 +218,7 @@ def measure(pairs: int, seconds: float) -> list[dict[str, object]]:
     return documents
 
 
-def second_kernel(arguments: list[str]) -> list[dict[str, object]]:
+def second_kernel(arguments: list[str]) -> list[dict[str, Any]]:
     """The same, measured inside user-mode-linux."""
     command = ["scripts/uml", sys.executable, "-m", __spec__.name, "--json"]
     done = subprocess.run(
@@ -251,11 +246,7 @@ def main() -> None:
         documents = second_kernel([f"--pairs={pairs}", f"--seconds={seconds}"])
     else:
         documents = measure(pairs, seconds)
-    if arguments.json:
-        print(json.dumps(documents, ensure_ascii=False))
-        return
-    for document in documents:
-        print(document)
+    show(documents, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class _Batch:
         self._buffer = ctypes.create_string_buffer(DATAGRAMS * size)
         start = ctypes.addressof(self._buffer)
         self._vectors = (_Vector * DATAGRAMS)(
-            *((start + i * size, size) for i in range(DATAGRAMS))
+            *(_Vector(start + i * size, size) for i in range(DATAGRAMS))
         )
         self.messages = (_Message * DATAGRAMS)()
         for message, vector in zip(self.messages, self._vectors, strict=True):

@@ -1,12 +1,14 @@
 """What every bench shares: interleaved pairs, spread, and where it was measured."""
 
+import json
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PAIRS = 15
 """Interleaved runs of each side; the ratio is the median of the pairs' ratios."""
@@ -29,7 +31,8 @@ class Spread:
 
 
 def machine() -> dict[str, str]:
-    """Where the figures come from: processor, cores, kernel, Python, date."""
+    """Where the figures come from; `load` is that of the last minute, the bench's own
+    included."""
     model = "unknown"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -40,6 +43,7 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "date": time.strftime("%Y-%m-%d"),
     }
 
@@ -76,8 +80,8 @@ def ratio(figures: dict[str, list[float]], side: str, base: str) -> Spread:
 
 def report(
     title: str, figures: dict[str, list[float]], unit: str, ratios: dict[str, Spread]
-) -> dict[str, object]:
-    """One document of a bench: what `--json` prints."""
+) -> dict[str, Any]:
+    """One document of a bench; `--json` prints a list of them."""
     return {
         "bench": title,
         "machine": machine(),
@@ -85,3 +89,22 @@ def report(
         "figures": {k: asdict(Spread.of(v)) for k, v in figures.items()},
         "ratios": {k: asdict(v) for k, v in ratios.items()},
     }
+
+
+def lines(document: dict[str, Any]) -> Iterator[tuple[str, str, Spread]]:
+    """Name, unit and spread of every figure and every ratio of a document."""
+    for name, spread in document["figures"].items():
+        yield name, document["unit"], Spread(**spread)
+    for name, spread in document["ratios"].items():
+        yield name, "", Spread(**spread)
+
+
+def show(documents: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """What a bench prints."""
+    if as_json:
+        print(json.dumps(documents, ensure_ascii=False))
+        return
+    for document in documents:
+        print(f"{document['bench']} (min / median / max)")
+        for name, unit, spread in lines(document):
+            print(f"  {name:38} {spread}  {unit}")

@@ -6,11 +6,11 @@ Rates are per second of processor time on one core, beside scapy's in the same r
 """
 
 import argparse
-import json
 import warnings
 from collections.abc import Callable
 from functools import partial
 from ipaddress import IPv6Address
+from typing import Any
 
 from mip6.core import packet as core_packet
 from mip6.core.packet import Packet
@@ -23,7 +23,7 @@ from mip6.wire.options import (
     NonceIndices,
 )
 
-from .measure import PAIRS, Spread, interleaved, rate, ratio, report
+from .measure import PAIRS, interleaved, rate, ratio, report, show
 
 HOME = IPv6Address("2001:db8:a::100")
 CARE_OF = IPv6Address("2001:db8:b::ff:fe00:64")
@@ -60,7 +60,7 @@ def sides() -> dict[str, Callable[[], object]]:
     pseudo = IPv6(src=str(HOME), dst=str(PEER))
 
     def scapy_parse() -> object:
-        if in6_chksum(NextHeader.MOBILITY, pseudo, octets):
+        if in6_chksum(NextHeader.MOBILITY, pseudo, octets):  # type: ignore[no-untyped-call]
             raise AssertionError("checksum")
         return MIP6MH_BU(octets)
 
@@ -85,28 +85,25 @@ def sides() -> dict[str, Callable[[], object]]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--pairs", type=int, default=PAIRS)
-    arguments = parser.parse_args()
+def measure(pairs: int) -> list[dict[str, Any]]:
     work = sides()
     figures = interleaved(
-        {name: partial(rate, call) for name, call in work.items()},
-        arguments.pairs,
+        {name: partial(rate, call) for name, call in work.items()}, pairs
     )
     ratios = {
         "parse ÷ scapy": ratio(figures, "parse", "scapy parse"),
         "build ÷ scapy": ratio(figures, "build", "scapy build"),
         "both ÷ scapy": ratio(figures, "parse and build", "scapy parse and build"),
     }
-    if arguments.json:
-        print(json.dumps(report("wire", figures, "per CPU-second", ratios)))
-        return
-    for name, values in figures.items():
-        print(f"{name:20} {Spread.of(values)} per CPU-second (min / median / max)")
-    for name, spread in ratios.items():
-        print(f"{name:20} {spread}")
+    return [report("wire", figures, "per CPU-second", ratios)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--pairs", type=int, default=PAIRS)
+    arguments = parser.parse_args()
+    show(measure(arguments.pairs), as_json=arguments.json)
 
 
 if __name__ == "__main__":

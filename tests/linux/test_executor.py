@@ -96,6 +96,8 @@ def bench(inside: Namespace, tmp_path: Path) -> Iterator[Bench]:
     optimistic = Path("/proc/sys/net/ipv6/conf/v0/optimistic_dad")
     if optimistic.exists():
         optimistic.write_text("1")
+    else:
+        inside.sysctl("v0.accept_dad=0")
     made = Bench(tmp_path)
     yield made
     made.netlink.close()
@@ -104,7 +106,9 @@ def bench(inside: Namespace, tmp_path: Path) -> Iterator[Bench]:
 
 def everything(namespace: Namespace) -> str:
     queries = ("addr", "route show table all", "rule", "neigh", "neigh show proxy")
-    return "\n".join(namespace.ip(query) for query in queries)
+    text = "\n".join(namespace.ip(query) for query in queries)
+    # On a slow machine duplicate address detection ends between two looks.
+    return text.replace(" optimistic", "").replace(" tentative", "")
 
 
 def test_every_state_is_as_its_line_says(bench: Bench, inside: Namespace) -> None:

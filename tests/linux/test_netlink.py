@@ -148,7 +148,7 @@ def test_neighbors_and_proxies(inside: Namespace, netlink: Netlink) -> None:
 def test_many_changes_are_one_batch_with_an_answer_each(
     inside: Namespace, netlink: Netlink
 ) -> None:
-    """The figure to hold is 30 µs a route; the bound here allows for a busy machine."""
+    """The figure to hold is 30 µs a route; the bound allows for user-mode-linux."""
     index = index_of(netlink, "v0")
     base = int(IPv6Address("2001:db8:1::"))
     count = 3000
@@ -163,7 +163,7 @@ def test_many_changes_are_one_batch_with_an_answer_each(
     assert outcome[:1500] + outcome[1501:] == [0] * count
     routes = [r for r in netlink.routes() if r.protocol == requests.PROTOCOL]
     assert len(routes) == count
-    assert elapsed_us < 500
+    assert elapsed_us < 1000
 
 
 def test_the_listener_hears_others_not_ourselves(

@@ -168,7 +168,7 @@ def snapshot(namespace: Namespace) -> str:
 
 @contextlib.contextmanager
 def small_world(directory: Path) -> Iterator[World]:
-    """Everything but the daemons, which the test starts; cleans up, whatever happens."""
+    """All but the daemons, which the test starts.  Cleans up, whatever happens."""
     labels = ("agent", "router", "cables", "correspondent", "mobile")
     with namespaces(*labels) as parts, contextlib.ExitStack() as stack:
         agent, router, cables, correspondent, mobile = parts

@@ -265,6 +265,16 @@ def test_134_ends_it_everywhere() -> None:
     assert len(roamer.updates) == 1
 
 
+def test_134_leaves_nothing_to_delete() -> None:
+    roamer = registering()
+    roamer.answer(status=134)
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    assert len(roamer.updates) == 1
+
+
 def test_status_1_is_accepted_and_told() -> None:
     roamer = registering()
     [problem] = told(roamer.answer(status=1), Problem)

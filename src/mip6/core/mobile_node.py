@@ -122,7 +122,7 @@ class MobileNode:
         self._late_max = 0
         self._restored = restored
         self._away_at = restored.care_of_address if restored else None
-        # The last care-of address, until the binding is known to be deleted.
+        # The last care-of address, whether the link is still there or not.
         self._place = Place.NOWHERE
         self._phases = set(Phase)
         self._stop_by: float | None = None
@@ -487,7 +487,7 @@ class MobileNode:
         if kept is not None and place is Place.REGISTERED and kept.until == inf:
             self._previous = replace(kept, until=now + GRACE)
         elif place is Place.AT_HOME:
-            self._previous = self._away_at = None
+            self._previous = None
         return [
             Notify(
                 PlaceChanged(place, self.home_address, self.care_of_address, self.link)

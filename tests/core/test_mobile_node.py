@@ -456,6 +456,34 @@ def test_refusals_back_off() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 32, 32]
 
 
+def test_answers_of_one_moment_may_be_one_list() -> None:
+    """Carrier lost and back: the daemon performs both answers together, and the kernel
+    refuses something of the first."""
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.answer()
+    roamer.now += 5
+    standing = {state.key: state for state in roamer.mobile_node.installed}
+    effects = roamer.link_down() + roamer.link_up()
+    route = next(s for s in installed(effects) if isinstance(s, Route))
+    for effect in effects[: effects.index(Install(route))]:
+        match effect:
+            case Install(state):
+                standing[state.key] = state
+            case Remove(state):
+                del standing[state.key]
+    for effect in roamer.mobile_node.failed(route, roamer.now):
+        match effect:
+            case Install(state):
+                standing[state.key] = state
+            case Remove(state):
+                assert standing.pop(state.key) == state, "it does not stand"
+    assert set(standing.values()) == roamer.mobile_node.installed
+
+
 def test_a_repair_that_is_refused() -> None:
     """Somebody removed our route, and the kernel will not have it back."""
     roamer = Roamer()

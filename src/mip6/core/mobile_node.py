@@ -272,7 +272,7 @@ class MobileNode:
             self._before, self._last = self._standing, [refused]
             self._before.pop(state.key, None)
         self._standing = self._before
-        reached = self._last.index(refused)
+        reached = len(self._last) - 1 - self._last[::-1].index(refused)
         for effect in self._last[:reached]:
             match effect:
                 case Install(done):
@@ -286,6 +286,7 @@ class MobileNode:
                     self._phases.discard(phase)
                 case Notify(PlaceChanged()):
                     self._where = None
+        self._before, self._last = dict(self._standing), []
         self._refused[state.key] = state
         self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
         self._refused_until = now + self._refused_for
@@ -389,8 +390,10 @@ class MobileNode:
         effects = list(first)
         if self._stopped:
             return effects
+        if now > self._now:
+            # Answers of one moment may be carried out as one list.
+            self._before, self._last = dict(self._standing), []
         self._now = now
-        self._before = dict(self._standing)
         if now >= self._refused_until:
             self._refused.clear()
         if self._restored and self._restored.expires <= now:
@@ -419,7 +422,7 @@ class MobileNode:
         effects += arrived
         if self._open:
             effects += self._holding.release(now)
-        self._last = effects
+        self._last += effects
         return effects
 
     def _attach(self, now: float) -> None:

@@ -50,10 +50,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send these octets, a whole packet of an application, by the machine's own routing.
+    """Send these octets, a whole packet of an application, as the machine routes it.
 
-    It was handed to the role because no tunnel stood for it, and waited (decision 0005);
-    it goes the way it would have gone, so now into the tunnel.
+    It was handed to the role because no tunnel stood for it, and waited (decision
+    0005); it goes the way it would have gone, so now into the tunnel.
     """
 
     octets: bytes

@@ -161,7 +161,7 @@ def _scenarios(arguments: argparse.Namespace) -> int:
         print(json.dumps({name: s.summary for name, s in SCENARIOS.items()}))
         return 0
     for name, scenario in SCENARIOS.items():
-        print(f"{name:18} {scenario.summary}")
+        print(f"{name:22} {scenario.summary}")
     return 0
 
 
@@ -238,8 +238,7 @@ def _up(arguments: argparse.Namespace) -> int:
     try:
         lab.move(start)
         if not arguments.plain:
-            for role in DAEMONS:
-                lab.start_daemon(role)
+            lab.start_daemons(*DAEMONS)
     except BaseException:
         lab.down()
         raise

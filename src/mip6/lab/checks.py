@@ -1,5 +1,6 @@
 """Questions to a lab whose answers must be right: what a person would look at."""
 
+import time
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -26,6 +27,12 @@ def care_of_address(lab: Lab) -> IPv6Address | None:
     """Where the home agent's binding cache says the mobile node is."""
     found = binding(lab)
     return None if found is None else IPv6Address(found["care_of_address"])
+
+
+def expires(lab: Lab) -> float | None:
+    """When the home agent's binding ends, in seconds of the boot clock; `None`: none."""
+    left = (binding(lab) or {}).get("expires_in_s")
+    return None if left is None else time.clock_gettime(time.CLOCK_BOOTTIME) + left
 
 
 def place(lab: Lab) -> str:

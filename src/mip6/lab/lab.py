@@ -4,17 +4,18 @@
 happens in between, and whoever is killed, `mip6 lab down` finds everything.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,11 +27,13 @@ from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES, Advertising
 REGISTRY = Path("/run/mip6-lab")
 DAEMONS = ("ha", "mn")
 """The roles that run `mip6`."""
+LIFETIME_S = 600
+"""What the mobile node asks for where nothing else is wanted."""
 
 UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
 enough that the kernel reports the carrier's going."""
-READY_S = 15.0
+READY_S = 30.0
 STOPPED_S = 15.0
 
 _CONFIGURATION = {
@@ -48,6 +51,7 @@ home_address = "{home_address}/64"
 home_agent = "{home_agent}"
 interfaces = ["eth0"]
 manage = true
+lifetime = {lifetime}
 """,
 }
 
@@ -73,7 +77,7 @@ def wait_until(met: Callable[[], bool], *, seconds: float, every: float = 0.05) 
     return True
 
 
-@contextmanager
+@contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Signals that would end this process wait, for a moment, for nothing."""
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -104,6 +108,8 @@ class Lab:
         self.directory = REGISTRY / name
         self.namespaces = topology.namespaces(name)
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self.routers: dict[str, subprocess.Popen[bytes]] = {}
+        """The radvd of each link."""
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._lock: int | None = None
 
@@ -169,11 +175,13 @@ class Lab:
         *,
         virtual: bool = False,
         advertising: Advertising | None = None,
+        lifetime: int = LIFETIME_S,
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
 
-        `owned`: the lab belongs to this process and is an orphan once that is gone.
+        `lifetime`: of the mobile node's registrations, in seconds.  `owned`: the lab
+        belongs to this process and is an orphan once that is gone.
         On failure what was built is taken down again.
         """
         namespaces.require_tools("ip", "nsenter", "radvd", "sysctl", "tc")
@@ -190,7 +198,7 @@ class Lab:
                 self._lock = os.open(owner, os.O_RDWR | os.O_CREAT)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
             (self.directory / "lab.json").write_text(
-                json.dumps({"virtual": virtual}), encoding="utf-8"
+                json.dumps({"virtual": virtual, "lifetime": lifetime}), encoding="utf-8"
             )
             topology.build(self.name, virtual=virtual)
             for link in PREFIXES:
@@ -206,7 +214,7 @@ class Lab:
         command = ["radvd", "-n", "-C", str(configuration), "-m", "stderr"]
         command += ["-p", str(configuration.with_suffix(".pid"))]
         log = configuration.with_suffix(".log")
-        self.spawn(topology.ROUTER_OF[link], command, log=log)
+        self.routers[link] = self.spawn(topology.ROUTER_OF[link], command, log=log)
 
     def down(self) -> None:
         """Takes away all that carries this lab's name; absent things are fine.
@@ -254,6 +262,16 @@ class Lab:
         moments = json.loads(self.run("links", command))
         return Move(origin=origin, destination=link, **moments)
 
+    def wire(self, router: str, link: str) -> None:
+        """Puts the router's end of its own link into `link` instead."""
+        where = ["ip", "-n", self.namespaces["links"]]
+        namespaces.run([*where, "link", "set", f"to-{router}", "master", link])
+
+    def unwire(self, router: str) -> None:
+        """Takes the router's cable out of the links."""
+        where = ["ip", "-n", self.namespaces["links"]]
+        namespaces.run([*where, "link", "set", f"to-{router}", "down"])
+
     def command(self, role: str, command: list[str]) -> list[str]:
         """`command` as it is run at `role`."""
         if role not in self.namespaces:
@@ -289,8 +307,29 @@ class Lab:
     def log(self, role: str) -> Path:
         return self.directory / f"{role}.log"
 
-    def start_daemon(self, role: str) -> None:
-        """Starts `mip6 run` at `role` and waits until it answers."""
+    def start_daemons(self, *roles: str) -> None:
+        """Starts `mip6 run` at each of `roles` and waits until all are ready."""
+        with contextlib.ExitStack() as stack:
+            ears = {role: stack.enter_context(self._ear(role)) for role in roles}
+            for role in roles:
+                self._launch(role)
+            for role, ear in ears.items():
+                self._await(role, ear)
+
+    def _ear(self, role: str) -> socket.socket:
+        """Hears the daemon say that it is ready, as systemd would (sd_notify(3)):
+        asking it again and again would take the processor it needs to start."""
+        path = self._ear_path(role)
+        path.unlink(missing_ok=True)
+        ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ear.bind(str(path))
+        ear.settimeout(0.05)
+        return ear
+
+    def _ear_path(self, role: str) -> Path:
+        return self.directory / f"{role}.notify"
+
+    def _launch(self, role: str) -> None:
         virtual = self.settings["virtual"]
         configuration = self.directory / f"{role}.toml"
         configuration.write_text(
@@ -299,18 +338,29 @@ class Lab:
                 home_address=HOME_ADDRESS,
                 home_prefix=PREFIXES["home"],
                 home_link="" if virtual else 'home_link = "eth1"\n',
+                lifetime=self.settings["lifetime"],
             ),
             encoding="utf-8",
         )
         command = [mip6_command(), "run", "-c", str(configuration)]
         command += ["--name", self.instance(role)]
-        process = self.spawn(role, command, log=self.log(role))
-        self.daemons[role] = process
+        told = {"NOTIFY_SOCKET": str(self._ear_path(role))}
+        self.daemons[role] = self.spawn(
+            role, command, log=self.log(role), env=os.environ | told
+        )
 
-        def settled() -> bool:
-            return process.poll() is not None or self.ask(role, "status") is not None
+    def _await(self, role: str, ear: socket.socket) -> None:
+        process = self.daemons[role]
 
-        if not wait_until(settled, seconds=READY_S) or process.poll() is not None:
+        def ready() -> bool:
+            with contextlib.suppress(TimeoutError):
+                return ear.recv(256) == b"READY=1"
+            return process.poll() is not None
+
+        if (
+            not wait_until(ready, seconds=READY_S, every=0)
+            or process.poll() is not None
+        ):
             raise LabError(
                 f"the daemon at {role} did not start:\n{self.last_words(role)}"
             )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from .lab import Lab
+from .lab import LIFETIME_S, Lab
 from .namespaces import LabError
 from .report import Check, Options, Report
 from .session import Session
@@ -20,6 +20,8 @@ class Scenario:
     play: Callable[[Session], None]
     virtual: bool = False
     """Without a home link."""
+    lifetime: int = LIFETIME_S
+    """Seconds that the mobile node registers for."""
 
 
 def _handover(session: Session) -> None:
@@ -62,6 +64,49 @@ def _daemon_killed(session: Session) -> None:
     session.move("c")
 
 
+def _roaming_two_handovers(session: Session) -> None:
+    session.start("home")
+    session.move("b", stay=0.5)
+    session.move("c")
+
+
+def _home_agent_restart(session: Session) -> None:
+    """Nobody tells the mobile node that its binding is gone (an unknown tunnel brings
+    no Binding Error, §9.3.3), so its next refresh has to bring it back."""
+    session.start("home")
+    session.move("b")
+    session.restart_daemon("ha", "b")
+    session.move("c")
+
+
+def _mobile_node_restart(session: Session) -> None:
+    session.start("home")
+    session.move("b")
+    session.restart_daemon("mn", "b")
+    session.move("c")
+
+
+def _movement_detection(session: Session) -> None:
+    """§11.5.1: neither advertisements that stay away nor a second router are a move;
+    a router that does not answer is one, though the link never went down."""
+    session.start("home")
+    session.move("b")
+    # Two, seven and fourteen of the longest intervals.
+    with session.undeceived("lost advertisements"):
+        session.withhold("b", 0.15, 0.5, 1.0)
+    with session.undeceived("two routers"):
+        session.join("b", "c")
+        session.withhold("b", 0.15, 0.5)
+        session.withhold("c", 0.15, 0.5)
+    session.lose_router("b", "c")
+
+
+def _binding_refresh(session: Session) -> None:
+    session.start("home")
+    session.move("b")
+    session.outlive(2 * session.lab.settings["lifetime"])
+
+
 SCENARIOS = {
     "handover": Scenario(
         "home → B → C → B → home while ping, a stream each way and TCP run",
@@ -84,6 +129,28 @@ SCENARIOS = {
         "kill -9 of each daemon under traffic: no packet lost, then they take over",
         _daemon_killed,
     ),
+    "roaming_two_handovers": Scenario(
+        "home → B and half a second later on to C",
+        _roaming_two_handovers,
+    ),
+    "home_agent_restart": Scenario(
+        "the home agent stops, its bindings with it; the next refresh brings them back",
+        _home_agent_restart,
+        lifetime=12,
+    ),
+    "mobile_node_restart": Scenario(
+        "the mobile node's daemon stops and starts while it is away; TCP survives",
+        _mobile_node_restart,
+    ),
+    "movement_detection": Scenario(
+        "lost advertisements and a second router are no move, a dead router is",
+        _movement_detection,
+    ),
+    "binding_refresh": Scenario(
+        "a registration of 8 s is refreshed, and no packet notices",
+        _binding_refresh,
+        lifetime=8,
+    ),
 }
 
 
@@ -104,7 +171,12 @@ def run(
     report = Report(name)
     begin = time.monotonic()
     try:
-        lab.up(virtual=scenario.virtual, advertising=options.advertising, owned=True)
+        lab.up(
+            virtual=scenario.virtual,
+            advertising=options.advertising,
+            lifetime=scenario.lifetime,
+            owned=True,
+        )
     except LabError as error:
         report.checks.append(Check("the network", False, str(error)))
         return report

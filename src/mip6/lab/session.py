@@ -1,21 +1,25 @@
 """One run of a scenario: the lab, what was done in it, what was found."""
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import checks, story
+from . import checks, story, topology
 from .capture import Capture, Frame
 from .lab import Lab, Move
 from .measure import PACED_RATE, MoveFigures, Probes, Result, figures
 from .report import Check, Options, Report
-from .topology import disturb
 
 SETTLE_S = 1.5
 """Left in peace after a move: asking the daemons takes the time that is measured, and
 duplicate address detection is over by then."""
 REGISTERED_S = 20.0
+DETECTED_S = 5.0
+"""Left in peace when a router dies: it is asked for a second, and the address of its
+prefix, which is still good for the link, counts for two more (decision 0003)."""
 OUTAGE_MAX_MS = 1500.0
 """Above this a move counts as failed, however busy the machine is."""
 DETECTION_MAX_MS = 3500.0
@@ -49,7 +53,14 @@ class Session:
         self.tell = tell
         self._pause = pause
         self._moves: list[Move] = []
+        self._hurried: set[Move] = set()
+        """Moves that were not waited for: only what follows them is checked."""
+        self._cuts: list[float] = []
+        """Moments from which on a silence is no move's doing."""
         self._quiet: list[tuple[str, float, float]] = []
+        """Times in which no packet may be lost."""
+        self._updates: list[tuple[str, float, float, range]] = []
+        """Times with the number of Binding Updates that may be sent in them."""
         self._trace: list[dict[str, Any]] = []
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
@@ -74,7 +85,7 @@ class Session:
             )
         options = self.options
         if options.delay_ms or options.loss_percent:
-            disturb(
+            topology.disturb(
                 self.lab.name,
                 delay_ms=options.delay_ms,
                 loss_percent=options.loss_percent,
@@ -84,9 +95,8 @@ class Session:
             options.captures or self.lab.directory / "captures",
             everything=options.captures is not None,
         )
+        self.lab.start_daemons("ha", "mn")
         self.lab.move(link)
-        self.lab.start_daemon("ha")
-        self.lab.start_daemon("mn")
         self._settle(f"started {_on(link)}", link)
         self.tell(f"home agent and mobile node run; the mobile node is {_on(link)}")
         self._probes = Probes(self.lab, tcp_rate=tcp_rate)
@@ -95,8 +105,9 @@ class Session:
         )
         time.sleep(1.0)
 
-    def move(self, link: str) -> None:
-        """Moves the mobile node's cable, then looks whether all is as it should be.
+    def move(self, link: str, *, stay: float | None = None) -> None:
+        """Moves the mobile node's cable, then looks whether all is as it should be;
+        with `stay`, only lets it be there for so many seconds.
 
         Does nothing once the mobile node is astray.
         """
@@ -104,10 +115,20 @@ class Session:
             return
         self._pause(f"move the mobile node's cable to {_the(link)}")
         move = self.lab.move(link)
-        self._moves.append(move)
-        name = f"move {len(self._moves)} {move.origin} → {link}"
+        name = self._moved(move)
         self.tell(f"{name}: the cable is in")
+        if stay is not None:
+            self._hurried.add(move)
+            time.sleep(stay)
+            return
         time.sleep(SETTLE_S)
+        self._arrive(name, link)
+
+    def _moved(self, move: Move) -> str:
+        self._moves.append(move)
+        return f"move {len(self._moves)} {move.origin} → {move.destination}"
+
+    def _arrive(self, name: str, link: str) -> None:
         self._settle(name, link)
         # Now, because a daemon that is killed takes its account with it.
         self._trace += (self.lab.ask("mn", "trace") or {}).get("moves", [])
@@ -152,7 +173,7 @@ class Session:
         time.sleep(2.0)
         between = boot_time()
         self._quiet.append((f"{role}'s daemon dead", begin, between))
-        self.lab.start_daemon(role)
+        self.lab.start_daemons(role)
         self.tell(f"{role}'s daemon runs again")
         time.sleep(SETTLE_S)
         self._settle(f"{role}'s daemon started again", link)
@@ -166,6 +187,105 @@ class Session:
             detail = f"sequence numbers {numbers[0]}, {numbers[1]}"
             self.check("mn's daemon registers anew", numbers[0] != numbers[1], detail)
 
+    def restart_daemon(self, role: str, link: str) -> None:
+        """`mip6 down`, and a new start that knows nothing of what was.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self._pause(f"stop and start the daemon of {role}")
+        self._cuts.append(boot_time())
+        self._stop_daemon(role)
+        self.tell(f"{role}'s daemon has stopped")
+        if role == "mn":
+            gone = checks.binding(self.lab) is None
+            self.check("mn's daemon de-registered when it stopped", gone)
+        self.lab.start_daemons(role)
+        begin = boot_time()
+        self.tell(f"{role}'s daemon runs again")
+        self._settle(f"{role}'s daemon started anew", link)
+        took_over = (self.lab.ask(role, "status") or {}).get("took_over")
+        self.check(f"{role}'s daemon took nothing over", took_over is False)
+        lifetime = self.lab.settings["lifetime"]
+        took = boot_time() - begin
+        self.check(
+            f"registered again within the lifetime of {lifetime} s",
+            took < lifetime,
+            f"{took:.1f} s",
+        )
+
+    def outlive(self, seconds: float) -> None:
+        """Stays where it is for longer than the lifetime of a registration: it must be
+        refreshed, and traffic must not notice.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        lifetime = self.lab.settings["lifetime"]
+        assert seconds > lifetime
+        self.tell(f"staying for {seconds:.0f} s; a registration lasts {lifetime} s")
+        before, begin = checks.expires(self.lab), boot_time()
+        time.sleep(seconds)
+        end, after = boot_time(), checks.expires(self.lab)
+        self._quiet.append((f"{seconds:.0f} s on a link", begin, end))
+        # Each is sent before the one in front of it has ended, and not much sooner.
+        least = int(seconds // lifetime)
+        most = int(seconds / lifetime * 2)
+        name = f"the registration of {lifetime} s is refreshed"
+        self._updates.append((name, begin, end, range(least, most + 1)))
+        moved = (after or 0.0) - (before or 0.0)
+        self.check(
+            "the binding's end moves on",
+            before is not None and after is not None and moved > seconds - lifetime,
+            f"by {moved:.1f} s in {seconds:.0f} s",
+        )
+
+    @contextmanager
+    def undeceived(self, name: str) -> Iterator[None]:
+        """Nothing in this time is a reason to move: not one Binding Update leaves, and
+        no packet is lost."""
+        begin = boot_time()
+        yield
+        end = boot_time()
+        self._quiet.append((name, begin, end))
+        self._updates.append((f"{name}: no Binding Update", begin, end, range(1)))
+
+    def withhold(self, link: str, *seconds: float) -> None:
+        """No advertisements from a link's router for so long, each time, and a few in
+        between."""
+        for silence in seconds:
+            self.tell(f"no advertisements on link {link.upper()} for {silence} s")
+            self.lab.routers[link].send_signal(signal.SIGSTOP)
+            time.sleep(silence)
+            self.lab.routers[link].send_signal(signal.SIGCONT)
+            time.sleep(0.3)
+
+    def join(self, link: str, other: str) -> None:
+        """The router of `other` comes to `link` too."""
+        self.tell(f"link {link.upper()} gets a second router, that of {other.upper()}")
+        self.lab.wire(topology.ROUTER_OF[other], link)
+
+    def lose_router(self, link: str, other: str) -> None:
+        """The router of `link` goes without a word; that of `other` is there.  It is
+        measured like a move.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self._pause(f"take the router of link {link.upper()} away")
+        moment = boot_time()
+        self.lab.unwire(topology.ROUTER_OF[link])
+        move = Move(
+            origin=link, destination=other, unplugged_at=moment, plugged_at=moment
+        )
+        name = self._moved(move)
+        self.tell(f"{name}: the router is gone")
+        time.sleep(DETECTED_S)
+        self._arrive(name, other)
+
     def finish(self) -> None:
         """Stops the probes, works out the figures and checks them."""
         assert self._probes is not None and self._capture is not None
@@ -173,12 +293,15 @@ class Session:
         result = self.report.result = self._probes.stop()
         frames = self._capture.stop()
         # The time of a move ends with the next one.
-        ends = [*(move.unplugged_at for move in self._moves[1:]), end]
+        cuts = [*(move.unplugged_at for move in self._moves), *self._cuts, end]
+        ends = [min(x for x in cuts if x > move.plugged_at) for move in self._moves]
         moves = list(zip(self._moves, ends, strict=True))
         self.report.moves = figures(moves, result.down, result.up, self._trace)
         for number, figure in enumerate(self.report.moves, 1):
-            self._check_move(number, figure, frames, ends[number - 1])
+            if figure.move not in self._hurried:
+                self._check_move(number, figure, frames, ends[number - 1])
         self._check_quiet(result)
+        self._check_updates(frames)
         total = result.tcp_received["bytes"]
         self.check("TCP not reset", not result.tcp_reset, f"{total} octets")
         self.check("TCP octets arrived intact", result.tcp_intact)
@@ -211,24 +334,34 @@ class Session:
             detail = f"lost {lost[0]} down, {lost[1]} up"
             self.check(f"{name}: no packet lost", lost == (0, 0), detail)
 
+    def _check_updates(self, frames: dict[str, list[Frame]]) -> None:
+        for name, begin, end, wanted in self._updates:
+            sent = story.updates(frames, begin, end)
+            detail = f"sequence numbers {sent or 'none'}"
+            self.check(name, len(set(sent)) in wanted, detail)
+
     def _tell_steps(
         self, frames: dict[str, list[Frame]], moves: list[tuple[Move, float]]
     ) -> None:
-        """The five steps, by the packets of the first move to a foreign link."""
+        """The five steps, by the packets of the first move to a foreign link that was
+        waited for."""
         for move, last in moves:
-            if move.destination != "home":
+            if move.destination != "home" and move not in self._hurried:
                 self.report.steps = story.five_steps(frames, move, last)
                 break
         for number, step in enumerate(self.report.steps, 1):
             self.check(f"step {number} seen on the wire", bool(step.lines))
 
     def _stop_daemons(self) -> None:
-        """`mip6 down` puts everything back."""
         for role in ("mn", "ha"):
-            stopped = self.lab.stop_daemon(role)
-            self.check(f"{role}'s daemon stops when asked", stopped)
-            wrong = checks.remains(self.lab, role)
-            self.check(f"{role}'s daemon leaves nothing", not wrong, _list(wrong))
+            self._stop_daemon(role)
+
+    def _stop_daemon(self, role: str) -> None:
+        """`mip6 down` puts everything back."""
+        stopped = self.lab.stop_daemon(role)
+        self.check(f"{role}'s daemon stops when asked", stopped)
+        wrong = checks.remains(self.lab, role)
+        self.check(f"{role}'s daemon leaves nothing", not wrong, _list(wrong))
 
 
 def _on(link: str) -> str:

@@ -203,6 +203,15 @@ def _exchange(
     return [[found[number]] if number in found else [] for found in seen]
 
 
+def updates(frames: dict[str, list[Frame]], begin: float, end: float) -> list[int]:
+    """The sequence numbers of the Binding Updates that left the mobile node."""
+    return [
+        frame.message.sequence_number
+        for frame in frames.get("mn", [])
+        if begin <= frame.at < end and isinstance(frame.message, BindingUpdate)
+    ]
+
+
 def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
     """Whether packets went both ways through the tunnel after `move`, until `end`."""
     prefix = PREFIXES[move.destination]

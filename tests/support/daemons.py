@@ -69,10 +69,11 @@ class Instance:
     file: Path
     name: str
     log: Path
+    options: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = f"{MIP6} run -c {self.file} --name {self.name}"
+        command = f"{MIP6} run -c {self.file} --name {self.name} {self.options}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.namespace.inside(command).split(),

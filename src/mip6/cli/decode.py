@@ -247,9 +247,13 @@ def _plain(value: Any) -> Any:
 
 def text(line: dict[str, Any], at: float) -> str:
     """One line for people."""
-    start = f"{line['frame']:>5} {at:>11.6f}  "
+    return f"{line['frame']:>5} {at:>11.6f}  {content_text(line, WIDTH)}"
+
+
+def content_text(line: dict[str, Any], width: int = 0) -> str:
+    """What is in a packet, the name of the message `width` characters wide."""
     if "error" in line:
-        return f"{start}malformed: {line['error']} at octet {line['offset']}"
+        return f"malformed: {line['error']} at octet {line['offset']}"
     parts = [f"{line['source']} → {line['destination']}"]
     for name in ("home_address", "routing_address"):
         if line[name] is not None:
@@ -260,7 +264,8 @@ def text(line: dict[str, Any], at: float) -> str:
     if "esp" in line:
         parts.append(f"esp {line['esp']['spi']:#x}")
     parts += _words(line["message"], line["fields"])
-    return f"{start}{line['message'] or 'data':<{WIDTH}}  {', '.join(parts)}"
+    name = line["message"] or "data"
+    return f"{name:<{width}}  {', '.join(parts)}"
 
 
 def _words(message: str | None, content: dict[str, Any]) -> list[str]:

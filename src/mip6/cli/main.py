@@ -9,6 +9,7 @@ from mip6 import __version__
 SUBCOMMANDS = {
     "run": "the daemon, in the foreground",
     "check": "validate a configuration file",
+    "keygen": "a new key for a mobile node and its home agent to share",
     "status": "where this node is, and what it knows",
     "bindings": "the binding cache: who is where (home agent)",
     "updates": "the binding update list: who knows where we are (mobile node)",
@@ -16,6 +17,7 @@ SUBCOMMANDS = {
     "trace": "the last moves, step by step with times (mobile node)",
     "down": "stop the daemon and put everything back",
     "decode": "what is in these packets: a capture, or one packet in hexadecimal",
+    "replay": "what `mip6 run --record FILE` recorded, through the core again",
     "lab": "networks of namespaces in which real handovers are shown",
     "sim": "the same protocol without a kernel, no root needed",
 }

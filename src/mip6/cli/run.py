@@ -22,6 +22,13 @@ def add_parser(
         action="store_true",
         help="change nothing; print the ip, tc and sysctl lines that would do the same",
     )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="write all that the protocol sees, and what it does, for mip6 replay; "
+        "no keys, but where you were and with whom",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mip6.daemon.daemon import start
 
     try:
-        start(configuration, name)
+        start(configuration, name, arguments.record)
     except SetupError as error:
         print(f"mip6 run: {error}", file=sys.stderr)
         return FAILED

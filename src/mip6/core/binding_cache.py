@@ -1,6 +1,6 @@
 """The Binding Cache (§9.1): who is where, until when."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
@@ -49,7 +49,7 @@ class BindingCache:
     def __init__(
         self,
         bindings_max: int,
-        remembered: Mapping[IPv6Address, int] | None = None,
+        remembered: Iterable[tuple[IPv6Address, int]] = (),
     ) -> None:
         if bindings_max < 1:
             raise ValueError(f"bindings_max {bindings_max} allows no binding")
@@ -58,7 +58,7 @@ class BindingCache:
         # In the order of deletion, which is also the order of being forgotten.
         self._deleted: dict[IPv6Address, int | None] = {}
         self._timers: Timers[IPv6Address] = Timers()
-        self._remembered = dict(remembered or {})
+        self._remembered = dict(remembered)
 
     def __len__(self) -> int:
         return len(self._bindings)

@@ -1,6 +1,6 @@
 """Home agent operation (§10): registrations, and the tunnels they make."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
@@ -58,7 +58,7 @@ class HomeAgent:
         mobile_nodes: tuple[IPv6Network, ...] = (),
         grace: float = 2.0,
         restored: Iterable[Tunnel] = (),
-        sequence_numbers: Mapping[IPv6Address, int] | None = None,
+        sequence_numbers: Iterable[tuple[IPv6Address, int]] = (),
     ) -> None:
         if lifetime_max < TIME_UNIT:
             raise ValueError(f"lifetime_max {lifetime_max} s would delete bindings")

@@ -5,12 +5,14 @@ node's deadline.  There is no other way for anything to happen.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Any
 
 from mip6.core.effects import Effect
@@ -35,10 +37,12 @@ from mip6.linux.sockets import IcmpListener, Sender
 
 from . import control
 from .configuration import Configuration
+from .errors import SetupError
 from .links import Links
 from .log import Log
 from .machine import Machine, socket_path
 from .notify import notify
+from .recording import Recorder, open_recording
 from .timeline import Timeline
 
 STOP_MAX = 3.0
@@ -55,7 +59,13 @@ _PROBLEMS_MAX = 20
 class Daemon:
     """One instance at work.  Raises SetupError where the machine cannot be prepared."""
 
-    def __init__(self, configuration: Configuration, name: str, log: Log) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        name: str,
+        log: Log,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.configuration = configuration
         self.name = name
         self.log = log
@@ -84,8 +94,11 @@ class Daemon:
         )
         self.home_agent: HomeAgent | None = None
         self.mobile_node: MobileNode | None = None
+        self._recorder = recorder or Recorder()
         self._build()
-        self.node = Node(home_agent=self.home_agent, mobile_node=self.mobile_node)
+        self.node = self._recorder.new(
+            Node, home_agent=self.home_agent, mobile_node=self.mobile_node
+        )
         mobile = configuration.mobile_node
         self._links = Links(
             self.machine, self.mobile_node, mobile.interfaces if mobile else ()
@@ -99,7 +112,8 @@ class Daemon:
         tunnels = self.machine.tunnels()
         authentication_required = self.configuration.authentication != "none"
         if (wanted := self.configuration.home_agent) is not None:
-            self.home_agent = HomeAgent(
+            self.home_agent = self._recorder.new(
+                HomeAgent,
                 wanted.address,
                 wanted.home_prefix,
                 home_link=wanted.home_link,
@@ -119,7 +133,8 @@ class Daemon:
             )
         if (mobile := self.configuration.mobile_node) is not None:
             home_address = mobile.home_address.ip
-            self.mobile_node = MobileNode(
+            self.mobile_node = self._recorder.new(
+                MobileNode,
                 home_address,
                 mobile.home_address.network,
                 mobile.home_agent,
@@ -415,9 +430,21 @@ class Daemon:
         socket_path(self.name).unlink(missing_ok=True)
 
 
-def start(configuration: Configuration, name: str) -> None:
-    """Runs one instance until it is stopped.  Raises SetupError."""
+def start(
+    configuration: Configuration, name: str, recording: Path | None = None
+) -> None:
+    """Runs one instance until it is stopped, and records it where one asks for that.
+
+    Raises SetupError.
+    """
     journal = "JOURNAL_STREAM" in os.environ
     log = Log(configuration.log_level, journal=journal)
-    daemon = Daemon(configuration, name, log)
-    asyncio.run(daemon.run())
+    with contextlib.ExitStack() as stack:
+        recorder = None
+        if recording is not None:
+            try:
+                file = stack.enter_context(open_recording(recording))
+            except OSError as error:
+                raise SetupError(f"{recording}: {error.strerror}") from error
+            recorder = Recorder(file)
+        asyncio.run(Daemon(configuration, name, log, recorder).run())

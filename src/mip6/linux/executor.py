@@ -24,7 +24,6 @@ from mip6.core.state import (
 from . import netlink_requests as requests
 from .netlink import AddressInfo, LinkInfo, Netlink, NetlinkError
 from .netlink_requests import Request
-from .sockets import Sender
 
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO)
 """What a deletion may answer when the state is gone already, alone or with its link."""
@@ -37,6 +36,13 @@ class Tunnels(Protocol):
     def drop(self, tunnel: Tunnel) -> None: ...
     def divert(self, address: IPv6Address) -> None: ...
     def undivert(self, address: IPv6Address) -> None: ...
+
+
+class Packets(Protocol):
+    """What the executor asks of who sends packets; see `Sender`."""
+
+    def send(self, octets: bytes, index: int | None = None) -> None: ...
+    def send_routed(self, octets: bytes) -> None: ...
 
 
 class Record(Protocol):
@@ -65,7 +71,7 @@ class Executor:
 
     netlink: Netlink
     tunnels: Tunnels
-    sender: Sender
+    sender: Packets
     record: Record
     links: dict[str, LinkInfo]
     report: Callable[[Event], None]

@@ -1,0 +1,323 @@
+"""What is recorded of a node comes out of `mip6 replay` again, effect by effect."""
+
+import inspect
+import io
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.conformance.nodes import HOME_ADDRESS as ROAMER
+from tests.conformance.nodes import HOME_AGENT as ROAMERS_HOME_AGENT
+from tests.conformance.nodes import HOME_PREFIX as ROAMERS_PREFIX
+from tests.conformance.roamer import (
+    PREFIX_C,
+    ROUTER_C,
+    Roamer,
+)
+from tests.support.core import (
+    CARE_OF_ADDRESS,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    HOME_PREFIX,
+    NEXT_CARE_OF_ADDRESS,
+    binding_update,
+)
+from tests.support.daemons import World, until
+
+from mip6.cli.main import main
+from mip6.core.effects import Effect
+from mip6.core.home_agent import HomeAgent
+from mip6.core.mobile_node import MobileNode
+from mip6.core.node import Node
+from mip6.core.packet import write
+from mip6.core.state import End, Tunnel
+from mip6.daemon.recording import (
+    INPUTS,
+    Recorder,
+    RecordingError,
+    decode,
+    encode,
+    open_recording,
+    replay,
+)
+from mip6.security.keys import Secret
+
+AWAY = b"`" + bytes(3) + b"\0\0\x3b\x40" + ROAMER.packed + HOME_AGENT.packed
+"""A packet of the mobile node that carries nothing."""
+
+
+class RecordedRoamer(Roamer):
+    """A mobile node on links that tests make up, recorded."""
+
+    def __init__(self, file: io.StringIO, *, seed: int = 1) -> None:
+        super().__init__(seed=seed)
+        recorder = Recorder(file)
+        self.mobile_node = recorder.new(
+            MobileNode,
+            ROAMER,
+            ROAMERS_PREFIX,
+            ROAMERS_HOME_AGENT,
+            lifetime=400,
+            random=Random(seed).randbytes,
+            authentication_required=False,
+        )
+        self.node = recorder.new(Node, mobile_node=self.mobile_node)
+
+
+def roam(file: io.StringIO) -> RecordedRoamer:
+    """Registered at B, moved to C, a packet held, another router, stopped."""
+    roamer = RecordedRoamer(file)
+    roamer.register()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.do(roamer.node.unmatched(AWAY, roamer.now))
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.wait(1.2)
+    roamer.answer()
+    address = roamer.mobile_node.care_of_address
+    assert address is not None
+    roamer.do(roamer.mobile_node.address_checked(address, "eth0", False, roamer.now))
+    roamer.wait(3)
+    tunnel = roamer.tunnel or next(iter(roamer.standing(Tunnel)))
+    roamer.do(roamer.node.failed(tunnel, roamer.now))
+    roamer.wait(2)
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    roamer.wait(5)
+    roamer.receive(b"nonsense")
+    return roamer
+
+
+def serve(file: io.StringIO) -> None:
+    """A home agent: taken over, refreshed, moved, expired."""
+    recorder = Recorder(file)
+    before = Tunnel(
+        end=End.HOME_AGENT,
+        home_address=HOME_ADDRESS,
+        care_of_address=CARE_OF_ADDRESS,
+        home_agent=HOME_AGENT,
+        expires=130.0,
+    )
+    home_agent = recorder.new(
+        HomeAgent,
+        HOME_AGENT,
+        HOME_PREFIX,
+        home_link="eth1",
+        bindings_max=5,
+        authentication_required=False,
+        mobile_nodes=(HOME_PREFIX,),
+        restored=[before],
+    )
+    node = recorder.new(Node, home_agent=home_agent)
+    node.receive(write(binding_update(7)), 101.5)
+    node.receive(
+        write(binding_update(8, source=NEXT_CARE_OF_ADDRESS)),
+        102.25,
+        protected_for=HOME_ADDRESS,
+    )
+    node.tick(200.0)
+
+
+def recording(scene: Callable[[io.StringIO], Any]) -> list[str]:
+    file = io.StringIO()
+    scene(file)
+    return file.getvalue().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("scene", [roam, serve])
+def test_a_replay_gives_what_was_recorded(scene: Callable[[io.StringIO], Any]) -> None:
+    lines = recording(scene)
+    steps = list(replay(lines))
+    parts = 1 + 2
+    assert len(steps) == len(lines) - parts
+    assert all(step.same for step in steps)
+    for step, text in zip(steps, lines[parts:], strict=True):
+        line = json.loads(text)
+        assert line["input"] == step.name
+        assert line["arguments"]["now"] == step.at
+        assert line["effects"] == json.loads(json.dumps(encode(step.effects)))
+    assert any(step.effects for step in steps)
+
+
+def test_every_input_was_in_these_recordings() -> None:
+    seen = {json.loads(line).get("input") for line in recording(roam)}
+    assert seen - {None} == {
+        f"{kind.__name__}.{name}" for kind, names in INPUTS.items() for name in names
+    }
+
+
+def test_every_input_is_recorded() -> None:
+    """Whatever answers with effects is one, or is called by the node only."""
+    by_the_node = {"receive", "tick", "failed", "unmatched"}
+    for kind, names in INPUTS.items():
+        answering = {
+            name
+            for name, method in inspect.getmembers(kind, inspect.isfunction)
+            if inspect.signature(method).return_annotation == list[Effect]
+            and not name.startswith("_")
+        }
+        assert answering - by_the_node == set(names) - by_the_node, kind
+
+
+def test_recording_changes_nothing() -> None:
+    recorded, plain = roam(io.StringIO()), Roamer(seed=1)
+    plain.register()
+    assert recorded.sent[: len(plain.sent)] == plain.sent
+
+
+def test_without_a_file_nothing_is_touched() -> None:
+    node = Recorder().new(Node)
+    assert "receive" not in vars(node)
+    assert isinstance(node, Node)
+
+
+def test_another_core_is_noticed() -> None:
+    lines = recording(serve)
+    line = json.loads(lines[3])
+    line["effects"].pop()
+    lines[3] = json.dumps(line)
+    assert [step.same for step in replay(lines)] == [False, True, True]
+
+
+def test_chance_that_was_not_recorded_is_the_same_each_time() -> None:
+    lines = [
+        json.dumps({k: v for k, v in json.loads(line).items() if k != "random"})
+        for line in recording(roam)
+    ]
+    first, second = list(replay(lines)), list(replay(lines))
+    assert [step.effects for step in first] == [step.effects for step in second]
+    assert not all(step.same for step in first)
+
+
+class BrokenNode(Node):
+    def tick(self, now: float) -> Any:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_is_recorded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Node, "tick", BrokenNode.tick)
+    file = io.StringIO()
+    node = Recorder(file).new(Node)
+    with pytest.raises(ZeroDivisionError):
+        node.tick(1.0)
+    node.receive(b"", 2.0)
+    lines = file.getvalue().splitlines()
+    (step,) = replay(lines)  # behind an exception nothing is certain
+    assert (step.raised, step.same) == ("ZeroDivisionError('a bug')", True)
+    monkeypatch.undo()
+    assert [step.same for step in replay(lines)] == [False, True]
+
+
+def test_only_values_of_the_core_are_recorded() -> None:
+    with pytest.raises(AssertionError):
+        encode(Secret(b"key"))
+    with pytest.raises(AssertionError):
+        encode({"a": [SimpleNamespace()]})
+
+
+def test_a_recording_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    with open_recording(path) as file:
+        Recorder(file)
+        assert json.loads(path.read_text())["recording"] == 1  # at once
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ('{"recording": 2}', 1),
+        ("[]", 1),
+        ("", 1),
+        ('{"new": "Secret", "arguments": {}}', 2),
+        ('{"new": "Node", "arguments": {"x": 1}}', 2),
+        ('{"input": "Node.receive", "arguments": {"now": 1}}', 2),
+        ('{"input": "Node.__init__", "arguments": {"now": 1}}', 2),
+        ('{"input": "Node.tick"}', 2),
+        ('{"input": 1, "arguments": {}}', 2),
+        ('{"random": ["x"]}', 2),
+        ("{", 2),
+    ],
+)
+def test_what_is_no_recording(line: str, number: int) -> None:
+    lines = [line] if number == 1 else ['{"recording": 1}', line]
+    with pytest.raises(RecordingError, match=f"line {number}: "):
+        list(replay(lines))
+
+
+def test_values_come_back() -> None:
+    tunnel = Tunnel(
+        end=End.MOBILE_NODE,
+        home_address=HOME_ADDRESS,
+        care_of_address=CARE_OF_ADDRESS,
+        home_agent=HOME_AGENT,
+        expires=0.1 + 0.2,
+    )
+    value = decode(json.loads(json.dumps(encode((tunnel, b"\1", None, HOME_PREFIX)))))
+    assert value == (tunnel, b"\1", None, HOME_PREFIX)
+    assert value[0].end is End.MOBILE_NODE
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "recording"
+    lines = recording(serve)
+    path.write_text("".join(lines))
+    assert main(["replay", str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    trace = said.out.splitlines()
+    assert trace[0] == (
+        "    101.500000   Node.receive BindingUpdate  2001:db8:b::64 → 2001:db8:a::1, "
+        "home_address 2001:db8:a::100, sequence_number 7, lifetime 60 s, acknowledge, "
+        "home_registration"
+    )
+    assert "install Tunnel(end home_agent, home_address 2001:db8:a::100" in trace[1]
+    assert "send BindingAcknowledgement  2001:db8:a::1 → 2001:db8:b::64" in trace[2]
+    assert "notify BindingChanged(change refreshed" in trace[3]
+
+    line = json.loads(lines[3])
+    line["effects"].pop()
+    path.write_text("".join([*lines[:3], json.dumps(line) + "\n", *lines[4:]]))
+    assert main(["replay", str(path)]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("    101.500000 ! Node.receive")
+    assert said.err == (
+        "mip6 replay: not what was recorded: 1 inputs, the first in line 4\n"
+    )
+
+    path.write_text("[]")
+    assert main(["replay", str(path)]) == 1
+    assert "line 1: " in capsys.readouterr().err
+    assert main(["replay", str(tmp_path / "missing")]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.root
+def test_two_daemons_recorded(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Away, home and away again; then each recording alone gives the same."""
+    files = {}
+    for instance in (world.home_agent, world.mobile_node):
+        files[instance.name] = tmp_path / instance.name
+        instance.options = f"--record {files[instance.name]}"
+        instance.start()
+    for link, place in (
+        ("visited", "registered"),
+        ("home", "at_home"),
+        ("visited", "registered"),
+    ):
+        world.plug(link)
+        until(lambda place=place: world.mobile_node.place() == place, place)
+    assert world.mobile_node.end(signal.SIGTERM) == 0
+    assert world.home_agent.end(signal.SIGTERM) == 0
+    for file in files.values():
+        assert main(["replay", str(file)]) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        assert said.out.count("BindingUpdate") >= 4
+        assert said.out.count("BindingAcknowledgement") >= 4

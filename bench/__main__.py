@@ -41,9 +41,11 @@ GOALS = {
 HEAD = """\
 # Figures
 
-Written by `make bench`; do not edit.  Sides that are compared ran in turn, pair by pair, and a ratio is the median of the pairs' ratios (beside the
-smallest and the largest): quote ratios, not rates.  A CPU-second is one of sender, receiver and ksoftirqd together.  What each line means stands at
-the top of its file in `bench/`; what limits the figures that fall short, in [figures-notes.md](figures-notes.md).
+Written by `make bench`; do not edit.  Sides that are compared ran in turn, pair by
+pair, and a ratio is that of each pair, its median between the smallest and the
+largest: quote ratios, not rates.  A CPU-second is one of sender, receiver and ksoftirqd
+together.  What a line means stands at the top of its file in `bench/`; what limits the
+figures that fall short, in [figures-notes.md](figures-notes.md).
 """
 
 

@@ -119,11 +119,14 @@ def places() -> Iterator[tuple[Namespace, Namespace, Namespace, Namespace]]:
 @contextlib.contextmanager
 def network() -> Iterator[Network]:
     """Everything of the figure, with routes; no tunnel yet."""
-    with places() as (correspondent, router, agent, mobile):
-        with node(agent) as home_agent, node(mobile) as mobile_node:
-            serve_home_address(agent, HOME_ADDRESS)
-            carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
-            yield Network(correspondent, router, home_agent, mobile_node)
+    with (
+        places() as (correspondent, router, agent, mobile),
+        node(agent) as home_agent,
+        node(mobile) as mobile_node,
+    ):
+        serve_home_address(agent, HOME_ADDRESS)
+        carry_home_address(mobile, HOME_ADDRESS, CARE_OF_ADDRESS)
+        yield Network(correspondent, router, home_agent, mobile_node)
 
 
 def serve_home_address(agent: Namespace, home_address: str) -> None:

@@ -105,7 +105,7 @@ def test_a_replay_after_a_restart_gets_135() -> None:
     first.receive(update(7), 0.0)
     number = first.last_sequence_number(HOME_ADDRESS)
     assert number == 7
-    again = protecting(sequence_numbers={HOME_ADDRESS: number})
+    again = protecting(sequence_numbers=[(HOME_ADDRESS, number)])
     assert answer(again.receive(update(7), 10.0)) == (OUT_OF_WINDOW, 7)
     assert answer(again.receive(update(8), 11.0)) == (BindingStatus.ACCEPTED, 8)
 
@@ -115,7 +115,7 @@ def test_a_tunnel_that_was_restored_has_its_number_again() -> None:
     first.receive(update(7), 0.0)
     again = protecting(
         restored=first.installed,
-        sequence_numbers={HOME_ADDRESS: 7},
+        sequence_numbers=[(HOME_ADDRESS, 7)],
     )
     assert [binding.care_of_address for binding in again.bindings] == [CARE_OF_ADDRESS]
     assert answer(again.receive(update(7), 10.0)) == (OUT_OF_WINDOW, 7)

@@ -68,7 +68,7 @@ def changed(text: str, old: str, new: str) -> str:
         (HOME_AGENT.replace('authentication = "none"', ""), 'f:1: "authentication" is'),
         (
             changed(HOME_AGENT, '"none"', '"psk"'),
-            "f:1: \"authentication\" must be 'none'",
+            "f:1: \"authentication\" must be 'shared_key', 'manual', 'mn_ha' or 'none'",
         ),
         (
             changed(HOME_AGENT, 'mobile_nodes = ["2001:db8:a::100"]', ""),

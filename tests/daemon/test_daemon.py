@@ -62,7 +62,7 @@ def test_registers_and_is_reached_at_its_home_address(world: World) -> None:
             jsonschema.Draft202012Validator(schema).validate(instance.read(what))
             assert instance.call(what).stdout.strip()
     text = world.mobile_node.call("status").stdout
-    assert "away, registered" in text and "authentication is off" in text
+    assert "away, registered" in text and "ESP with a shared key (finger" in text
     assert HOME_ADDRESS in world.home_agent.call("bindings").stdout
 
 
@@ -251,7 +251,18 @@ def test_a_virtual_home_link(world: World) -> None:
     assert "Address unreachable" in text
 
 
+def test_without_authentication_it_works_and_says_so(world: World) -> None:
+    world.unprotected()
+    away(world)
+    assert world.pings()
+    for instance in (world.home_agent, world.mobile_node):
+        assert "authentication is off" in instance.call("status").stdout
+        assert "authentication is off" in instance.log.read_text()
+        assert not Path("/var/lib/mip6", instance.name).exists()
+
+
 def test_a_home_address_that_is_not_listed_is_told(world: World) -> None:
+    world.unprotected()
     text = world.home_agent.file.read_text()
     world.home_agent.file.write_text(text.replace("a::100", "a::200"))
     world.home_agent.start()

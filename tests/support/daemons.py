@@ -8,6 +8,7 @@ mobile node whose cable can be put into either link.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,29 +20,34 @@ from typing import Any
 
 from tests.support.namespaces import Namespace, connect, namespaces
 
+from mip6.security.keys import Secret, key_text
+
 HOME_ADDRESS = "2001:db8:a::100"
 HOME_AGENT = "2001:db8:a::1"
 CORRESPONDENT = "2001:db8:e::2"
 MIP6 = str(Path(sys.executable).with_name("mip6"))
 
 HOME_AGENT_FILE = f"""
-authentication = "none"
+authentication = "shared_key"
 log_level = "debug"
 [home_agent]
 address = "{HOME_AGENT}"
 home_prefix = "2001:db8:a::/64"
 home_link = "eth1"
-mobile_nodes = ["{HOME_ADDRESS}"]
+[home_agent.mobile_nodes]
+"{HOME_ADDRESS}" = "laptop.key"
 """
 MOBILE_NODE_FILE = f"""
-authentication = "none"
+authentication = "shared_key"
 log_level = "debug"
 [mobile_node]
 home_address = "{HOME_ADDRESS}/64"
 home_agent = "{HOME_AGENT}"
+key = "laptop.key"
 interfaces = ["eth0"]
 manage = true
 """
+KEY = Secret(bytes(range(32)))
 RADVD_FILE = """
 interface {link} {{
   AdvSendAdvert on; AdvIntervalOpt on; MinDelayBetweenRAs 0.03;
@@ -123,6 +129,7 @@ class World:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.key_file("laptop.key", KEY)
         self.home_agent = self.instance(self.agent, "ha", HOME_AGENT_FILE)
         self.mobile_node = self.instance(self.mobile, "mn", MOBILE_NODE_FILE)
 
@@ -131,6 +138,21 @@ class World:
         file.write_text(text)
         name = f"{namespace.name}"
         return Instance(namespace, file, name, self.directory / f"{label}.log")
+
+    def key_file(self, name: str, *keys: Secret) -> None:
+        """Puts a file with these keys beside the configurations."""
+        file = self.directory / name
+        file.write_text("".join(f"{key_text(key.reveal())}\n" for key in keys))
+        file.chmod(0o600)
+
+    def unprotected(self) -> None:
+        """Configures both daemons without authentication."""
+        for instance in (self.home_agent, self.mobile_node):
+            text = instance.file.read_text().replace('"shared_key"', '"none"')
+            text = text.replace('key = "laptop.key"\n', "")
+            entry = f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = "laptop.key"'
+            text = text.replace(entry, f'mobile_nodes = ["{HOME_ADDRESS}"]')
+            instance.file.write_text(text)
 
     def plug(self, link: str) -> None:
         """Puts the mobile node's cable into another bridge: carrier down and up."""
@@ -217,6 +239,7 @@ def _end(world: World) -> None:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
         instance.call("down")
+        shutil.rmtree(Path("/var/lib/mip6", instance.name), ignore_errors=True)
     for radvd in world.processes:
         radvd.terminate()
         radvd.wait(10)

@@ -1,4 +1,4 @@
-"""`mip6 check FILE`: is this configuration right?"""
+"""`mip6 check FILE`: are this configuration, and the keys it names, right?"""
 
 import argparse
 import sys
@@ -16,14 +16,19 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from mip6.daemon import credentials
     from mip6.daemon.configuration import load
     from mip6.daemon.errors import ConfigurationError
 
     try:
         configuration = load(arguments.file)
+        keys = credentials.load(configuration)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return USAGE
     role = "home agent" if configuration.home_agent else "mobile node"
     print(f"{arguments.file}: fine, a {role}")
+    for home_address, fingerprints in keys.fingerprints.items():
+        # The same here and on the other side means the same key.
+        print(f"{home_address}: key fingerprint {', '.join(fingerprints)}")
     return FINE

@@ -56,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         start(configuration, name, arguments.record)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return USAGE
     except SetupError as error:
         print(f"mip6 run: {error}", file=sys.stderr)
         return FAILED

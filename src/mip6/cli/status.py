@@ -12,6 +12,12 @@ _PLACES = {
     "registered": "away, registered",
     "returning": "at home, the home agent does not know yet",
 }
+_MECHANISMS = {
+    "shared_key": "ESP with a shared key",
+    "manual": "ESP with manual keys",
+    "mn_ha": "MN-HA option (RFC 4285) with a shared key",
+    "none": "none",
+}
 
 
 def add_parser(
@@ -51,7 +57,15 @@ def _text(document: dict[str, Any]) -> str:
     )
     lines += [
         ("links", ", ".join(links) or "-"),
-        ("authentication", document["authentication"]),
+        ("authentication", _authentication(document)),
     ]
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
+
+
+def _authentication(document: dict[str, Any]) -> str:
+    words = _MECHANISMS[document["authentication"]]
+    fingerprints = document.get("mobile_node", {}).get("key_fingerprints")
+    if fingerprints:
+        words += f" (fingerprint {', '.join(fingerprints)})"
+    return words

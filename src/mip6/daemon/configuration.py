@@ -3,59 +3,30 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
+    Discriminator,
     Field,
+    PrivateAttr,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from .errors import ConfigurationError
+from .section import Address, Interface, LinkName, Network, Section
+from .trust import Mechanism, Trust, contradictions
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 
-def _parsed(kind: type) -> BeforeValidator:
-    """ipaddress's own words tell what is wrong; pydantic's do not."""
-
-    def parse(value: object) -> object:
-        if not isinstance(value, str):
-            raise ValueError(f'must be a string such as "{_EXAMPLES[kind]}"')
-        return kind(value)
-
-    return BeforeValidator(parse)
-
-
-_EXAMPLES: dict[type, str] = {
-    IPv6Address: "2001:db8:a::1",
-    IPv6Network: "2001:db8:a::/64",
-    IPv6Interface: "2001:db8:a::100/64",
-}
-
-
-def _link_name(value: str) -> str:
-    if not re.fullmatch(r"[^/\s]{1,15}", value) or value in (".", ".."):
-        raise ValueError(f'"{value}" cannot be the name of an interface')
-    return value
-
-
-Address = Annotated[IPv6Address, _parsed(IPv6Address)]
-Network = Annotated[IPv6Network, _parsed(IPv6Network)]
-Interface = Annotated[IPv6Interface, _parsed(IPv6Interface)]
-LinkName = Annotated[str, AfterValidator(_link_name)]
 Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _usable(address: IPv6Address) -> IPv6Address:
@@ -69,14 +40,50 @@ def _usable(address: IPv6Address) -> IPv6Address:
     return address
 
 
-class HomeAgentSection(_Section):
+def _trust(value: object) -> object:
+    """A key file alone stands for the table that names it."""
+    return {"key": value} if isinstance(value, str | list) else value
+
+
+def _each_once(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError('must be a table: "2001:db8:a::100" = "laptop.key"')
+    known: set[IPv6Address] = set()
+    for text in value:
+        try:
+            address = IPv6Address(text)
+        except ValueError:
+            continue  # told where the addresses are read
+        if address in known:
+            raise ValueError(f"has {address} twice")
+        known.add(address)
+    return value
+
+
+_LIST, _TABLE = "(list)", "(table)"
+"""Tags of the two forms; they stand in pydantic's locations."""
+
+MobileNodes = Annotated[
+    Annotated[tuple[Network, ...], Field(strict=False), Tag(_LIST)]
+    | Annotated[
+        dict[Address, Annotated[Trust, BeforeValidator(_trust)]],
+        BeforeValidator(_each_once),
+        Tag(_TABLE),
+    ],
+    Discriminator(lambda value: _LIST if isinstance(value, list | tuple) else _TABLE),
+]
+
+
+class HomeAgentSection(Section):
     """`[home_agent]` (§10)."""
 
     address: Address
     home_prefix: Network
     home_link: LinkName | None = None
     """None: a virtual home link, its prefix is routed to this machine."""
-    mobile_nodes: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    mobile_nodes: MobileNodes = ()
+    """Which home addresses may register: a table with the key of each, or, without
+    authentication, a list of addresses and prefixes."""
     lifetime_max: Lifetime = 3600
     """Seconds that a registration is granted at most."""
     bindings_max: Annotated[int, Field(ge=1, le=4_000_000)] = 16384
@@ -85,8 +92,13 @@ class HomeAgentSection(_Section):
 
     _address = field_validator("address")(_usable)
 
+    @property
+    def home_networks(self) -> tuple[IPv6Network, ...]:
+        """The home addresses that may register."""
+        return tuple(IPv6Network(entry) for entry in self.mobile_nodes)
 
-class MobileNodeSection(_Section):
+
+class MobileNodeSection(Trust):
     """`[mobile_node]` (§11)."""
 
     home_address: Interface
@@ -137,16 +149,41 @@ class MobileNodeSection(_Section):
         return value
 
 
-class Configuration(_Section):
+class Configuration(Section):
     """The whole file."""
 
-    authentication: Literal["none"]
+    authentication: Mechanism
+    """How a home agent knows who sends a Binding Update."""
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")] = "mip6"
     """The instance: names the control socket and the pins."""
     device: LinkName = "mip0"
     log_level: Literal["debug", "info", "warning"] = "info"
     home_agent: HomeAgentSection | None = None
     mobile_node: MobileNodeSection | None = None
+
+    _file: Path = PrivateAttr(default=Path("-"))
+    _lines: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """What the paths in the file are relative to."""
+        return self._file.parent
+
+    def where(self, *keys: str) -> str:
+        """The place of a key in the file, for an error: file:line."""
+        return f"{self._file}:{_line(self._lines, keys)}"
+
+    def trusts(self) -> Iterator[tuple[tuple[str, ...], IPv6Address, Trust]]:
+        """What each home address shares with its home agent, and the keys that lead
+        to it in the file."""
+        if self.mobile_node is not None:
+            home_address = self.mobile_node.home_address.ip
+            yield ("mobile_node",), home_address, self.mobile_node
+        mobile_nodes = self.home_agent.mobile_nodes if self.home_agent else ()
+        if isinstance(mobile_nodes, dict):
+            for home_address, trust in mobile_nodes.items():
+                keys = ("home_agent", "mobile_nodes", str(home_address))
+                yield keys, home_address, trust
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -195,6 +232,7 @@ def parse(text: str, name: str) -> Configuration:
             [f"{name}:{line}: {what}" for line, what in sorted(errors)]
         )
     assert configuration is not None
+    configuration._file, configuration._lines = Path(name), lines
     return configuration
 
 
@@ -208,15 +246,27 @@ def _contradictions(
         found.append((_line(lines, (section, key)), what))
 
     home_agent, mobile_node = configuration.home_agent, configuration.mobile_node
+    mechanism = configuration.authentication
+    for keys, _, trust in configuration.trusts():
+        for key, what in contradictions(mechanism, trust):
+            found.append((_line(lines, (*keys, key)), what))
     if home_agent is not None:
-        if configuration.authentication == "none" and not home_agent.mobile_nodes:
+        listed = isinstance(home_agent.mobile_nodes, tuple)
+        if mechanism == "none" and not (listed and home_agent.mobile_nodes):
             wrong(
                 "home_agent",
                 "mobile_nodes",
                 'authentication = "none" needs the home addresses that may register: '
                 'mobile_nodes = ["2001:db8:a::100"]',
             )
-        for network in home_agent.mobile_nodes:
+        elif mechanism != "none" and (listed or not home_agent.mobile_nodes):
+            wrong(
+                "home_agent",
+                "mobile_nodes",
+                f'authentication = "{mechanism}" needs a table '
+                f"[home_agent.mobile_nodes]: {_ENTRIES[mechanism]}",
+            )
+        for network in home_agent.home_networks:
             if not network.subnet_of(home_agent.home_prefix):
                 wrong(
                     "home_agent",
@@ -246,7 +296,11 @@ def _contradictions(
 
 def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
     """One error of pydantic's, as a line number and words for people."""
-    where = tuple(str(part) for part in detail["loc"] if not isinstance(part, int))
+    where = tuple(
+        str(part)
+        for part in detail["loc"]
+        if not isinstance(part, int) and part not in (_LIST, _TABLE, "[key]")
+    )
     key = where[-1] if where else ""
     section = f"[{where[0]}] " if len(where) > 1 else ""
     kind = detail["type"]
@@ -267,9 +321,15 @@ def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
     return _line(lines, where), what
 
 
+_ENTRIES = {
+    "shared_key": '"2001:db8:a::100" = "laptop.key"',
+    "mn_ha": '"2001:db8:a::100" = '
+    '{ key = "laptop.key", identifier = "laptop@example.com" }',
+    "manual": '[home_agent.mobile_nodes."2001:db8:a::100".binding]',
+}
 _MISSING = {
-    "authentication": ': write authentication = "none" '
-    "(anyone can then register the home addresses you list)",
+    "authentication": ': write authentication = "shared_key", and make a key with '
+    '"mip6 keygen" ("none": anyone can register the home addresses you list)',
     "manage": ": write manage = true, and mip6 configures these interfaces "
     "in place of the kernel and NetworkManager",
 }
@@ -278,7 +338,7 @@ _MISSING = {
 def _known(section: tuple[str, ...]) -> list[str]:
     if not section:
         return list(Configuration.model_fields)
-    model: dict[str, type[_Section]] = {
+    model: dict[str, type[Section]] = {
         "home_agent": HomeAgentSection,
         "mobile_node": MobileNodeSection,
     }
@@ -291,13 +351,28 @@ def _lines(text: str) -> dict[tuple[str, ...], int]:
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            table = tuple(part.strip(" \"'") for part in header[1].split("."))
+        if header := re.match(rf"\s*\[+\s*({_KEY})\s*\]+", line):
+            table = _parts(header[1])
             found.setdefault(table, number)
-        elif key := re.match(r"\s*([A-Za-z0-9_.\"'-]+)\s*=", line):
-            parts = tuple(part.strip(" \"'") for part in key[1].split("."))
-            found.setdefault((*table, *parts), number)
+        elif key := re.match(rf"\s*({_KEY})\s*=", line):
+            found.setdefault((*table, *_parts(key[1])), number)
     return found
+
+
+_WORD = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_KEY = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    """The words of a dotted key; an address in the spelling that we use."""
+    return tuple(_plain(part.strip("\"'")) for part in re.findall(_WORD, key))
+
+
+def _plain(word: str) -> str:
+    try:
+        return str(IPv6Address(word))
+    except ValueError:
+        return word
 
 
 def _line(lines: dict[tuple[str, ...], int], where: tuple[str, ...]) -> int:

@@ -15,7 +15,8 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
-from mip6.core.effects import Effect
+from mip6.core import events
+from mip6.core.effects import Effect, Send
 from mip6.core.events import (
     Dropped,
     Event,
@@ -23,7 +24,6 @@ from mip6.core.events import (
     Place,
     PlaceChanged,
     Problem,
-    Refused,
 )
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
@@ -34,15 +34,21 @@ from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
 from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, Sender
+from mip6.security.verdict import Refused, Rejected
 
 from . import control
 from .configuration import Configuration
+from .credentials import Credentials
+from .credentials import load as load_credentials
 from .errors import SetupError
 from .links import Links
 from .log import Log
-from .machine import Machine, socket_path
+from .machine import Machine, socket_path, store_path
 from .notify import notify
+from .outbox import Outbox
+from .protection import Protection
 from .recording import Recorder, open_recording
+from .store import Store
 from .timeline import Timeline
 
 STOP_MAX = 3.0
@@ -65,6 +71,7 @@ class Daemon:
         name: str,
         log: Log,
         recorder: Recorder | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.configuration = configuration
         self.name = name
@@ -77,17 +84,26 @@ class Daemon:
         self.refused: Counter[int] = Counter()
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
         self._control = control.listen(socket_path(name))
+        self._store: Store | None = None
         try:
-            self.machine = Machine(configuration, name)
+            if configuration.authentication != "none":
+                self._store = Store(store_path(name))
+            self.protection = Protection(
+                End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
+                credentials or Credentials(),
+                self._store.marks if self._store else {},
+            )
+            self.machine = Machine(configuration, name, spis=self.protection.spis)
         except BaseException:
             self._end_control()
             raise
         self.took_over = self.machine.took_over
         self._own = self.machine.own_states
+        self._outbox = Outbox(Sender(), self.protection, self._store, self._report)
         self.executor = Executor(
             netlink=self.machine.netlink,
             tunnels=self.machine.data_plane,
-            sender=Sender(),
+            sender=self._outbox,
             record=self.machine.journal,
             links=self.machine.links,
             report=self._report,
@@ -121,7 +137,7 @@ class Daemon:
                 lifetime_max=wanted.lifetime_max,
                 bindings_max=wanted.bindings_max,
                 authentication_required=authentication_required,
-                mobile_nodes=wanted.mobile_nodes,
+                mobile_nodes=wanted.home_networks,
                 grace=wanted.grace,
                 restored=[
                     t
@@ -130,6 +146,9 @@ class Daemon:
                     and t.home_agent == wanted.address
                     and t.expires > self.now()
                 ],
+                sequence_numbers=tuple(self._store.sequences.items())
+                if self._store
+                else (),
             )
         if (mobile := self.configuration.mobile_node) is not None:
             home_address = mobile.home_address.ip
@@ -191,7 +210,7 @@ class Daemon:
         for descriptor in readers:
             loop.remove_reader(descriptor)
         await runner.cleanup()
-        for resource in (self._timer, self._notices, icmp, self.executor.sender):
+        for resource in (self._timer, self._notices, icmp, self._outbox):
             if resource is not None:
                 resource.close()
         self._end_control()
@@ -215,6 +234,7 @@ class Daemon:
         if self.mobile_node is None:
             return
         self.perform(self.mobile_node.stop(self.now()))
+        self._finish()
         end = self.now() + STOP_MAX
         while not self.mobile_node.stopped and self.now() < end:
             await asyncio.sleep(0.01)
@@ -232,6 +252,7 @@ class Daemon:
         for state in self.executor.missing(wanted):
             self._reinstall(state)
         self.perform(self.node.tick(self.now()))
+        self._outbox.flush(self.executor.counts)
         if self.mobile_node is None:
             self._settle()
 
@@ -314,30 +335,60 @@ class Daemon:
                 if info.address in stood:  # no notice will come: it was checked before
                     self.perform(self._links.noticed(Notice(info, False), self.now()))
 
-    def _arm(self) -> None:
+    def _finish(self) -> None:
+        """Ends an input, or many: what they promise is on disk before it is sent, the
+        rest after."""
+        self._outbox.flush(self.executor.counts)
         self._timer.arm(self.node.deadline)
+        if self._store is not None:
+            with contextlib.suppress(OSError):  # told when something is promised
+                self._store.commit()
 
     def _tick(self) -> None:
         self.perform(self.node.tick(self._timer.fired()))
-        self._arm()
+        self._finish()
 
     def _signalling(self) -> None:
         for octets in self.machine.device.read(self.machine.device.signalling):
             self.received += 1
-            self.perform(self.node.receive(octets, self.now()))
-        self._arm()
+            self._receive(octets)
+        self._finish()
+
+    def _receive(self, octets: bytes) -> None:
+        """One whole packet of signalling: is it authentic, what does the node say."""
+        now = self.now()
+        verdict = self.protection.verify(octets, now)
+        match verdict:
+            case Rejected(reason, section, source):
+                self._report(Dropped(reason, section, source))
+                return
+            case Refused(reason, section, acknowledgement):
+                self._report(Dropped(reason, section, acknowledgement.destination))
+                self.perform([Send(acknowledgement)])
+                return
+        home_address = verdict.protected_for
+        if verdict.mark is not None and self._store is not None:
+            # At the mobile node nothing depends on it: an acknowledgement counts only
+            # while it is waited for.
+            promised = self.home_agent is not None
+            self._store.mark(verdict.mark, promised=promised)
+        self.perform(self.node.receive(verdict.octets, now, protected_for=home_address))
+        if self.home_agent is not None and home_address is not None:
+            number = self.home_agent.last_sequence_number(home_address)
+            if number is not None and self._store is not None:
+                self._store.sequence(home_address, number)
 
     def _data(self) -> None:
         for octets in self.machine.device.read(self.machine.device.data):
             self.perform(self.node.unmatched(octets, self.now()))
-        self._arm()
+        self._finish()
 
     def _icmp(self, listener: IcmpListener) -> None:
         for octets, index in listener.read():
             self.received += 1
             link = self._links.name(index)
             self.perform(self.node.receive(octets, self.now(), link=link))
-        self._arm()
+        self._finish()
 
     def _noticed(self) -> None:
         notices = self._notices.read()
@@ -363,7 +414,7 @@ class Daemon:
         if self._links.disturbed:
             self._links.disturbed = False
             self._repair_soon()
-        self._arm()
+        self._finish()
 
     async def _attach(self, link: LinkInfo) -> None:
         """Puts our program on a link that came after the start."""
@@ -409,7 +460,7 @@ class Daemon:
         match event:
             case Dropped(reason=reason):
                 self.dropped[reason] += 1
-            case Refused(status=status):
+            case events.Refused(status=status):
                 self.refused[status] += 1
             case PhaseReached():
                 self.timeline.reached(event, now)
@@ -427,6 +478,8 @@ class Daemon:
 
     def _end_control(self) -> None:
         self._control.close()
+        if self._store is not None:
+            self._store.close()
         socket_path(self.name).unlink(missing_ok=True)
 
 
@@ -435,8 +488,9 @@ def start(
 ) -> None:
     """Runs one instance until it is stopped, and records it where one asks for that.
 
-    Raises SetupError.
+    Raises SetupError; ConfigurationError for keys that cannot be used.
     """
+    credentials = load_credentials(configuration)
     journal = "JOURNAL_STREAM" in os.environ
     log = Log(configuration.log_level, journal=journal)
     with contextlib.ExitStack() as stack:
@@ -447,4 +501,5 @@ def start(
             except OSError as error:
                 raise SetupError(f"{recording}: {error.strerror}") from error
             recorder = Recorder(file)
-        asyncio.run(Daemon(configuration, name, log, recorder).run())
+        daemon = Daemon(configuration, name, log, recorder, credentials)
+        asyncio.run(daemon.run())

@@ -61,9 +61,7 @@ def _home_agent(configuration: Configuration) -> Iterator[str]:
     else:
         yield line(ipv6(wanted.home_link, "proxy_ndp"), 1)
         yield line(f"net/ipv6/neigh/{wanted.home_link}/proxy_delay", 0)
-    if not wanted.mobile_nodes:
-        return
-    home_address = wanted.mobile_nodes[0].network_address
+    home_address = wanted.home_networks[0].network_address
     if home_address == wanted.home_prefix.network_address:
         home_address += 0x100
     care_of_address = VISITED.network_address + 0x100
@@ -74,7 +72,7 @@ def _home_agent(configuration: Configuration) -> Iterator[str]:
         device=configuration.device,
         bindings_max=1,
         authentication_required=False,
-        mobile_nodes=wanted.mobile_nodes,
+        mobile_nodes=wanted.home_networks,
     )
     update = Packet(
         source=care_of_address,

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+from collections.abc import Collection
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mip6.core.state import Route, State, Tunnel
 from mip6.linux import netlink_requests as requests
 from mip6.linux import sysctl
 from mip6.linux.cleanup import sweep
-from mip6.linux.dataplane import DataPlane
+from mip6.linux.dataplane import OPEN_RATE, DataPlane
 from mip6.linux.journal import Journal
 from mip6.linux.netlink import AddressInfo, LinkInfo, Netlink
 from mip6.linux.sockets import Sender
@@ -22,6 +23,7 @@ from .errors import SetupError
 
 RUN = Path("/run/mip6")
 PINS = Path("/sys/fs/bpf/mip6")
+STATE = Path("/var/lib/mip6")
 
 ROOM = 48
 """Octets kept free for headers we add: a tunnel's 40, or 48 with route optimization."""
@@ -46,6 +48,10 @@ def socket_path(name: str) -> Path:
     return RUN / f"{name}.sock"
 
 
+def store_path(name: str) -> Path:
+    return STATE / name / "state.sqlite"
+
+
 def journal_path(name: str) -> Path:
     return RUN / f"{name}.restore.json"
 
@@ -54,8 +60,16 @@ class Machine:
     """Device, data plane and settings of one instance.  Raises SetupError where this
     machine cannot be made ready, having put back what it had changed."""
 
-    def __init__(self, configuration: Configuration, name: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        name: str,
+        *,
+        spis: Collection[int] = (),
+    ) -> None:
+        """`spis`: of the ESP that the daemon opens, everything else is the kernel's."""
         self.configuration = configuration
+        self._spis = spis
         self.netlink = Netlink()
         self.links = {link.name: link for link in self.netlink.links()}
         former = Journal.load(journal_path(name))
@@ -97,6 +111,9 @@ class Machine:
             self._pins,
             device=index,
             bindings_max=home_agent.bindings_max if home_agent else 16,
+            spis=self._spis,
+            # Where bindings change in ESP only, the rest must not be in its way.
+            open_rate=OPEN_RATE if self._spis else None,
         )
         self.data_plane.attach_device(index)
         if not self.took_over:

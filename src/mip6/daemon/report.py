@@ -37,6 +37,7 @@ def status(daemon: "Daemon", now: float) -> Document:
             "home_link": home_agent.home_link,
             "bindings": sum(1 for _ in home_agent.bindings),
             "bindings_max": configuration.home_agent.bindings_max,
+            "mobile_nodes": len(configuration.home_agent.mobile_nodes),
         }
     mobile_node = daemon.mobile_node
     if mobile_node is not None:
@@ -48,6 +49,9 @@ def status(daemon: "Daemon", now: float) -> Document:
             "link": mobile_node.link,
             "care_of_address": _text(mobile_node.care_of_address),
             "expires_in_s": _left(registration.expires, now),
+            "key_fingerprints": list(
+                daemon.protection.fingerprints.get(mobile_node.home_address, ())
+            ),
         }
     return document
 

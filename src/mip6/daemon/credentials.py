@@ -1,0 +1,254 @@
+"""The key files that a configuration names, read into security associations."""
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from mip6.security import association, mobility_association
+from mip6.security.association import SecurityAssociation
+from mip6.security.esp import (
+    Encryption,
+    Transform,
+    encryption_named,
+    integrity_named,
+)
+from mip6.security.keys import (
+    KEYS_MAX,
+    Direction,
+    KeyTextError,
+    Purpose,
+    Secret,
+    fingerprint,
+    parse_keys,
+    parse_octets,
+    shared_keys,
+)
+from mip6.security.mobility_association import MobilitySecurityAssociation
+
+from .configuration import Configuration
+from .errors import ConfigurationError
+from .trust import OneWay, Pair, Trust
+
+KEY_FILE_SIZE_MAX = 64 * 1024
+"""Octets; a key file has a few lines."""
+
+
+@dataclass(slots=True)
+class Credentials:
+    """What the keys of a configuration come to."""
+
+    associations: list[SecurityAssociation] = field(default_factory=list)
+    """For ESP (shared_key, manual)."""
+    mobility: list[MobilitySecurityAssociation] = field(default_factory=list)
+    """For the MN-HA option (mn_ha)."""
+    fingerprints: dict[IPv6Address, list[str]] = field(default_factory=dict)
+    """By which people compare the shared keys of two machines."""
+
+
+def load(configuration: Configuration) -> Credentials:
+    """Reads the key files.  ConfigurationError holds every error, none quotes a key."""
+    return _Reader(configuration).read()
+
+
+class _Reader:
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._errors: list[str] = []
+        self._found = Credentials()
+        if configuration.home_agent is not None:
+            self._home_agent = configuration.home_agent.address
+        else:
+            assert configuration.mobile_node is not None
+            self._home_agent = configuration.mobile_node.home_agent
+
+    def read(self) -> Credentials:
+        places = {}
+        keys: dict[str, list[Secret]] = {}
+        for where, home_address, trust in self._configuration.trusts():
+            places[str(home_address)] = where
+            keys[str(home_address)] = self._one(where, home_address, trust)
+        for first, second in shared_keys(keys):
+            self._wrong(
+                places[second],
+                f"{first} and {second} have the same key; each mobile node needs its "
+                "own (RFC 6275 5.1)",
+            )
+        if not self._errors:
+            self._check()
+        if self._errors:
+            raise ConfigurationError(self._errors)
+        return self._found
+
+    def _check(self) -> None:
+        """What single associations cannot tell."""
+        mobility: dict[
+            tuple[IPv6Address, IPv6Address], list[MobilitySecurityAssociation]
+        ] = {}
+        for one in self._found.mobility:
+            mobility.setdefault((one.home_address, one.home_agent), []).append(one)
+        section = "home_agent" if self._configuration.home_agent else "mobile_node"
+        try:
+            association.check(self._found.associations)
+            mobility_association.check(mobility)
+        except ValueError as error:
+            self._wrong((section,), str(error))
+
+    def _wrong(self, where: tuple[str, ...], what: str) -> None:
+        self._errors.append(f"{self._configuration.where(*where)}: {what}")
+
+    def _one(
+        self, where: tuple[str, ...], home_address: IPv6Address, trust: Trust
+    ) -> list[Secret]:
+        """Adds what one mobile node's keys come to; the keys, to be compared."""
+        peers = (home_address, self._home_agent)
+        if self._configuration.authentication == "manual":
+            return self._manual(where, peers, trust)
+        where = (*where, "key")
+        if trust.mobility_spi is not None:
+            return self._mobility_by_hand(where, peers, trust)
+        keys = [
+            key for file in trust.key for key in self._file(where, file, parse_keys)
+        ]
+        if len(keys) > KEYS_MAX:
+            self._wrong(where, f"more than {KEYS_MAX} keys of {home_address}")
+            return []
+        if len(set(keys)) < len(keys):
+            self._wrong(where, f"the same key twice for {home_address}")
+            return []
+        for key in keys:
+            if self._configuration.authentication == "mn_ha":
+                name = trust.identifier or ""
+                one = mobility_association.from_key(key, *peers, name)
+                self._found.mobility.append(one)
+            else:
+                self._found.associations += association.from_key(key, *peers)
+        self._found.fingerprints[home_address] = [fingerprint(key) for key in keys]
+        return keys
+
+    def _mobility_by_hand(
+        self,
+        where: tuple[str, ...],
+        peers: tuple[IPv6Address, IPv6Address],
+        trust: Trust,
+    ) -> list[Secret]:
+        if len(trust.key) != 1:
+            self._wrong(where, "one key file for one mobility_spi")
+            return []
+        [keys] = [self._file(where, file, _octets) for file in trust.key]
+        if len(keys) != 1:
+            if keys:
+                self._wrong(where, f"{trust.key[0]}: one key for one mobility_spi")
+            return []
+        try:
+            one = MobilitySecurityAssociation(
+                mobility_spi=trust.mobility_spi or 0,
+                key=keys[0],
+                home_address=peers[0],
+                home_agent=peers[1],
+                network_access_identifier=trust.identifier or "",
+            )
+        except ValueError as error:
+            self._wrong(where, str(error))
+            return []
+        self._found.mobility.append(one)
+        return list(keys)
+
+    def _manual(
+        self,
+        where: tuple[str, ...],
+        peers: tuple[IPv6Address, IPv6Address],
+        trust: Trust,
+    ) -> list[Secret]:
+        keys = []
+        for purpose in Purpose:
+            pair: Pair | None = getattr(trust, purpose.value)
+            if pair is None:
+                continue
+            for direction in Direction:
+                way: OneWay = getattr(pair, direction.value)
+                place = (*where, purpose.value, direction.value)
+                octets = self._file(place, way.key, _octets)
+                if not octets:
+                    continue
+                try:
+                    transform = _transform(pair, octets)
+                    one = SecurityAssociation(
+                        purpose=purpose,
+                        direction=direction,
+                        spi=way.spi,
+                        home_address=peers[0],
+                        home_agent=peers[1],
+                        transform=transform,
+                        # The other implementation's counter begins anew at each boot.
+                        anti_replay=False,
+                    )
+                except ValueError as error:
+                    self._wrong(place, f"{way.key}: {error}")
+                    continue
+                self._found.associations.append(one)
+                keys.append(octets[0])
+        return keys
+
+    def _file(
+        self,
+        where: tuple[str, ...],
+        name: str,
+        parse: Callable[[str], tuple[Secret, ...]],
+    ) -> tuple[Secret, ...]:
+        """The keys in one file; none, with the error noted, if it cannot be used."""
+        path = self._configuration.directory / name
+        try:
+            return parse(_read(path))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "is not text"
+            advice = ""
+            if isinstance(error, FileNotFoundError):
+                advice = f" (mip6 keygen > {path})"
+            self._wrong(where, f"{name}: {reason}{advice}")
+        except _OpenToOthersError:
+            self._wrong(where, f"{name} can be read by others: chmod 600 {path}")
+        except KeyTextError as error:
+            self._wrong(where, f"{name}: {error}")
+        return ()
+
+
+class _OpenToOthersError(Exception):
+    """The mode of a key file lets others have the key, or put another in its place."""
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(0, "is not a file")
+        if status.st_mode & 0o077:
+            raise _OpenToOthersError
+        return file.read(KEY_FILE_SIZE_MAX).decode()
+
+
+def _octets(text: str) -> tuple[Secret, ...]:
+    """The keys of a file of the manual kind, one a line in hexadecimal."""
+    lines = [line.strip() for line in text.splitlines()]
+    keys = tuple(parse_octets(x) for x in lines if x and not x.startswith("#"))
+    if not keys:
+        raise KeyTextError("there is no key in it")
+    return keys
+
+
+def _transform(pair: Pair, keys: tuple[Secret, ...]) -> Transform:
+    encryption = encryption_named(pair.encryption)
+    wanted = 1 if encryption is Encryption.NULL else 2
+    if len(keys) != wanted:
+        raise ValueError(
+            f"{pair.integrity} with {pair.encryption} needs {wanted} "
+            f"key{'s'[: wanted - 1]}, one a line, not {len(keys)}"
+        )
+    return Transform(
+        integrity=integrity_named(pair.integrity),
+        integrity_key=keys[0],
+        encryption=encryption,
+        encryption_key=keys[1] if wanted == 2 else Secret(b""),
+    )

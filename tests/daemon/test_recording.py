@@ -296,6 +296,25 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "No such file" in capsys.readouterr().err
 
 
+def test_the_command_shows_whatever_happened(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "recording"
+    path.write_text("".join(recording(roam)))
+    assert main(["replay", str(path)]) == 0
+    trace = capsys.readouterr().out
+    assert f"forward data  {ROAMER} → {HOME_AGENT}, next_header 59, length 0\n" in trace
+    assert "Node.receive malformed: truncated at octet 8\n" in trace
+    assert "MobileNode.link_down name eth0\n" in trace
+
+    monkeypatch.setattr(Node, "tick", BrokenNode.tick)
+    assert main(["replay", str(path)]) == 1
+    trace = capsys.readouterr().out
+    assert trace.endswith("raised ZeroDivisionError('a bug')\n")
+
+
 @pytest.mark.root
 def test_two_daemons_recorded(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]

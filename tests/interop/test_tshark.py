@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -126,6 +127,20 @@ def test_lines_fit_the_schema(capsys: pytest.CaptureFixture[str], capture: str) 
     lines, _ = decode(capsys, capture, "--all")
     for line in lines:
         validator.validate(line)
+
+
+@pytest.mark.skipif(shutil.which("editcap") is None, reason="needs editcap (tshark's)")
+@pytest.mark.parametrize("form", ["pcapng", "nsecpcap", "pcap"])
+def test_other_forms_of_a_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str
+) -> None:
+    """As Wireshark's own tools write them; the times are the same too."""
+    original, written = PCAP / "rr-cnbind-mn.pcap", tmp_path / "written"
+    subprocess.run(["editcap", "-F", form, original, written], check=True)
+    assert main(["decode", "--all", str(original)]) == 0
+    expected = capsys.readouterr().out
+    assert main(["decode", "--all", str(written)]) == 0
+    assert capsys.readouterr().out == expected
 
 
 def test_numbers_of_mobile_ipv6_messages_in_all_captures() -> None:

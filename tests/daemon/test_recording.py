@@ -5,6 +5,7 @@ import io
 import json
 import signal
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -27,7 +28,9 @@ from tests.support.core import (
     NEXT_CARE_OF_ADDRESS,
     binding_update,
 )
-from tests.support.daemons import World, until
+from tests.support.daemons import HOME_ADDRESS as WORLD_HOME_ADDRESS
+from tests.support.daemons import HOME_AGENT as WORLD_AGENT
+from tests.support.daemons import KEY, World, until
 
 from mip6.cli.main import main
 from mip6.core.effects import Effect
@@ -45,6 +48,7 @@ from mip6.daemon.recording import (
     open_recording,
     replay,
 )
+from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import Secret
 
 AWAY = b"`" + bytes(3) + b"\0\0\x3b\x40" + ROAMER.packed + HOME_AGENT.packed
@@ -315,11 +319,17 @@ def test_the_command_shows_whatever_happened(
     assert trace.endswith("raised ZeroDivisionError('a bug')\n")
 
 
+def keys_of(association: SecurityAssociation) -> tuple[Secret, Secret]:
+    transform = association.transform
+    return transform.integrity_key, transform.encryption_key
+
+
 @pytest.mark.root
 def test_two_daemons_recorded(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Away, home and away again; then each recording alone gives the same."""
+    derived = from_key(KEY, IPv6Address(WORLD_HOME_ADDRESS), IPv6Address(WORLD_AGENT))
     files = {}
     for instance in (world.home_agent, world.mobile_node):
         files[instance.name] = tmp_path / instance.name
@@ -340,3 +350,7 @@ def test_two_daemons_recorded(
         assert said.err == ""
         assert said.out.count("BindingUpdate") >= 4
         assert said.out.count("BindingAcknowledgement") >= 4
+        # Neither the shared key nor one that is derived from it.
+        secrets = [KEY, *(s for a in derived for s in keys_of(a))]
+        recorded = file.read_text()
+        assert not any(secret.reveal().hex() in recorded for secret in secrets)

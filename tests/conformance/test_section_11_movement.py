@@ -62,7 +62,7 @@ def test_move(roamer: Roamer) -> None:
     assert new in PREFIX_C
     assert roamer.updates[-1].at == roamer.now
     assert roamer.updates[-1].care_of_address == new
-    default = Route(destination=ANYWHERE, link="eth0", gateway=ROUTER_C)
+    default = Route(destination=ANYWHERE, link="eth0", gateway=ROUTER_C, metric=512)
     assert default in roamer.mobile_node.installed
 
 

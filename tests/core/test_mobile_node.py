@@ -104,8 +104,8 @@ def test_router_advertisement() -> None:
     assert installed(effects) == [
         CareOfAddress(address=CARE_OF_ADDRESS, prefix_length=64, link="eth0"),
         Neighbor(address=ROUTER_B, link="eth0", link_layer_address=ROUTER_OCTETS),
-        Route(destination=PREFIX_B, link="eth0"),
-        Route(destination=ANYWHERE, link="eth0", gateway=ROUTER_B),
+        Route(destination=PREFIX_B, link="eth0", metric=512),
+        Route(destination=ANYWHERE, link="eth0", gateway=ROUTER_B, metric=512),
         Rule(priority=1000, table=254, source=CARE_OF_ADDRESS),
         Tunnel(
             end=End.MOBILE_NODE,

@@ -51,7 +51,7 @@ def test_what_is_sent_is_heard_octet_for_octet(
 ) -> None:
     here, there = ends
     with there.entered():
-        listener = IcmpListener()
+        listener = IcmpListener(advertisements=True)
     with here.entered():
         sender = Sender()
     index = index_of(here, "v0")
@@ -99,7 +99,7 @@ def test_the_link_decides_not_the_rules(ends: tuple[Namespace, Namespace]) -> No
     here.ip("rule add priority 999 lookup 100")
     here.ip("route add default dev decoy table 100")
     with there.entered():
-        listener = IcmpListener()
+        listener = IcmpListener(advertisements=True)
     with here.entered():
         sender = Sender()
     packet = Packet(
@@ -122,7 +122,7 @@ def test_an_optimistic_address_may_send(ends: tuple[Namespace, Namespace]) -> No
     here.sysctl("v0.accept_dad=1", "v0.dad_transmits=3")
     here.ip("addr add 2001:db8::5/64 dev v0 optimistic")
     with there.entered():
-        listener = IcmpListener()
+        listener = IcmpListener(advertisements=True)
     with here.entered():
         sender = Sender()
     here.run("ping -c 1 -W 1 2001:db8::2")  # its link-layer address is known now

@@ -33,6 +33,10 @@ class Binding:
     """The care-of address before this one: packets under way still count (decision
     0003)."""
     previous_until: float = 0.0
+    path_mtu: int | None = None
+    """Octets of the largest packet that fits into the tunnel, where a router on its
+    path has told (RFC 2473 §7.1)."""
+    path_mtu_until: float = 0.0
 
 
 class BindingCache:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
+from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import (
     TIME_UNIT,
@@ -18,6 +19,7 @@ from .binding_cache import Binding, BindingCache
 from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .packet import Packet
+from .path_mtu import MTU_LIFETIME, too_big
 from .sequence import follows
 from .state import End, ProxyNeighbor, Route, State, Tunnel
 
@@ -108,6 +110,8 @@ class HomeAgent:
         return {state for binding in self._cache for state in self._states(binding)}
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
+        if isinstance(packet.message, PacketTooBig):
+            return self._too_big(packet, packet.message, now)
         if not isinstance(packet.message, BindingUpdate):
             return [_dropped("unexpected_message", "10", packet)]
         update = packet.message
@@ -133,6 +137,29 @@ class HomeAgent:
         if update.lifetime == 0:
             return self._deregister(packet, update, binding, now)
         return self._register(packet, update, binding, now)
+
+    def _too_big(
+        self, packet: Packet, message: PacketTooBig, now: float
+    ) -> list[Effect]:
+        """A router on the way to a care-of address (RFC 2473 §7.1): the route into the
+        tunnel gets the smaller MTU, so that the kernel tells the inner sender."""
+        quoted = too_big(message)
+        binding = self._cache.find(quoted.inner_destination) if quoted else None
+        if (
+            quoted is None
+            or binding is None
+            or quoted.source != self.address
+            or quoted.destination != binding.care_of_address
+        ):
+            return [_dropped("icmp_error_quote", "RFC 2473 8.1", packet)]
+        known = binding.path_mtu if binding.path_mtu_until > now else None
+        if known is not None and quoted.mtu >= known:
+            return [_dropped("mtu_not_smaller", "RFC 8201 4", packet)]
+        smaller = replace(
+            binding, path_mtu=quoted.mtu, path_mtu_until=now + MTU_LIFETIME
+        )
+        self._cache.put(smaller)
+        return difference(self._states(binding), self._states(smaller))
 
     def tick(self, now: float) -> list[Effect]:
         """End bindings whose lifetime is over (§10.3.1); `deadline` is still due when
@@ -264,9 +291,12 @@ class HomeAgent:
         care_of_address = _care_of_address(packet, update)
         lifetime = min(update.lifetime, self.lifetime_max)
         change, previous, previous_until = Change.CREATED, None, 0.0
+        path_mtu, path_mtu_until = None, 0.0
         if old is not None and old.care_of_address == care_of_address:
             change = Change.REFRESHED
             previous, previous_until = old.previous, old.previous_until
+            if old.path_mtu_until > now:
+                path_mtu, path_mtu_until = old.path_mtu, old.path_mtu_until
         elif old is not None:
             change = Change.MOVED
             if self.grace:
@@ -282,6 +312,8 @@ class HomeAgent:
             link_local_address_compatibility=update.link_local_address_compatibility,
             previous=previous,
             previous_until=previous_until,
+            path_mtu=path_mtu,
+            path_mtu_until=path_mtu_until,
         )
         self._cache.put(binding)
         self._asked = (packet, update, now, old)
@@ -353,11 +385,17 @@ class HomeAgent:
             previous=binding.previous,
             previous_until=binding.previous_until,
         )
+        route = Route(
+            destination=IPv6Network(home_address),
+            link=self.device,
+            mtu=binding.path_mtu,
+        )
         if self.home_link is None:
-            return (tunnel,)
+            # The prefix has its route; only what differs from it needs one of its own.
+            return (tunnel,) if binding.path_mtu is None else (tunnel, route)
         return (
             tunnel,
-            Route(destination=IPv6Network(home_address), link=self.device),
+            route,
             ProxyNeighbor(address=home_address, link=self.home_link),
         )
 

@@ -29,12 +29,14 @@ from mip6.wire.neighbor_discovery import RouterAdvertisement
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
 
-from .effects import Effect, Forward, Install, Notify, Remove, Send, difference
+from .effects import Effect, Forward, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
+from .ledger import Ledger
 from .mobile_state import away_states, home_states
 from .movement import CONFLICTS_MAX, Attachment, Link, ManagedLink
 from .packet import Packet
+from .path_mtu import PathMtu, too_big
 from .registration import Aim, Registration
 from .state import End, HomeAddress, Neighbor, State, Tunnel
 
@@ -117,6 +119,7 @@ class MobileNode:
         self._up: dict[str, ManagedLink] = {}
         self._attachment: Attachment | None = None
         self._previous: Previous | None = None
+        self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
         self._held_max = held_max
         self._late_max = 0
@@ -138,11 +141,9 @@ class MobileNode:
             None,
             None,
         )
-        self._standing: dict[object, State] = {}
-        self._before: dict[object, State] = {}
-        self._last: list[Effect] = []
+        self._ledger = Ledger()
         if restored is not None:
-            self._standing[restored.key] = restored
+            self._ledger.found(restored)
             self.registration.restore(restored.expires)
 
     # What `mip6 status` shows.
@@ -172,13 +173,13 @@ class MobileNode:
 
     @property
     def installed(self) -> set[State]:
-        return set(self._standing.values())
+        return self._ledger.standing
 
     @property
     def deadline(self) -> float | None:
         if self._stopped:
             return None
-        moments = [self.registration.deadline]
+        moments = [self.registration.deadline, self._path.deadline(self._now)]
         moments += (link.deadline for link in self._up.values())
         if self._previous:
             moments.append(self._previous.until)
@@ -266,27 +267,13 @@ class MobileNode:
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`: what stands is what was done before it, and all
         that makes no sense without it goes, to be tried again later."""
-        refused = Install(state)
-        if refused not in self._last:
-            # Not an answer of ours: a repair of what somebody else had removed.
-            self._before, self._last = self._standing, [refused]
-            self._before.pop(state.key, None)
-        self._standing = self._before
-        reached = len(self._last) - 1 - self._last[::-1].index(refused)
-        for effect in self._last[:reached]:
-            match effect:
-                case Install(done):
-                    self._standing[done.key] = done
-                case Remove(gone):
-                    self._standing.pop(gone.key, None)
-        for effect in self._last[reached:]:
+        for effect in self._ledger.refused(state):
             # Nobody was told, so it is to be told again.
             match effect:
                 case Notify(PhaseReached(phase=phase)):
                     self._phases.discard(phase)
                 case Notify(PlaceChanged()):
                     self._where = None
-        self._before, self._last = dict(self._standing), []
         self._refused[state.key] = state
         self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
         self._refused_until = now + self._refused_for
@@ -305,7 +292,9 @@ class MobileNode:
                 return _dropped("not_in_binding_update_list", "11.7.4", packet)
             case ParameterProblem() as message:
                 return self._parameter_problem(packet, message, now)
-            case DestinationUnreachable() | PacketTooBig() | TimeExceeded():
+            case PacketTooBig() as message:
+                return self._too_big(packet, message, now)
+            case DestinationUnreachable() | TimeExceeded():
                 # Retransmission copes; one of these alone must not move anything.
                 return _dropped("icmp_error", "11.3.5", packet)
             case _:
@@ -383,6 +372,23 @@ class MobileNode:
         )
         return self._settle(now, Notify(problem))
 
+    def _too_big(
+        self, packet: Packet, message: PacketTooBig, now: float
+    ) -> list[Effect]:
+        """A router between here and the home agent (RFC 2473 §7.1): applications learn
+        it from the route into the tunnel."""
+        quoted = too_big(message)
+        if (
+            quoted is None
+            or quoted.source != self.care_of_address
+            or quoted.destination != self.home_agent
+            or quoted.inner_source != self.home_address
+        ):
+            return _dropped("icmp_error_quote", "RFC 2473 8.1", packet)
+        if not self._path.learn(quoted, now):
+            return _dropped("mtu_not_smaller", "RFC 8201 4", packet)
+        return self._settle(now)
+
     # What follows.
 
     def _settle(self, now: float, *first: Effect) -> list[Effect]:
@@ -392,7 +398,7 @@ class MobileNode:
             return effects
         if now > self._now:
             # Answers of one moment may be carried out as one list.
-            self._before, self._last = dict(self._standing), []
+            self._ledger.begin()
         self._now = now
         if now >= self._refused_until:
             self._refused.clear()
@@ -422,7 +428,7 @@ class MobileNode:
         effects += arrived
         if self._open:
             effects += self._holding.release(now)
-        self._last += effects
+        self._ledger.answered(effects)
         return effects
 
     def _attach(self, now: float) -> None:
@@ -508,9 +514,7 @@ class MobileNode:
         """The effects from what stands to what is wanted."""
         wanted = [] if self._stopped else self._wanted(now)
         wanted = [state for state in wanted if state.key not in self._refused]
-        effects = difference(list(self._standing.values()), wanted)
-        self._standing = {state.key: state for state in wanted}
-        return effects
+        return self._ledger.reconcile(wanted)
 
     def _wanted(self, now: float) -> list[State]:
         """All the kernel state that this place and this registration need."""
@@ -529,6 +533,7 @@ class MobileNode:
                 device=self.device,
                 table=self.table,
                 home_by_default=registration.alive(now) or not self.fallback,
+                mtu=self._path.mtu(here.care_of_address if here else None, now),
             )
         if tunnel := self._tunnel(now):
             states.append(tunnel)
@@ -539,7 +544,8 @@ class MobileNode:
         out of it as soon as the home agent sends any, none go in (decision 0005)."""
         here, registration = self._attachment, self.registration
         if self._stop_by is not None:
-            standing = self._standing.get((Tunnel, End.MOBILE_NODE, self.home_address))
+            key = (Tunnel, End.MOBILE_NODE, self.home_address)
+            standing = self._ledger.find(key)
             return standing if isinstance(standing, Tunnel) else None
         away = here is not None and not here.at_home
         address = here.care_of_address if here and away else self._away_at

@@ -11,6 +11,9 @@ from .state import CareOfAddress, HomeAddress, Neighbor, Route, Rule, State
 
 MAIN_TABLE = 254
 ANYWHERE = IPv6Network("::/0")
+METRIC = 512
+"""Of our routes in the main table: below the kernel's own from Router Advertisements
+(1024), which an equal metric would replace, another link's too."""
 
 
 def home_states(
@@ -38,12 +41,14 @@ def away_states(
     device: str,
     table: int,
     home_by_default: bool,
+    mtu: int | None,
 ) -> list[State]:
     """On another link, or on none.
 
     Packets from the home address have a routing table of their own whose only way is
     the mobility device, also while no link is up: there they wait.  `home_by_default`
-    lets new connections begin at the home address, wherever they go.
+    lets new connections begin at the home address, wherever they go.  `mtu` is the
+    largest inner packet, in octets, where the tunnel's path is narrower than the link.
     """
     states: list[State] = []
     if previous and previous.care_of_address:
@@ -61,7 +66,13 @@ def away_states(
         states.append(Rule(priority=1001, table=MAIN_TABLE, suppress_default=True))
         states.append(Rule(priority=1002, table=table))
     states.append(
-        Route(destination=ANYWHERE, link=device, source=home_address, table=table)
+        Route(
+            destination=ANYWHERE,
+            link=device,
+            source=home_address,
+            table=table,
+            mtu=mtu,
+        )
     )
     return states
 
@@ -91,6 +102,6 @@ def _neighbors(here: Attachment, home_agent: IPv6Address | None) -> list[State]:
 
 def _routes(here: Attachment) -> list[State]:
     return [
-        Route(destination=here.prefix, link=here.link),
-        Route(destination=ANYWHERE, link=here.link, gateway=here.router),
+        Route(destination=here.prefix, link=here.link, metric=METRIC),
+        Route(destination=ANYWHERE, link=here.link, gateway=here.router, metric=METRIC),
     ]

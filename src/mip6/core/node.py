@@ -13,6 +13,7 @@ from mip6.wire.icmpv6 import (
     IcmpMessage,
     MobilePrefixAdvertisement,
     MobilePrefixSolicitation,
+    PacketTooBig,
     ParameterProblem,
 )
 from mip6.wire.messages import (
@@ -302,8 +303,16 @@ class Node:
                 return [_dropped("routing_header", "6.1", packet.source)]
         elif reason := invalid_neighbor_message(packet):
             return [_dropped(reason, "RFC 4861 6.1", packet.source)]
-        if self.home_agent is not None and isinstance(message, FOR_HOME_AGENT):
-            return self.home_agent.receive(packet, now)
+        home_agent = self.home_agent
+        if home_agent is not None and (
+            isinstance(message, FOR_HOME_AGENT)
+            or (
+                # Both ends of a tunnel hear from its path, each at its own address.
+                isinstance(message, PacketTooBig)
+                and packet.destination == home_agent.address
+            )
+        ):
+            return home_agent.receive(packet, now)
         if self.mobile_node is not None and isinstance(message, FOR_MOBILE_NODE):
             return self.mobile_node.receive(packet, now)
         if isinstance(message, FOR_CORRESPONDENT):

@@ -33,11 +33,12 @@ class Tunnel:
     expires: float
     """No packet passes from this moment on, daemon or not."""
     previous: IPv6Address | None = None
-    """The care-of address before this one: packets under way still count (decision 0003)."""
+    """The care-of address before this one: packets under way still count (decision
+    0003)."""
     previous_until: float = 0.0
     inbound_only: bool = False
-    """Packets come out of the tunnel, none go in yet: they are handed to the daemon like
-    packets without a tunnel, and wait (mobile node, decision 0005)."""
+    """Packets come out of the tunnel, none go in yet: they are handed to the daemon
+    like packets without a tunnel, and wait (mobile node, decision 0005)."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -107,6 +108,8 @@ class Route:
     source: IPv6Address | None = None
     table: int = 254
     metric: int = 1024
+    mtu: int | None = None
+    """Octets of the largest packet on the way; None: as the link has it."""
 
     @property
     def key(self) -> tuple[object, ...]:

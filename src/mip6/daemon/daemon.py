@@ -196,9 +196,8 @@ class Daemon:
             device.signalling.fileno(): self._signalling,
             device.data.fileno(): self._data,
         }
-        icmp = IcmpListener() if self.mobile_node is not None else None
-        if icmp is not None:
-            readers[icmp.fileno()] = lambda: self._icmp(icmp)
+        icmp = IcmpListener(advertisements=self.mobile_node is not None)
+        readers[icmp.fileno()] = lambda: self._icmp(icmp)
         for descriptor, reader in readers.items():
             loop.add_reader(descriptor, reader)
         self._look()
@@ -211,8 +210,7 @@ class Daemon:
             loop.remove_reader(descriptor)
         await runner.cleanup()
         for resource in (self._timer, self._notices, icmp, self._outbox):
-            if resource is not None:
-                resource.close()
+            resource.close()
         self._end_control()
         self.machine.put_back()
         self.log.line("info", "stopped", name=self.name)

@@ -269,6 +269,7 @@ def request(state: State, index: int, *, add: bool) -> Request:
                 metric=state.metric,
                 gateway=state.gateway,
                 source=state.source,
+                mtu=state.mtu,
                 add=add,
             )
         case Rule():

@@ -115,6 +115,7 @@ def route(
     metric: int = 1024,
     gateway: IPv6Address | None = None,
     source: IPv6Address | None = None,
+    mtu: int | None = None,
     add: bool = True,
 ) -> Request:
     scope = 0  # RT_SCOPE_UNIVERSE; IPv6 knows no other
@@ -128,11 +129,14 @@ def route(
         body += _attribute(5, gateway.packed)
     if source is not None and add:
         body += _attribute(7, source.packed)
+    if mtu is not None and add:
+        body += _attribute(8, _integer(2, mtu))
     words = [f"ip -6 route {'replace' if add else 'del'} {destination}"]
     words += [f"via {gateway}"] if gateway else []
     words += [f"dev {name}"]
     words += [f"src {source}"] if source and add else []
     words += [f"table {table}"] if table != MAIN else []
+    words += [f"mtu {mtu}"] if mtu is not None and add else []
     words += [f"metric {metric}"] + ([f"proto {PROTOCOL}"] if add else [])
     return _request(" ".join(words), add, NEW_ROUTE, CREATE | REPLACE, body)
 

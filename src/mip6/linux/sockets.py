@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
-_RECEIVED = (1, 2, 3, 4, 134)
-"""Destination Unreachable … Parameter Problem; Router Advertisement."""
+_ERRORS = (1, 2, 3, 4)
+"""Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
+_ROUTER_ADVERTISEMENT = 134
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _PACKET_SIZE_MAX = 65535
 _READ_MAX = 64
@@ -47,12 +48,13 @@ class Sender:
 
 
 class IcmpListener:
-    """Router Advertisements and ICMPv6 errors, as whole packets with their link."""
+    """ICMPv6 errors, and Router Advertisements where they are wanted, as whole packets
+    with their link."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, advertisements: bool) -> None:
         self._socket = _raw(socket.IPPROTO_ICMPV6)
         blocked = [0xFFFFFFFF] * 8
-        for kind in _RECEIVED:
+        for kind in (*_ERRORS, *(_ROUTER_ADVERTISEMENT,) * advertisements):
             blocked[kind // 32] &= ~(1 << kind % 32)
         packed = struct.pack("=8I", *blocked)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)

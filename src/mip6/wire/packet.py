@@ -360,8 +360,10 @@ def _excess(next_header: int, payload: bytes) -> int:
     return max(0, len(payload) - (reader.u8() + 1) * 8)
 
 
-def read_packet(octets: bytes) -> IPv6Packet:
+def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
     """Decode one IPv6 packet down to its upper layer; octets behind it are cut off.
+
+    quoted: it stands in an ICMPv6 error, so its payload may end early.
 
     Raises `WireError`: "truncated"; "version"; "header_length_beyond_packet";
     "too_many_extension_headers"; "routing_header_length" for a type 2 routing header
@@ -373,7 +375,9 @@ def read_packet(octets: bytes) -> IPv6Packet:
         raise WireError("version", 0)
     end = reader.position + length
     if end > reader.end:
-        raise WireError("truncated", reader.end)
+        if not quoted:
+            raise WireError("truncated", reader.end)
+        end = reader.end
     reader.end = end
     extensions: list[Extension] = []
     whole = True
@@ -392,7 +396,7 @@ def read_packet(octets: bytes) -> IPv6Packet:
         whole = not _ends_chain(extensions[-1])
     payload_offset = reader.position
     payload = reader.rest()
-    excess = _excess(next_header, payload) if whole else 0
+    excess = _excess(next_header, payload) if whole and not quoted else 0
     if excess:
         raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(

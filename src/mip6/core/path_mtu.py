@@ -1,0 +1,83 @@
+"""What a router on the path of a tunnel says about its size (RFC 2473 §7.1, RFC 8201).
+
+The Packet Too Big reaches the end of the tunnel that sent the outer packet, and teaches
+its kernel nothing, as no socket and no route sent that packet.  Either role turns it
+into the MTU of the route into the tunnel; the kernel then tells the inner sender.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from math import inf
+
+from mip6.wire.buffer import WireError
+from mip6.wire.icmpv6 import PacketTooBig
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import read_packet
+
+OVERHEAD = 40
+"""Octets of the tunnel's outer header."""
+MTU_MIN = 1280
+"""No IPv6 sender is told less (RFC 2473 §7.1 (b))."""
+MTU_LIFETIME = 600.0
+"""Seconds after which the path may have grown (RFC 8201 §4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooBig:
+    """A packet in a tunnel that did not fit, and what would have."""
+
+    source: IPv6Address
+    """Outer addresses: our end, and the other."""
+    destination: IPv6Address
+    inner_source: IPv6Address
+    inner_destination: IPv6Address
+    mtu: int
+    """Octets of the largest inner packet that fits; at least 1280."""
+
+
+def too_big(message: PacketTooBig) -> TooBig | None:
+    """What the error says about a tunnel; None if the packet it quotes was in none.
+
+    The quote is what tells an error about our packet from one that was made up without
+    having seen any (RFC 4443 §5.2), so the caller compares all four addresses.
+    """
+    try:
+        outer = read_packet(message.packet, quoted=True)
+        if outer.next_header != NextHeader.IPV6:
+            return None
+        inner = read_packet(outer.payload, quoted=True)
+    except WireError:
+        return None
+    return TooBig(
+        outer.source,
+        outer.destination,
+        inner.source,
+        inner.destination,
+        max(message.mtu - OVERHEAD, MTU_MIN),
+    )
+
+
+class PathMtu:
+    """The path of one tunnel whose near end moves: known for one source at a time."""
+
+    def __init__(self) -> None:
+        self._source: IPv6Address | None = None
+        self._mtu = 0
+        self._until = -inf
+
+    def learn(self, quoted: TooBig, now: float) -> bool:
+        """False if that, or less, is known already: an error never widens a path."""
+        known = self.mtu(quoted.source, now)
+        if known is not None and quoted.mtu >= known:
+            return False
+        self._source, self._mtu = quoted.source, quoted.mtu
+        self._until = now + MTU_LIFETIME
+        return True
+
+    def mtu(self, source: IPv6Address | None, now: float) -> int | None:
+        """Octets of the largest inner packet that fits; None: as the device has it."""
+        return self._mtu if source == self._source and now < self._until else None
+
+    def deadline(self, now: float) -> float:
+        """When it is forgotten, in the future; or never."""
+        return self._until if self._until > now else inf

@@ -180,3 +180,125 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="is not UTF-8"):
         load(binary)
+
+
+PROTECTED = """\
+authentication = "shared_key"
+[home_agent]
+address = "2001:db8:a::1"
+home_prefix = "2001:db8:a::/64"
+[home_agent.mobile_nodes]
+"2001:db8:a::100" = "laptop.key"
+"2001:DB8:a::0101" = ["new.key", "old.key"]
+"""
+ROAMING = """\
+authentication = "shared_key"
+[mobile_node]
+home_address = "2001:db8:a::100/64"
+home_agent = "2001:db8:a::1"
+interfaces = ["eth0"]
+manage = true
+key = "laptop.key"
+"""
+SHARED, MN_HA = '"shared_key"', '"mn_ha"'
+
+
+def test_who_shares_what() -> None:
+    first, second = parse(PROTECTED, "f").trusts()
+    assert (str(first[1]), first[2].key) == ("2001:db8:a::100", ("laptop.key",))
+    assert (str(second[1]), second[2].key) == (
+        "2001:db8:a::101",
+        ("new.key", "old.key"),
+    )
+    assert parse(PROTECTED, "f").where(*second[0], "key") == "f:7"
+    [(keys, home_address, trust)] = parse(ROAMING, "dir/f").trusts()
+    assert (str(home_address), trust.key) == ("2001:db8:a::100", ("laptop.key",))
+    assert parse(ROAMING, "dir/f").where(*keys, "key") == "dir/f:7"
+    assert parse(ROAMING, "dir/f").directory == Path("dir")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            ROAMING.replace('key = "laptop.key"\n', ""),
+            'f:2: authentication = "shared_key" needs key = "laptop.key" (mip6 keygen',
+        ),
+        (
+            changed(ROAMING, SHARED, MN_HA),
+            'f:2: authentication = "mn_ha" needs identifier = "',
+        ),
+        (
+            changed(ROAMING, SHARED, '"none"'),
+            'f:7: "key" is not for authentication = "none"',
+        ),
+        (
+            ROAMING + 'identifier = "a@b"',
+            'f:8: "identifier" is not for authentication = "shared_key"',
+        ),
+        (changed(ROAMING, '"laptop.key"', '""'), 'f:7: [mobile_node] "key" '),
+        (changed(ROAMING, '"laptop.key"', "7"), 'f:7: [mobile_node] "key" '),
+        (
+            changed(PROTECTED, SHARED, '"none"').replace('"laptop.key"', '"a"'),
+            None,
+        ),
+        (
+            changed(HOME_AGENT, '"none"', SHARED),
+            'f:6: authentication = "shared_key" needs a table [home_agent.mob',
+        ),
+        (
+            HOME_AGENT.replace('"none"', SHARED).rpartition("mobile_nodes")[0],
+            'f:2: authentication = "shared_key" needs a table [home_agent.mob',
+        ),
+        (
+            changed(PROTECTED, '"2001:DB8:a::0101"', '"2001:db8:a::100"'),
+            "f:7: ",  # TOML itself has no key twice
+        ),
+        (
+            changed(PROTECTED, '"2001:DB8:a::0101"', '"2001:db8:A::100"'),
+            'f:5: [home_agent] "mobile_nodes" has 2001:db8:a::100 twice',
+        ),
+        (
+            changed(PROTECTED, '"2001:DB8:a::0101"', '"laptop"'),
+            'f:7: [home_agent] "laptop"',
+        ),
+        (
+            changed(PROTECTED, '"2001:DB8:a::0101"', '"2001:db8:b::1"'),
+            "f:5: 2001:db8:b::1/128 is not in home_prefix 2001:db8:a::/64",
+        ),
+        (
+            changed(PROTECTED, '"laptop.key"', '{ kee = "laptop.key" }'),
+            'f:6: [home_agent] unknown key "kee": did you mean "key"?',
+        ),
+        (
+            changed(PROTECTED, '["new.key", "old.key"]', '{ identifier = "a@b" }'),
+            'f:7: "identifier" is not for authentication = "shared_key"',
+        ),
+    ],
+)
+def test_a_mistake_about_who_may_bind(text: str, expected: str | None) -> None:
+    found = errors(text)
+    if expected is None:
+        assert len(found) == 3 and "needs the home addresses" in found[0]
+    else:
+        assert found[0].startswith(expected), found
+
+
+def test_algorithms_that_static_keys_forbid() -> None:
+    text = """\
+authentication = "manual"
+[mobile_node]
+home_address = "2001:db8:a::100/64"
+home_agent = "2001:db8:a::1"
+interfaces = ["eth0"]
+manage = true
+[mobile_node.binding]
+integrity = "none"
+encryption = "aes-gcm"
+to_home_agent = { spi = 1, key = "a" }
+to_mobile_node = { spi = 1002, key = "b" }
+"""
+    integrity, encryption, spi = errors(text)
+    assert "f:8: " in integrity and "protects nothing (RFC 6275 5.1)" in integrity
+    assert "f:9: " in encryption and "must not be used with static keys" in encryption
+    assert "f:10: " in spi and "256" in spi

@@ -19,9 +19,11 @@ from pydantic import (
     model_validator,
 )
 
+from mip6.security.keys import Direction, Purpose
+
 from .errors import ConfigurationError
 from .section import Address, Interface, LinkName, Network, Section
-from .trust import Mechanism, Trust, contradictions
+from .trust import Mechanism, OneWay, Pair, Trust, contradictions
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
@@ -335,14 +337,18 @@ _MISSING = {
 }
 
 
-def _known(section: tuple[str, ...]) -> list[str]:
-    if not section:
-        return list(Configuration.model_fields)
-    model: dict[str, type[Section]] = {
+def _known(where: tuple[str, ...]) -> list[str]:
+    """The keys that a table may have."""
+    tables: dict[str, type[Section]] = {
         "home_agent": HomeAgentSection,
         "mobile_node": MobileNodeSection,
+        **dict.fromkeys(Purpose, Pair),
+        **dict.fromkeys(Direction, OneWay),
     }
-    return list(model[section[0]].model_fields) if section[0] in model else []
+    model: type[Section] = Configuration
+    if where:
+        model = tables.get(where[-1], Trust if "mobile_nodes" in where else Section)
+    return list(model.model_fields)
 
 
 def _lines(text: str) -> dict[tuple[str, ...], int]:

@@ -179,8 +179,21 @@ def test_usage_is_exit_code_2(words: list[str]) -> None:
     assert caught.value.code == 2
 
 
-def test_check_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    text = shown(capsys, "check", str(EXAMPLES / "home_agent.toml"))
+def test_check_says_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("home_agent", "mobile_node"):
+        example = (EXAMPLES / f"{name}.toml").read_text()
+        (tmp_path / f"{name}.toml").write_text(example)
+    key = tmp_path / "laptop.key"
+    key.write_text(shown(capsys, "keygen"))
+    key.chmod(0o600)
+    agent = shown(capsys, "check", str(tmp_path / "home_agent.toml"))
+    mobile = shown(capsys, "check", str(tmp_path / "mobile_node.toml"))
+    # The same key on both sides has the same fingerprint.
+    assert agent.splitlines()[1] == mobile.splitlines()[1]
+    assert "2001:db8:a::100: key fingerprint " in agent
+    text = agent
     assert text.endswith("home_agent.toml: fine, a home agent\n")
 
 

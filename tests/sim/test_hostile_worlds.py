@@ -16,7 +16,7 @@ HEALS_WITHIN = 150.0
 """Seconds: a refusal is respected for 32, the kernel's and the network's likewise."""
 
 hostile = settings(
-    max_examples=150,
+    max_examples=300,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,

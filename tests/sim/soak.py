@@ -1,0 +1,85 @@
+"""Many hostile worlds, one for each seed; for nights, not for `make test`.
+
+    python -m tests.sim.soak --runs 100000 [--first SEED]
+
+Every world is drawn from its seed alone: faults, advertisements, moves and restarts.
+Prints the seed of each failure and how to see it again; exit code 1 if there was one.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from random import Random
+
+from tests.sim.test_hostile_worlds import ACTS, HEALS_WITHIN, Step, play
+
+from mip6.sim import invariants
+from mip6.sim.network import Advertising, Faults
+from mip6.sim.world import World
+
+
+def run(seed: int) -> None:
+    """Raises AssertionError, or whatever the core raised, if this world goes wrong."""
+    draw = Random(f"{seed}/world")
+    faults = Faults(
+        loss=draw.choice((0.0, 0.1, 0.3, 0.6)),
+        duplicate=draw.choice((0.0, 0.2)),
+        damage=draw.choice((0.0, 0.1)),
+        jitter=draw.choice((0.0, 0.05, 2.0)),
+        refuse=draw.choice((0.0, 0.0, 0.1, 0.5)),
+        data_loss=draw.choice((0.0, 0.1)),
+    )
+    advertising = Advertising(
+        interval_min=2.0,
+        interval_max=draw.choice((2.5, 6.0)),
+        answer_max=draw.choice((0.02, 0.5)),
+        say_interval=draw.random() < 0.5,
+    )
+    afters = (0.0, 0.003, 0.02, 0.3, 1.0, 5.0, 40.0)
+    script = [
+        Step(draw.choice(afters), draw.choice(ACTS))
+        for _ in range(draw.randrange(0, 13))
+    ]
+    world = World(
+        seed,
+        faults=faults,
+        advertising=advertising,
+        links=("eth0", "eth1") if draw.random() < 0.5 else ("eth0",),
+        inspect=invariants.at_every_step,
+    )
+    play(world, script)
+    world.faults = Faults()
+    world.traffic.stop()
+    if "eth1" in world.plugged:
+        world.unplug("eth1")
+    world.run(world.now + HEALS_WITHIN)
+    invariants.both_ends_agree(world)
+    if world.plugged["eth0"] is not None:
+        invariants.packets_arrive(world)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    arguments = parser.parse_args()
+    begin, failed = time.monotonic(), []
+    seeds = range(arguments.first, arguments.first + arguments.runs)
+    for count, seed in enumerate(seeds, 1):
+        try:
+            run(seed)
+        except Exception:
+            failed.append(seed)
+            traceback.print_exc(limit=-2)
+            print(f"seed {seed} failed; again: --first {seed} --runs 1", flush=True)
+        if count % 1000 == 0:
+            spent = time.monotonic() - begin
+            print(f"{count} runs, {len(failed)} failed, {spent:.0f} s", flush=True)
+    total = f"{len(seeds)} runs from seed {arguments.first}"
+    print(f"{total}: {len(failed)} failed {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,6 +17,7 @@ lab: ## the main job: the lab, end to end, with real packets (needs root)
 test: ## every test (those that need root skip without it, and say so)
 	@scripts/setup test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@scripts/second-kernel $(PYTEST_ARGS)
 
 setup: ## virtual environment and system packages; safe to repeat
 	@scripts/setup test
@@ -33,7 +34,7 @@ bench: setup ## measure; writes docs/figures.md
 	$(BIN)/python -m bench
 
 bpf: setup ## rebuild the shipped eBPF object from bpf/mip6.bpf.c
-	$(MAKE) -C bpf ZIG="../$(BIN)/python -m ziglang"
+	$(MAKE) -B -C bpf ZIG="../$(BIN)/python -m ziglang"
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -193,8 +193,7 @@ def test_check_says_what_it_is(
     # The same key on both sides has the same fingerprint.
     assert agent.splitlines()[1] == mobile.splitlines()[1]
     assert "2001:db8:a::100: key fingerprint " in agent
-    text = agent
-    assert text.endswith("home_agent.toml: fine, a home agent\n")
+    assert agent.splitlines()[0].endswith("home_agent.toml: fine, a home agent")
 
 
 def test_the_daemon_needs_root_and_says_so(

@@ -16,7 +16,7 @@ from mip6.daemon.credentials import Credentials
 from mip6.daemon.errors import SetupError
 from mip6.daemon.outbox import Outbox
 from mip6.daemon.protection import Protection
-from mip6.daemon.store import Store
+from mip6.daemon.store import Store, StoreError
 from mip6.linux.executor import Counts
 from mip6.security import mobility_association
 from mip6.security.association import from_key
@@ -198,7 +198,7 @@ def test_what_cannot_be_promised_is_not_sent(
     mobile: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise StoreError("No space left on device")
 
     with monkeypatch.context() as patched:
         patched.setattr(Store, "commit", full)
@@ -211,6 +211,16 @@ def test_what_cannot_be_promised_is_not_sent(
     mobile.send(UPDATE)
     mobile.outbox.flush(mobile.counts)
     assert len(mobile.wire.packets) == 1
+
+
+def test_numbers_reserved_at_the_start_let_the_first_packet_go(mobile: Side) -> None:
+    assert mobile.store is not None
+    for mark in mobile.protection.reserve():
+        mobile.store.mark(mark, promised=True)
+    mobile.store.commit()
+    mobile.send(UPDATE)
+    assert len(mobile.wire.packets) == 1
+    assert mobile.protection.reserve() == []
 
 
 def test_a_packet_that_cannot_leave_is_counted(mobile: Side) -> None:

@@ -1,6 +1,7 @@
 """`mip6 keygen`: a new key for a mobile node and its home agent."""
 
 import argparse
+import contextlib
 import os
 import stat
 import sys
@@ -25,8 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     from mip6.security.keys import KEY_LENGTH, key_text
 
     print(key_text(os.urandom(KEY_LENGTH)), flush=True)
-    status = os.fstat(sys.stdout.fileno())
-    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+    mode = 0
+    with contextlib.suppress(OSError):  # no file at all
+        mode = os.fstat(sys.stdout.fileno()).st_mode
+    if stat.S_ISREG(mode) and mode & 0o077:
         print(
             "mip6 keygen: others can read that file, and mip6 run will refuse it: "
             "chmod 600 it, or set umask 77 first",

@@ -58,6 +58,7 @@ def add_parser(
     run_.add_argument(
         "--loss", type=float, default=0.0, metavar="PERCENT", help="lose packets there"
     )
+    _add_authentication(run_)
     run_.add_argument("--name", help="the lab's name; default: a new one")
 
     scenarios = commands.add_parser("scenarios", help="list the scenarios")
@@ -68,6 +69,7 @@ def add_parser(
     _add_advertising(up)
     up.add_argument("--virtual", action="store_true", help="without a home link")
     up.add_argument("--plain", action="store_true", help="without mip6 daemons")
+    _add_authentication(up)
 
     move = commands.add_parser("move", help="move the mobile node's cable")
     move.add_argument("node", choices=["mn"], metavar="NODE", help="mn")
@@ -88,6 +90,16 @@ def add_parser(
 
 def _add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default=DEFAULT_NAME, help="the lab; default: lab")
+
+
+def _add_authentication(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--authentication",
+        choices=["shared_key", "mn_ha", "none"],
+        default="shared_key",
+        help="what proves Binding Updates: ESP with a shared key (the default), the "
+        "MN-HA option with one (RFC 4285), or nothing",
+    )
 
 
 def _add_advertising(parser: argparse.ArgumentParser) -> None:
@@ -183,6 +195,7 @@ def _run(arguments: argparse.Namespace) -> int:
         captures=arguments.pcap,
         delay_ms=arguments.delay,
         loss_percent=arguments.loss,
+        authentication=arguments.authentication,
     )
     lab = Lab(arguments.name or f"run{os.getpid()}")
     pause = _wait_for_enter if arguments.step else _go_on
@@ -234,7 +247,11 @@ def _up(arguments: argparse.Namespace) -> int:
 
     lab = Lab(arguments.name)
     start = "b" if arguments.virtual else "home"
-    lab.up(virtual=arguments.virtual, advertising=arguments.ra_interval)
+    lab.up(
+        virtual=arguments.virtual,
+        advertising=arguments.ra_interval,
+        authentication=arguments.authentication,
+    )
     try:
         lab.move(start)
         if not arguments.plain:

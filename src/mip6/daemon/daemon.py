@@ -48,7 +48,7 @@ from .notify import notify
 from .outbox import Outbox
 from .protection import Protection
 from .recording import Recorder, open_recording
-from .store import Store
+from .store import Store, StoreError
 from .timeline import Timeline
 
 STOP_MAX = 3.0
@@ -93,6 +93,11 @@ class Daemon:
                 credentials or Credentials(),
                 self._store.marks if self._store else {},
             )
+            if configuration.mobile_node is not None and self._store is not None:
+                # Now, and not in the middle of the first move.
+                for mark in self.protection.reserve():
+                    self._store.mark(mark, promised=True)
+                self._store.commit()
             self.machine = Machine(configuration, name, spis=self.protection.spis)
         except BaseException:
             self._end_control()
@@ -339,7 +344,7 @@ class Daemon:
         self._outbox.flush(self.executor.counts)
         self._timer.arm(self.node.deadline)
         if self._store is not None:
-            with contextlib.suppress(OSError):  # told when something is promised
+            with contextlib.suppress(StoreError):  # told when something is promised
                 self._store.commit()
 
     def _tick(self) -> None:

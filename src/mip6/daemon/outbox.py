@@ -9,7 +9,7 @@ from mip6.linux.sockets import Sender
 from mip6.security.verdict import Rejected
 
 from .protection import Protection
-from .store import Store
+from .store import Store, StoreError
 
 
 class Outbox:
@@ -60,8 +60,8 @@ class Outbox:
         try:
             if self._store is not None and self._store.promised:
                 self._store.commit()
-        except OSError as error:
-            self._report(Problem(str(error.strerror), "make room on its disk"))
+        except StoreError as error:
+            self._report(Problem(str(error), "make room on its disk"))
             unsent, waiting = len(waiting), []
         for octets, index in waiting:
             try:

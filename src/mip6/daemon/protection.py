@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from mip6.core.state import End
 from mip6.security.associations import Associations
 from mip6.security.authentication_option import AuthenticationOptions
-from mip6.security.verdict import Protected, Refused, Rejected, Verified
+from mip6.security.verdict import Mark, Protected, Refused, Rejected, Verified
 
 from .credentials import Credentials
 
@@ -43,6 +43,10 @@ class Protection:
     def spis(self) -> frozenset[int]:
         """Of the ESP that is ours to open."""
         return self._esp.spis if self._esp else frozenset()
+
+    def reserve(self) -> list[Mark]:
+        """See `Associations.reserve`."""
+        return self._esp.reserve() if self._esp is not None else []
 
     def verify(self, octets: bytes, now: float) -> Verified | Rejected | Refused:
         """Judge one whole packet as received; nothing raises anything."""

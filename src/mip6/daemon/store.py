@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS sequences
 # The numbers of marks have 64 bits, one more than SQLite's integers.
 
 
+class StoreError(SetupError):
+    """The file cannot be written now."""
+
+
 class Store:
     """The file at `path`, made if it is missing.
 
@@ -71,7 +75,7 @@ class Store:
     def commit(self) -> None:
         """Everything noted is on disk when this returns.
 
-        Raises OSError if it is not, and then it stays noted.
+        Raises StoreError if it is not, and then it stays noted.
         """
         if not (self._marks or self._sequences):
             return
@@ -87,7 +91,7 @@ class Store:
                     "INSERT OR REPLACE INTO sequences VALUES (?, ?)", sequences
                 )
         except sqlite3.Error as error:
-            raise OSError(0, f"the state file cannot be written: {error}") from error
+            raise StoreError(f"the state file cannot be written: {error}") from error
         self._marks.clear()
         self._sequences.clear()
         self.promised = False

@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mip6.security.association import SecurityAssociation
+from mip6.security.esp import EspError, spi_and_sequence_number
 from mip6.wire.buffer import WireError
 from mip6.wire.capture import ipv6_in, read_capture
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6
@@ -27,7 +29,7 @@ PLACES = {
 home link."""
 
 SIGNALLING = (
-    "icmp6 or ip6 proto 135 or ip6 proto 60 or ip6 proto 43"
+    "icmp6 or ip6 proto 135 or ip6 proto 60 or ip6 proto 43 or ip6 proto 50"
     " or (ip6[6] = 41 and (ip6[46] = 58 or ip6[46] = 135))"
 )
 """Signalling and pings, plain and tunnelled; not the streams that measure."""
@@ -42,6 +44,7 @@ class Capture:
         """`everything`: the measuring streams and TCP too.  Returns when all listen."""
         directory.mkdir(parents=True, exist_ok=True)
         virtual = lab.settings["virtual"]
+        self._associations = lab.associations
         self._running: list[subprocess.Popen[bytes]] = []
         self._files: dict[str, Path] = {}
         logs = []
@@ -70,7 +73,10 @@ class Capture:
             process.send_signal(signal.SIGINT)
         for process in self._running:
             process.wait()
-        return {place: list(read_pcap(file)) for place, file in self._files.items()}
+        return {
+            place: list(read_pcap(file, self._associations))
+            for place, file in self._files.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,15 @@ class Frame:
     """The packet inside, when this is a tunnel's."""
     message: Message | IcmpMessage | None
     """The innermost message, where it is one that `wire` decodes."""
+    spi: int | None = None
+    """Of the ESP that the message was in."""
 
 
-def read_pcap(path: Path) -> Iterator[Frame]:
-    """The signalling and pings of a tcpdump file; what is cut off is left out."""
+def read_pcap(
+    path: Path, associations: Iterable[SecurityAssociation] = ()
+) -> Iterator[Frame]:
+    """The signalling and pings of a tcpdump file, out of the ESP of `associations`;
+    what is cut off is left out."""
     # Captures of this boot only: the offset of the two clocks is today's.
     offset = time.clock_gettime(time.CLOCK_BOOTTIME) - time.time()
     for captured in read_capture(path.read_bytes()):
@@ -94,10 +105,12 @@ def read_pcap(path: Path) -> Iterator[Frame]:
         if octets is None or _is_data(octets):
             continue
         try:
-            packet, inner, message = _decode(octets)
-        except WireError:
+            packet = read_packet(octets)
+            packet, spi = _without_esp(packet, associations)
+            inner, message = _decode(packet)
+        except (WireError, EspError):
             continue
-        yield Frame(captured.at + offset, packet, inner, message)
+        yield Frame(captured.at + offset, packet, inner, message, spi)
 
 
 def _is_data(packet: bytes) -> bool:
@@ -109,10 +122,24 @@ def _is_data(packet: bytes) -> bool:
     return next_header in (b"\x06", b"\x11")
 
 
+def _without_esp(
+    packet: IPv6Packet, associations: Iterable[SecurityAssociation]
+) -> tuple[IPv6Packet, int | None]:
+    """The packet as it was before it was put into ESP, and the SPI."""
+    if packet.next_header != NextHeader.ESP:
+        return packet, None
+    spi, _ = spi_and_sequence_number(packet.payload)
+    for association in associations:
+        transform = association.transform
+        if association.spi == spi and transform.authentic(packet.payload):
+            next_header, payload = transform.open(packet.payload)
+            return replace(packet, next_header=next_header, payload=payload), spi
+    return packet, spi
+
+
 def _decode(
-    octets: bytes,
-) -> tuple[IPv6Packet, IPv6Packet | None, Message | IcmpMessage | None]:
-    packet = read_packet(octets)
+    packet: IPv6Packet,
+) -> tuple[IPv6Packet | None, Message | IcmpMessage | None]:
     inner = None
     if packet.next_header == NextHeader.IPV6:
         inner = read_packet(packet.payload)
@@ -122,4 +149,4 @@ def _decode(
         message = read_message(innermost.payload)
     elif innermost.next_header == NextHeader.ICMPV6:
         message = read_icmpv6(innermost.payload)
-    return packet, inner, message
+    return inner, message

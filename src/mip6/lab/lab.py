@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from mip6.security.association import SecurityAssociation, from_key
+from mip6.security.keys import parse_keys
+
 from . import namespaces, topology
 from .namespaces import LabError
 from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES, Advertising
@@ -36,24 +39,38 @@ enough that the kernel reports the carrier's going."""
 READY_S = 30.0
 STOPPED_S = 15.0
 
+KEY_FILE = "mn.key"
+
 _CONFIGURATION = {
     "ha": """\
-authentication = "none"
+authentication = "{authentication}"
 [home_agent]
 address = "{home_agent}"
 home_prefix = "{home_prefix}"
-{home_link}mobile_nodes = ["{home_address}"]
+{home_link}{trust}
 """,
     "mn": """\
-authentication = "none"
+authentication = "{authentication}"
 [mobile_node]
 home_address = "{home_address}/64"
 home_agent = "{home_agent}"
 interfaces = ["eth0"]
 manage = true
 lifetime = {lifetime}
+{trust}
 """,
 }
+_OPTION = f'key = "{KEY_FILE}", identifier = "mn@lab.example"'
+_TRUST = {
+    ("ha", "none"): f'mobile_nodes = ["{HOME_ADDRESS}"]',
+    ("mn", "none"): "",
+    ("ha", "shared_key"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = "{KEY_FILE}"',
+    ("mn", "shared_key"): f'key = "{KEY_FILE}"',
+    ("ha", "mn_ha"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = {{ {_OPTION} }}',
+    ("mn", "mn_ha"): _OPTION.replace(", ", "\n"),
+}
+AUTHENTICATIONS = ("shared_key", "mn_ha", "none")
+"""What a lab can be asked to prove Binding Updates with; the first by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +193,7 @@ class Lab:
         virtual: bool = False,
         advertising: Advertising | None = None,
         lifetime: int = LIFETIME_S,
+        authentication: str = AUTHENTICATIONS[0],
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
@@ -197,9 +215,15 @@ class Lab:
                 owner = self.directory / "owner"
                 self._lock = os.open(owner, os.O_RDWR | os.O_CREAT)
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
+            settings = {
+                "virtual": virtual,
+                "lifetime": lifetime,
+                "authentication": authentication,
+            }
             (self.directory / "lab.json").write_text(
-                json.dumps({"virtual": virtual, "lifetime": lifetime}), encoding="utf-8"
+                json.dumps(settings), encoding="utf-8"
             )
+            self._make_key()
             topology.build(self.name, virtual=virtual)
             for link in PREFIXES:
                 if not (virtual and link == "home"):
@@ -207,6 +231,20 @@ class Lab:
         except BaseException:
             self.down()
             raise
+
+    def _make_key(self) -> None:
+        """One file for both daemons, as if it had been copied."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(self.directory / KEY_FILE, flags, 0o600), "w") as file:
+            file.write(namespaces.run([mip6_command(), "keygen"]))
+
+    @property
+    def associations(self) -> tuple[SecurityAssociation, ...]:
+        """Those of ESP, for looking into captures; none where nothing is in ESP."""
+        if self.settings["authentication"] != "shared_key":
+            return ()
+        [key] = parse_keys((self.directory / KEY_FILE).read_text(encoding="utf-8"))
+        return from_key(key, HOME_ADDRESS, HOME_AGENT)
 
     def _advertise(self, link: str, advertising: Advertising) -> None:
         configuration = self.directory / f"radvd-{link}.conf"
@@ -331,6 +369,7 @@ class Lab:
 
     def _launch(self, role: str) -> None:
         virtual = self.settings["virtual"]
+        authentication = self.settings["authentication"]
         configuration = self.directory / f"{role}.toml"
         configuration.write_text(
             _CONFIGURATION[role].format(
@@ -339,6 +378,8 @@ class Lab:
                 home_prefix=PREFIXES["home"],
                 home_link="" if virtual else 'home_link = "eth1"\n',
                 lifetime=self.settings["lifetime"],
+                authentication=authentication,
+                trust=_TRUST[role, authentication],
             ),
             encoding="utf-8",
         )

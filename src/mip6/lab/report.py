@@ -20,6 +20,7 @@ class Options:
     """Where the captures are kept, with all that was on the wires."""
     delay_ms: float = 0.0
     loss_percent: float = 0.0
+    authentication: str = "shared_key"
 
 
 @dataclass(frozen=True, slots=True)

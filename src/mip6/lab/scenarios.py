@@ -174,6 +174,7 @@ def run(
         lab.up(
             virtual=scenario.virtual,
             advertising=options.advertising,
+            authentication=options.authentication,
             lifetime=scenario.lifetime,
             owned=True,
         )

@@ -10,7 +10,7 @@ from typing import Any
 from . import checks, story, topology
 from .capture import Capture, Frame
 from .lab import Lab, Move
-from .measure import PACED_RATE, MoveFigures, Probes, Result, figures
+from .measure import INTERVAL_MS, PACED_RATE, MoveFigures, Probes, Result, figures
 from .report import Check, Options, Report
 
 SETTLE_S = 1.5
@@ -101,7 +101,8 @@ class Session:
         self.tell(f"home agent and mobile node run; the mobile node is {_on(link)}")
         self._probes = Probes(self.lab, tcp_rate=tcp_rate)
         self.tell(
-            "running through all that follows: ping, 1000 packets/s each way, TCP"
+            "running through all that follows: ping, "
+            f"{1000 / INTERVAL_MS:.0f} packets/s each way, TCP"
         )
         time.sleep(1.0)
 
@@ -306,6 +307,7 @@ class Session:
         self.check("TCP not reset", not result.tcp_reset, f"{total} octets")
         self.check("TCP octets arrived intact", result.tcp_intact)
         self._tell_steps(frames, moves)
+        self._check_proof(frames)
         self._stop_daemons()
 
     def _check_move(
@@ -339,6 +341,14 @@ class Session:
             sent = story.updates(frames, begin, end)
             detail = f"sequence numbers {sent or 'none'}"
             self.check(name, len(set(sent)) in wanted, detail)
+
+    def _check_proof(self, frames: dict[str, list[Frame]]) -> None:
+        mechanism = self.lab.settings["authentication"]
+        if mechanism != "none":
+            name = "ESP" if mechanism == "shared_key" else "the MN-HA option"
+            wrong = story.unproved(frames, mechanism)
+            what = f"every Binding Update and Acknowledgement is proved by {name}"
+            self.check(what, not wrong, _list(wrong[:3]))
 
     def _tell_steps(
         self, frames: dict[str, list[Frame]], moves: list[tuple[Move, float]]

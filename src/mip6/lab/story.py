@@ -14,7 +14,10 @@ from mip6.wire.neighbor_discovery import (
     RouterAdvertisement,
     RouterSolicitation,
 )
-from mip6.wire.options import AlternateCareOfAddress
+from mip6.wire.options import (
+    AlternateCareOfAddress,
+    MobilityMessageAuthentication,
+)
 
 from .capture import Frame
 from .lab import Move
@@ -61,6 +64,8 @@ def describe(frame: Frame) -> str:
     if inner := frame.inner:
         passenger = f"{name(inner.source)} → {name(inner.destination)}"
         return f"{way}  tunnel [ {passenger}  {_content(frame)} ]"
+    if frame.spi is not None:
+        return f"{way}  ESP [ {_content(frame)} ]"
     return f"{way}  {_content(frame)}"
 
 
@@ -201,6 +206,25 @@ def _exchange(
     whole = [number for number in seen[0] if all(number in found for found in seen)]
     number = next(iter([*whole, *seen[0]]), b"")
     return [[found[number]] if number in found else [] for found in seen]
+
+
+def unproved(frames: dict[str, list[Frame]], mechanism: str) -> list[str]:
+    """Binding Updates and Acknowledgements on the wire without what proves them."""
+    signalling = BindingUpdate | BindingAcknowledgement
+    return [
+        f"{place}: {describe(frame)}"
+        for place, seen in frames.items()
+        for frame in seen
+        if isinstance(frame.message, signalling)
+        and not (
+            frame.spi is not None
+            if mechanism == "shared_key"
+            else any(
+                isinstance(option, MobilityMessageAuthentication)
+                for option in frame.message.options
+            )
+        )
+    ]
 
 
 def updates(frames: dict[str, list[Frame]], begin: float, end: float) -> list[int]:

@@ -4,6 +4,7 @@ A `Purpose` and a `Direction` are the selectors of one association, and where on
 it is the policy too: what should have come through it and did not is rejected.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -121,6 +122,16 @@ class Associations:
     def spis(self) -> frozenset[int]:
         """The SPIs by which our ESP is told from everybody else's."""
         return frozenset(self._inbound)
+
+    def reserve(self) -> list[Mark]:
+        """Reserve numbers for all that this node sends, to be stored at leisure, so
+        that the first packets need not wait for a disk."""
+        marks = []
+        for association, name, counter in self._outbound.values():
+            if association.anti_replay and counter.needs_reservation:
+                with contextlib.suppress(EspError):  # `protect` says so, in time
+                    marks.append(Mark(name, counter.reserve()))
+        return marks
 
     def verify(self, octets: bytes) -> Verified | Rejected:
         """Judge one whole packet as received; no octets raise anything.

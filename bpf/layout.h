@@ -62,6 +62,7 @@ enum counter {
 	UNMATCHED,			/* no tunnel to put it into, to the daemon */
 	FRAGMENT,			/* left to the kernel: a fragment that might be for us */
 	TOO_MANY_HEADERS,		/* left to the kernel: more than HEADERS_MAX */
+	UNKNOWN_TUNNEL,			/* left to the kernel: to us, of none of our home addresses */
 	UNKNOWN_SPI,			/* left to the kernel: ESP behind an option, not by our keys */
 	DROPPED_SIGNALLING,		/* without ESP, more than the budget allows */
 	DROPPED_ESP,			/* for the daemon, more than the budget of its SPI allows */

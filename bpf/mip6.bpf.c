@@ -369,8 +369,11 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		reason = refused(&tunnel, &to, &from, now);
 	if (reason && find(&bindings, &source, &tunnel))
 		reason = refused(&tunnel, &from, &to, now);
-	if (reason == COUNTERS)
+	if (reason == COUNTERS) {
+		if (is_ours(&to))
+			count(UNKNOWN_TUNNEL);
 		return TC_ACT_UNSPEC;
+	}
 	if (reason) /* somebody else's tunnel may pass through here */
 		return is_ours(&to) ? drop(reason) : TC_ACT_UNSPEC;
 	if (merge_congestion(skb, outer, &inner, chain->offset))

@@ -16,6 +16,7 @@ COUNTERS = (
     "unmatched",
     "fragment",
     "too_many_headers",
+    "unknown_tunnel",
     "unknown_spi",
     "dropped_signalling",
     "dropped_esp",

@@ -1,4 +1,7 @@
-"""The bench: a node, its device, its data plane, and nothing in the maps."""
+"""The bench: a node, its device, its data plane, and nothing in the maps.
+
+All tests here run on the second kernel too: another verifier, other helpers.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +12,13 @@ from tests.support.namespaces import connect, namespaces
 
 from mip6.linux.dataplane import DataPlane
 from mip6.linux.tun import Device
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker("second_kernel")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def mip6(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
         [MIP6, *words],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         **options,  # type: ignore[call-overload]
     )
 

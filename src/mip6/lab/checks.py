@@ -30,7 +30,8 @@ def care_of_address(lab: Lab) -> IPv6Address | None:
 
 
 def expires(lab: Lab) -> float | None:
-    """When the home agent's binding ends, in seconds of the boot clock; `None`: none."""
+    """When the home agent's binding ends, in seconds of the boot clock; `None`: never
+    was, or has ended."""
     left = (binding(lab) or {}).get("expires_in_s")
     return None if left is None else time.clock_gettime(time.CLOCK_BOOTTIME) + left
 

@@ -5,7 +5,7 @@ import textwrap
 from rich.console import Console
 from rich.table import Table
 
-from .measure import MoveFigures
+from .measure import INTERVAL_MS, MoveFigures
 from .report import Report
 from .topology import PICTURE, VIRTUAL_PICTURE
 
@@ -19,9 +19,10 @@ _PHASES = {
 }
 
 
-_LEGEND = """\
-Outage: the longest silence of a stream of 1000 packets/s, from the moment the
-cable is in.  Lost: its packets that never arrived (of these while unplugged).
+_LEGEND = f"""\
+Outage: the longest silence of a stream of {1000 / INTERVAL_MS:.0f} packets/s, from the
+moment the cable is in.  Lost: its packets that never arrived (of these while
+unplugged).
 """
 
 

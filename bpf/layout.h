@@ -12,6 +12,7 @@
  *   settings       array, 1        0                       struct settings
  *   counters       per CPU array   enum counter            u64 packets
  *   budgets        per CPU array   enum budget             u64 ns: see within_budget()
+ *   ways           per CPU array   from the outer header   struct way: see send(), nobody else
  *
  * Hashes are allocated at once, so that an insert never fails for want of memory in the
  * middle of a burst; a replaced entry is then reused at the second update after it, which

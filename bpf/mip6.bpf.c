@@ -13,6 +13,8 @@
 
 #define HEADERS_MAX 4 /* extension headers looked through; more is left to the kernel */
 #define OPTIONS_MAX 8 /* options looked through for a Home Address option */
+#define WAYS_BITS 8
+#define WAY_NS 100000000 /* a new route or neighbour counts after so long at the latest */
 
 enum {
 	HOP_BY_HOP = 0,
@@ -35,6 +37,26 @@ struct ipv6 {
 	struct address source, destination;
 };
 
+/* What is written before a packet: the Ethernet header and the outer one. */
+struct frame {
+	u16 unused; /* what follows the Ethernet header is aligned so */
+	u8 link_destination[6], link_source[6];
+	u16 type;
+	struct ipv6 header;
+};
+enum { FRAME_LENGTH = ETH_HLEN + sizeof(struct ipv6) };
+
+/* Where packets with this outer header go, remembered for a moment: looking up the route
+ * and the neighbour costs as much as all the rest of the way out. */
+struct way {
+	struct address source, destination;
+	u32 flow;	/* traffic class and flow label, which may choose the route */
+	u32 length_max; /* the longest packet known to fit */
+	u64 until;	/* ns of the boot clock */
+	u32 link;
+	u8 link_destination[6], link_source[6];
+};
+
 struct map_definition SECTION("maps") bindings = {
 	MAP_HASH, sizeof(struct address), sizeof(struct tunnel), 65536, 0,
 };
@@ -55,6 +77,9 @@ struct map_definition SECTION("maps") counters = {
 };
 struct map_definition SECTION("maps") budgets = {
 	MAP_PERCPU_ARRAY, sizeof(u32), sizeof(u64), BUDGETS, 0,
+};
+struct map_definition SECTION("maps") ways = {
+	MAP_PERCPU_ARRAY, sizeof(u32), sizeof(struct way), 1 << WAYS_BITS, 0,
 };
 
 INLINE void count(u32 reason)
@@ -120,16 +145,50 @@ INLINE int is_link_scope(const struct address *destination)
 	return octets[0] == 0xFE && (octets[1] & 0xC0) == 0x80;
 }
 
-INLINE int send(struct __sk_buff *skb, const struct settings *config, const struct ipv6 *outer,
-		const u32 start)
+INLINE struct way *way_of(const struct ipv6 *outer, u32 flow)
 {
+	u64 mix = outer->source.low ^ outer->destination.high ^ outer->destination.low ^ flow;
+	u32 slot = mix * 0x9E3779B97F4A7C15 >> (64 - WAYS_BITS);
+	return bpf_map_lookup_elem(&ways, &slot);
+}
+
+INLINE int is_known(const struct way *way, const struct ipv6 *outer, u32 flow, u32 length,
+		    u64 now)
+{
+	return way->until > now && way->flow == flow && way->length_max >= length &&
+	       equal(&way->source, &outer->source) &&
+	       equal(&way->destination, &outer->destination);
+}
+
+INLINE int write(struct __sk_buff *skb, const struct frame *frame)
+{
+	return bpf_skb_store_bytes(skb, 0, frame->link_destination, FRAME_LENGTH, 0) == 0;
+}
+
+/* The room for `frame` is made. */
+INLINE int send(struct __sk_buff *skb, const struct settings *config, struct frame *frame,
+		u64 now)
+{
+	const struct ipv6 *outer = &frame->header;
+	u32 flow = *(const u32 *)outer->octets & __builtin_bswap32(0x0FFFFFFF);
+	/* What is cut up later was held against the MTU of the device by the kernel. */
+	u32 length = skb->gso_size ? 0 : ntohs(outer->payload_length) + sizeof(*outer);
+	struct way *way = way_of(outer, flow);
+	if (!way)
+		return drop(DROPPED_ROUTE);
+	if (is_known(way, outer, flow, length, now)) {
+		__builtin_memcpy(frame->link_destination, way->link_destination, 12);
+		if (!write(skb, frame))
+			return drop(DROPPED_HEADER);
+		count(TUNNEL_OUT);
+		return bpf_redirect(way->link, 0);
+	}
 	struct bpf_fib_lookup route = {};
 	route.family = AF_INET6;
 	route.l4_protocol = IPV6;
-	/* What is cut up later was held against the MTU of the device by the kernel. */
-	route.tot_len = skb->gso_size ? 0 : ntohs(outer->payload_length) + sizeof(*outer);
+	route.tot_len = length;
 	route.ifindex = config->device;
-	route.flowinfo = *(const u32 *)outer->octets & __builtin_bswap32(0x0FFFFFFF);
+	route.flowinfo = flow;
 	__builtin_memcpy(route.ipv6_src, &outer->source, 16);
 	__builtin_memcpy(route.ipv6_dst, &outer->destination, 16);
 	long result = bpf_fib_lookup(skb, &route, sizeof(route), 0);
@@ -141,7 +200,7 @@ INLINE int send(struct __sk_buff *skb, const struct settings *config, const stru
 		return drop(DROPPED_ROUTE);
 	if (route.ifindex == config->device)
 		return drop(DROPPED_LOOP);
-	if (start == 0 && bpf_skb_change_head(skb, ETH_HLEN, 0))
+	if (!write(skb, frame))
 		return drop(DROPPED_HEADER);
 	count(TUNNEL_OUT);
 	/* Without a neighbour entry the helper must look the route up itself: given a next
@@ -149,6 +208,16 @@ INLINE int send(struct __sk_buff *skb, const struct settings *config, const stru
 	 * discovery is then sent into the device again. */
 	if (result == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return bpf_redirect_neigh(route.ifindex, NULL, 0, 0);
+	way->source = outer->source;
+	way->destination = outer->destination;
+	way->flow = flow;
+	way->length_max = length;
+	way->until = now + WAY_NS;
+	way->link = route.ifindex;
+	__builtin_memcpy(way->link_destination, route.dmac, 6);
+	__builtin_memcpy(way->link_source, route.smac, 6);
+	/* This packet goes by the neighbour entry, which so learns that it is in use and
+	 * makes sure that the neighbour is still there. */
 	struct bpf_redir_neigh next_hop = {.nh_family = AF_INET6};
 	__builtin_memcpy(next_hop.ipv6_nh, route.ipv6_dst, 16);
 	return bpf_redirect_neigh(route.ifindex, &next_hop, sizeof(next_hop), 0);
@@ -156,8 +225,9 @@ INLINE int send(struct __sk_buff *skb, const struct settings *config, const stru
 
 INLINE int encapsulate(struct __sk_buff *skb, const struct settings *config,
 		       const struct address *source, const struct address *destination,
-		       struct ipv6 *header, const u32 start)
+		       struct frame *frame, u64 now, const u32 start)
 {
+	struct ipv6 *header = &frame->header;
 	u32 length = skb->len - start;
 	if (length > 0xFFFF - sizeof(*header))
 		return drop(DROPPED_SIZE);
@@ -174,9 +244,9 @@ INLINE int encapsulate(struct __sk_buff *skb, const struct settings *config,
 				flags | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6) &&
 	    bpf_skb_adjust_room(skb, sizeof(*header), BPF_ADJ_ROOM_MAC, flags))
 		return drop(DROPPED_HEADER);
-	if (bpf_skb_store_bytes(skb, start, header, sizeof(*header), 0))
+	if (start == 0 && bpf_skb_change_head(skb, ETH_HLEN, 0))
 		return drop(DROPPED_HEADER);
-	return send(skb, config, header, start);
+	return send(skb, config, frame, now);
 }
 
 INLINE int is_open(const struct tunnel *tunnel, u64 now)
@@ -187,24 +257,24 @@ INLINE int is_open(const struct tunnel *tunnel, u64 now)
 INLINE int leave(struct __sk_buff *skb, const u32 start)
 {
 	const u32 zero = 0;
-	struct ipv6 header;
+	struct frame frame = {.type = htons(ETH_P_IPV6)};
 	struct tunnel tunnel;
 	const struct settings *config = bpf_map_lookup_elem(&settings, &zero);
 	if (skb->mark == MARK || !config)
 		return TC_ACT_UNSPEC;
 	if (skb->protocol != htons(ETH_P_IPV6) ||
-	    bpf_skb_load_bytes(skb, start, &header, sizeof(header)))
+	    bpf_skb_load_bytes(skb, start, &frame.header, sizeof(frame.header)))
 		return drop(DROPPED_MALFORMED);
-	struct address source = header.source, destination = header.destination;
+	struct address source = frame.header.source, destination = frame.header.destination;
 	if (is_link_scope(&destination))
 		return drop(DROPPED_LINK_SCOPE);
 	u64 now = bpf_ktime_get_boot_ns();
 	if (find(&registrations, &source, &tunnel) && is_open(&tunnel, now))
 		return encapsulate(skb, config, &tunnel.care_of_address, &tunnel.home_agent,
-				   &header, start);
+				   &frame, now, start);
 	if (find(&bindings, &destination, &tunnel) && is_open(&tunnel, now))
 		return encapsulate(skb, config, &tunnel.home_agent, &tunnel.care_of_address,
-				   &header, start);
+				   &frame, now, start);
 	if (!within_budget(BUDGET_UNMATCHED, config->unmatched_interval,
 			   config->unmatched_burst, now))
 		return drop(DROPPED_UNMATCHED);

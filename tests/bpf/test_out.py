@@ -1,6 +1,8 @@
 """Out of the mobility device, octet by octet."""
 
+import os
 import time
+from collections.abc import Iterator
 
 import pytest
 from tests.support.bench import (
@@ -250,3 +252,72 @@ def test_what_is_not_ipv6(bench: Bench) -> None:
     before = bench.data_plane.counters()["dropped_malformed"]
     assert program.run(frame).verdict == DROP
     assert bench.data_plane.counters()["dropped_malformed"] == before + 1
+
+
+# The way that is remembered
+
+
+def link_destination(bench: Bench, packet: bytes) -> str:
+    """The Ethernet address that the program itself wrote; zeros: it left that to the
+    neighbour entry."""
+    with bench.namespace.entered():
+        program = bench.data_plane.program("device_egress_l2")
+        outcome = program.run(ETHERNET + packet)
+    assert outcome.verdict == REDIRECT
+    return outcome.packet[:6].hex(":")
+
+
+def remembered(bench: Bench, packet: bytes) -> set[str]:
+    """Of several packets: this machine may be busy for longer than a way is kept."""
+    return {link_destination(bench, packet) for _ in range(5)}
+
+
+NOBODY, ROUTER = "00:00:00:00:00:00", "02:00:00:00:00:01"
+
+
+@pytest.fixture
+def one_cpu() -> Iterator[None]:
+    """Each CPU remembers for itself."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("one_cpu")
+def test_way_is_remembered_for_the_same_outer_header(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    assert link_destination(bench, DOWN) == NOBODY
+    assert ROUTER in remembered(bench, DOWN)
+    assert bench.out(DOWN).packet == ipv6(HOME_AGENT, CARE_OF_ADDRESS, IPV6, DOWN)
+    assert bench.out(DOWN).counted == {"tunnel_out": 1}
+    other_flow = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, udp(), flow_label=7)
+    assert link_destination(bench, other_flow) == NOBODY
+    bench.tunnel(End.HOME_AGENT, care_of_address="2001:db8:c::7")
+    assert link_destination(bench, DOWN) == NOBODY
+
+
+@pytest.mark.usefixtures("one_cpu")
+def test_way_is_forgotten_after_a_moment(bench: Bench) -> None:
+    """And with it a neighbour's old link-layer address."""
+    bench.tunnel(End.HOME_AGENT)
+    router = "neighbor replace 2001:db8:1::1 dev eth0 nud permanent lladdr"
+    link_destination(bench, DOWN)
+    bench.namespace.ip(f"{router} 02:00:00:00:00:99")
+    time.sleep(0.11)
+    assert link_destination(bench, DOWN) == NOBODY
+    assert remembered(bench, DOWN) <= {NOBODY, "02:00:00:00:00:99"}
+    bench.namespace.ip(f"{router} {ROUTER}")
+
+
+@pytest.mark.usefixtures("one_cpu")
+def test_only_what_is_known_to_fit_goes_the_remembered_way(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    small = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, bytes(100))
+    larger = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, bytes(1500 - 40 - 40))
+    too_large = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, bytes(1500 - 40 - 39))
+    assert link_destination(bench, small) == NOBODY
+    assert link_destination(bench, larger) == NOBODY
+    assert ROUTER in remembered(bench, larger)
+    assert ROUTER in remembered(bench, small)
+    assert bench.out(too_large).counted == {"dropped_size": 1}

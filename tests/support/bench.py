@@ -94,8 +94,16 @@ class Bench:
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
         self.data_plane.divert_esp(())
+        self.forget_ways()
         for budget in (UNMATCHED, UNVERIFIED, OPEN):
             self.full_again(budget, at=0)
+
+    def forget_ways(self) -> None:
+        """As after a moment without packets."""
+        ways = self.data_plane.maps["ways"]
+        empty = bytes(ways.info.value_size) * bpf.possible_cpus()
+        for slot in range(ways.info.entries_max):
+            ways.update(slot.to_bytes(4, "little"), empty)
 
     def full_again(self, budget: int, *, at: float) -> None:
         """Says when (boot clock) this token bucket will be full, on every CPU."""

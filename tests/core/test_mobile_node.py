@@ -440,6 +440,20 @@ def test_refused_state_is_tried_again(kind: type[State]) -> None:
     assert roamer.mobile_node.place is Place.REGISTERING
 
 
+def test_a_tunnel_that_cannot_be_changed_stays_as_it_is() -> None:
+    """It tells the next process that there is a binding to update or to delete."""
+    roamer = Roamer()
+    roamer.register()
+    [before] = roamer.standing(Tunnel)
+    roamer.wait(400 * 0.75)
+    refuse(roamer, roamer.answer(), Tunnel)
+    assert roamer.standing(Tunnel) == [before]
+    roamer.wait(1.0)
+    roamer.answer()
+    [after] = roamer.standing(Tunnel)
+    assert after.expires > before.expires
+
+
 def test_refusals_back_off() -> None:
     roamer = Roamer()
     roamer.link_up()

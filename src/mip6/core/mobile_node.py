@@ -512,8 +512,14 @@ class MobileNode:
 
     def _reconcile(self, now: float) -> list[Effect]:
         """The effects from what stands to what is wanted."""
-        wanted = [] if self._stopped else self._wanted(now)
-        wanted = [state for state in wanted if state.key not in self._refused]
+        wanted: list[State] = []
+        for state in [] if self._stopped else self._wanted(now):
+            if state.key not in self._refused:
+                wanted.append(state)
+            elif isinstance(state, Tunnel) and (left := self._ledger.find(state.key)):
+                # Better the old entry than none: if this process dies now, it tells the
+                # next one that the home agent may hold a binding.
+                wanted.append(left)
         return self._ledger.reconcile(wanted)
 
     def _wanted(self, now: float) -> list[State]:

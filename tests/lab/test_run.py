@@ -174,9 +174,15 @@ def test_two_runs_at_once(new_lab: Callable[[], Lab]) -> None:
 
 
 def test_a_daemon_that_does_not_start_is_a_failed_check(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lab: Lab,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("mip6.lab.lab.mip6_command", lambda: "/bin/false")
+    lame = tmp_path / "mip6"
+    lame.write_text(f'#!/bin/sh\n[ "$1" != run ] && exec {MIP6} "$@"\nexit 1\n')
+    lame.chmod(0o755)
+    monkeypatch.setattr("mip6.lab.lab.mip6_command", lambda: str(lame))
     assert main(["lab", "run", "--json", "--name", lab.name]) == 1
     document = json.loads(capsys.readouterr().out)
     jsonschema.validate(document, SCHEMA)

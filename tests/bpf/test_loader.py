@@ -1,8 +1,6 @@
 """Maps, programs, pins, filters: loading, taking over, leaving nothing behind."""
 
-import asyncio
 import errno
-import socket
 import struct
 import subprocess
 import sys
@@ -11,7 +9,6 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
-from pyroute2 import IPRoute
 from tests.support.bench import (
     CARE_OF_ADDRESS,
     DROP,
@@ -238,123 +235,6 @@ def test_nothing_stays_open(pins: Path) -> None:
         plane.close()
     DataPlane.remove(pins)
     assert len(list(descriptors.iterdir())) == before
-
-
-# Filters
-
-
-def filters(node: Namespace, hook: str = "ingress") -> str:
-    return node.run(f"tc filter show dev eth0 {hook}")
-
-
-def qdiscs(node: Namespace) -> str:
-    return node.run("tc qdisc show dev eth0")
-
-
-def test_attach_and_detach_leave_nothing(node: Namespace, plane: DataPlane) -> None:
-    before = qdiscs(node)
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane.attach_link(index)
-        assert f"pref {dataplane.PRIORITY} bpf" in filters(node)
-        assert filters(node).count("mip6:") == 1
-        plane.attach_link(index)  # replaces, never doubles
-        assert filters(node).count("mip6:") == 1
-        plane.detach_link(index)
-        plane.detach_link(index)
-    assert qdiscs(node) == before
-
-
-def test_layer_3_links(node: Namespace, plane: DataPlane) -> None:
-    with node.entered():
-        plane.attach_link(socket.if_nametoindex("eth0"), layer3=True)
-    assert "link_ingress_l3" in filters(node)
-
-
-def test_qdisc_of_others_stays(node: Namespace, plane: DataPlane) -> None:
-    node.run("tc qdisc add dev eth0 clsact")
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane.attach_link(index)
-        plane.attach_link(index)
-        plane.detach_link(index)
-    assert "clsact" in qdiscs(node)
-    assert filters(node) == ""
-
-
-def test_filters_of_others_stay(node: Namespace, plane: DataPlane) -> None:
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane.attach_link(index)
-        with IPRoute() as netlink:
-            netlink.tc(
-                "add-filter",
-                "bpf",
-                index,
-                parent=0xFFFFFFF2,
-                prio=9,
-                fd=plane.program("link_ingress").fd,
-                name="theirs",
-                direct_action=True,
-            )
-        plane.detach_link(index)
-    assert filters(node).count("theirs") == 1
-    assert "mip6:" not in filters(node)
-
-
-def test_two_instances_on_one_link(
-    node: Namespace, plane: DataPlane, pins: Path
-) -> None:
-    other_pins = pins.with_name(f"{pins.name}-other")
-    other = DataPlane.open(other_pins, device=1, bindings_max=10)
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane.attach_link(index)
-        other.attach_link(index)
-        assert filters(node).count("mip6:") == 2
-        other.close()
-        DataPlane.remove(other_pins)
-        assert filters(node).count("mip6:") == 1
-        plane.detach_link(index)
-    assert "clsact" not in qdiscs(node)
-
-
-def test_remove_finds_every_filter(node: Namespace, pins: Path) -> None:
-    """After a daemon that was killed: the pins alone tell what is attached where."""
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane = DataPlane.open(pins, device=index)
-        plane.attach_link(index)
-        plane.attach_device(index)
-        plane.close()
-        DataPlane.remove(pins)
-    assert "clsact" not in qdiscs(node)
-    assert not pins.exists()
-
-
-def test_link_that_has_gone(node: Namespace, pins: Path) -> None:
-    with node.entered():
-        index = socket.if_nametoindex("eth0")
-        plane = DataPlane.open(pins, device=index)
-        plane.attach_link(index)
-        plane.close()
-        node.ip("link del eth0")
-        DataPlane.remove(pins)
-    assert not pins.exists()
-    with pytest.raises(bpf.BpfError, match="attach the program link_ingress"):
-        DataPlane.open(pins, device=1).attach_link(99999)
-
-
-def test_attaching_inside_a_running_loop(node: Namespace, plane: DataPlane) -> None:
-    async def work() -> None:
-        index = socket.if_nametoindex("eth0")
-        plane.attach_link(index)
-        await asyncio.to_thread(plane.attach_link, index)
-        plane.detach_link(index)
-
-    with node.entered():
-        asyncio.run(work())
-    assert "clsact" not in qdiscs(node)
 
 
 def test_filters_of_a_closed_data_plane_work_on(bench: Bench) -> None:

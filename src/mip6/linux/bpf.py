@@ -28,11 +28,14 @@ from . import elf
     _GET,
 ) = range(8)
 _TEST_RUN, _INFO, _LOOKUP_BATCH, _UPDATE_BATCH = 10, 15, 24, 26
+_LINK_CREATE, _LINK_UPDATE, _LINK_DETACH = 28, 29, 34
 
 HASH, ARRAY, PERCPU_ARRAY = 1, 2, 6
 """Map types."""
 SOCKET_FILTER, SCHED_CLS = 1, 3
 """Program types."""
+TCX_INGRESS, TCX_EGRESS = 46, 47
+"""Where a link attaches a program to an interface."""
 
 _FILE_SYSTEM = 0xCAFE4A11
 _LOG_SIZE = 1 << 20
@@ -399,3 +402,32 @@ def make_directory(path: Path) -> None:
     if not _is_bpffs(path):
         advice = "mount it: mount -t bpf bpf /sys/fs/bpf"
         raise _error(errno.ENOTSUP, f"{path} is not in a BPF file system", advice)
+
+
+class Link(_Descriptor):
+    """A program attached to an interface, for as long as this or a pin of it is there
+    (tcx, from Linux 6.6)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def create(cls, program: Program, index: int, where: int) -> Self:
+        """Behind those that are attached.  `BpfError` EINVAL: the kernel has no tcx."""
+        attributes = struct.pack("=IIII", program.fd, index, where, 0)
+        what = f"attach the program {program.name} to interface {index}"
+        return cls(_call(_LINK_CREATE, attributes, what)[0])
+
+    @classmethod
+    def pinned(cls, path: Path) -> Self:
+        name = ctypes.create_string_buffer(os.fsencode(path))
+        attributes = struct.pack("=QI", ctypes.addressof(name), 0)
+        return cls(_call(_GET, attributes, f"open the link {path}")[0])
+
+    def update(self, program: Program) -> None:
+        """`program` instead, at once.  `BpfError` ENOLINK: the interface is gone."""
+        attributes = struct.pack("=IIII", self.fd, program.fd, 0, 0)
+        _call(_LINK_UPDATE, attributes, f"attach the program {program.name}")
+
+    def detach(self) -> None:
+        """Now, while the pin and this may still be there."""
+        _call(_LINK_DETACH, struct.pack("=I", self.fd), "detach a program")

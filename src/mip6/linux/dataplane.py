@@ -3,25 +3,20 @@
 What is pinned outlives the daemon, and traffic with it:
 
     PINS/v2/bindings ...     the maps; v2 is the version of their layout
-    PINS/links/3-ingress     a program of ours is attached there (3: interface index)
-    PINS/links/3-ingress-own ... and the clsact qdisc is of our making, too
+    PINS/links/...           which programs are attached where (attachment.py)
 
-Programs need no pin, their filters keep them.  So whoever opens the pins again loads
-the programs anew, over the maps that stand; attaching replaces a filter in one step.
+Programs need no pin, what attaches them keeps them.  So whoever opens the pins again
+loads the programs anew, over the maps that stand; attaching replaces them in one step.
 """
 
-import contextlib
-import errno
-import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from mip6.core.state import End, Tunnel
 
-from . import bpf, elf
+from . import attachment, bpf, elf
 from .layout import (
     COUNTERS,
     LAYOUT_VERSION,
@@ -29,9 +24,6 @@ from .layout import (
     write_settings,
     write_tunnel,
 )
-
-PRIORITY: Final = 6275
-"""Of our filters.  They let everything else pass on to the filters behind them."""
 
 UNMATCHED_RATE: Final = 200
 """Packets a second, for each CPU, that no tunnel takes and the daemon looks at."""
@@ -50,10 +42,8 @@ ESP_BURST: Final = 50
 SPIS_MIN: Final = 64
 """Room for SPIs, where fewer are diverted at the start."""
 
-_HOOKS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _MAP_OF = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
 _ENTRY = (1).to_bytes(4, "little")
-_GONE = (errno.ENOENT, errno.ENODEV, errno.EINVAL, errno.ENXIO)
 
 T = TypeVar("T")
 
@@ -138,9 +128,7 @@ class DataPlane:
     @staticmethod
     def remove(pins: Path) -> None:
         """Takes filters and pins away; absent ones are fine."""
-        for marker in sorted((pins / "links").glob("*")):
-            index, hook = marker.name.split("-")[:2]
-            _detach(pins, int(index), hook)
+        attachment.detach_all(pins)
         for directory in pins.glob("v*"):
             _unpin(directory)
         for directory in (pins / "links", pins):
@@ -170,30 +158,10 @@ class DataPlane:
 
     def detach_link(self, index: int) -> None:
         """Leaves this link as it was found; one that is gone is fine."""
-        _detach(self.pins, index, "ingress")
+        attachment.detach(self.pins, index, "ingress")
 
     def _attach(self, index: int, hook: str, name: str) -> None:
-        program = self.program(name)
-        marker = self.pins / "links" / f"{index}-{hook}"
-        own = marker.with_name(f"{marker.name}-own")
-        with _named(f"attach the program {name} to interface {index}"):
-            if _netlink(lambda ip: _make_qdisc(ip, index)):
-                own.mkdir(exist_ok=True)
-            elif not own.exists():
-                marker.mkdir(exist_ok=True)
-            _netlink(
-                lambda ip: ip.tc(
-                    "replace-filter",
-                    "bpf",
-                    index,
-                    handle=_handle(self.pins),
-                    parent=_HOOKS[hook],
-                    prio=PRIORITY,
-                    fd=program.fd,
-                    name=f"mip6:{self.pins.name}:{name}",
-                    direct_action=True,
-                )
-            )
+        attachment.attach(self.pins, index, hook, self.program(name))
 
     # Tunnels
 
@@ -292,73 +260,3 @@ def _unpin(directory: Path) -> None:
     for pin in directory.iterdir():
         pin.unlink()
     directory.rmdir()
-
-
-def _handle(pins: Path) -> int:
-    """Of our filters: one for each instance, so that several share a link."""
-    return zlib.crc32(pins.name.encode()) or 1
-
-
-def _detach(pins: Path, index: int, hook: str) -> None:
-    marker = pins / "links" / f"{index}-{hook}"
-    own = marker.with_name(f"{marker.name}-own")
-    if not (marker.exists() or own.exists()):
-        return
-    with _named(f"detach from interface {index}", _GONE):
-        _netlink(
-            lambda ip: ip.tc(
-                "del-filter",
-                "bpf",
-                index,
-                handle=_handle(pins),
-                parent=_HOOKS[hook],
-                prio=PRIORITY,
-            )
-        )
-    if own.exists():
-        with _named(f"delete the clsact qdisc of interface {index}", _GONE):
-            _netlink(lambda ip: _delete_unused_qdisc(ip, index))
-        own.rmdir()
-    if marker.exists():
-        marker.rmdir()
-
-
-def _make_qdisc(ip: Any, index: int) -> bool:
-    """Whether it had to be made."""
-    kinds = [qdisc.get_attr("TCA_KIND") for qdisc in ip.get_qdiscs(index=index)]
-    if "clsact" in kinds:
-        return False
-    ip.tc("add", "clsact", index)
-    return True
-
-
-def _delete_unused_qdisc(ip: Any, index: int) -> None:
-    """Others may have put their filters on the qdisc that we made."""
-    if not any(list(ip.get_filters(index=index, parent=p)) for p in _HOOKS.values()):
-        ip.tc("del", "clsact", index)
-
-
-def _netlink(act: Callable[[Any], T]) -> T:
-    """`act` with an open socket, in a thread of its own: pyroute2 runs an event loop
-    inside, which cannot be done where one is running already."""
-
-    def work() -> T:
-        from pyroute2 import IPRoute  # a third of a second; most users never attach
-
-        with IPRoute() as ip:
-            return act(ip)
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(work).result()
-
-
-@contextlib.contextmanager
-def _named(what: str, harmless: tuple[int, ...] = ()) -> Iterator[None]:
-    """Errors of pyroute2 as ours, saying what failed."""
-    from pyroute2.netlink.exceptions import NetlinkError
-
-    try:
-        yield
-    except NetlinkError as error:
-        if error.code not in harmless:
-            raise bpf.BpfError(error.code, f"{what}: {error.args[1]}") from None

@@ -161,6 +161,7 @@ def _cost(send: Callable[[], int], receive: Callable[[], int]) -> Cost:
 
 def _end(work: Callable[[], int], core: int, pipe: Connection) -> None:
     os.sched_setaffinity(0, {core})
+    os.nice(-20)
     before = _own_seconds()
     count = work()
     pipe.send((count, _own_seconds() - before))

@@ -34,6 +34,10 @@ _MSG_WAITFORONE = 0x10000
 _RECEIVE_BUFFER = 8 << 20
 
 
+Moved = tuple[int, int]
+"""Datagrams, or octets, sent and received."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What went through, and the processor time of both ends and of ksoftirqd."""
@@ -82,45 +86,63 @@ class _Batch:
             message.header.vectors_count = 1
 
 
-def send_udp(sender: socket.socket, size: int, seconds: float) -> int:
-    """Datagrams sent, of `size` octets of data, as fast as they go."""
-    batch, fd, sent = _Batch(size), sender.fileno(), 0
+def send_udp(sender: socket.socket, size: int, seconds: float) -> Moved:
+    """Datagrams of `size` octets of data, as fast as they go."""
+    batch, sent = _Batch(size), 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        count = _libc.sendmmsg(fd, batch.messages, DATAGRAMS, 0)
-        if count > 0:
-            sent += count
-        elif ctypes.get_errno() != errno.ENOBUFS:
-            raise OSError(ctypes.get_errno(), "sendmmsg")
-    return sent
+        sent += _send(sender, batch)
+    return sent, 0
 
 
-def receive_udp(receiver: socket.socket, size: int) -> int:
-    """Datagrams received, until silence."""
-    batch, fd, received = _Batch(size), receiver.fileno(), 0
-    select.select([fd], [], [], PATIENCE_S)
-    while True:
-        count = _libc.recvmmsg(fd, batch.messages, DATAGRAMS, _MSG_WAITFORONE, 0)
-        if count <= 0:
-            return received
+def receive_udp(receiver: socket.socket, size: int) -> Moved:
+    """Until silence."""
+    batch, received = _Batch(size), 0
+    select.select([receiver], [], [], PATIENCE_S)
+    while count := _receive(receiver, batch, _MSG_WAITFORONE):
         received += count
+    return 0, received
 
 
-def send_tcp(sender: socket.socket, seconds: float) -> int:
-    """Octets sent, as fast as they go."""
+def exchange_udp(
+    sender: socket.socket, receiver: socket.socket, size: int, seconds: float
+) -> Moved:
+    """Both in turn: on one core, where two processes would wait for one another."""
+    batch, sent, received = _Batch(size), 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sent += _send(sender, batch)
+        received += _receive(receiver, batch, socket.MSG_DONTWAIT)
+    return sent, received + receive_udp(receiver, size)[1]
+
+
+def _send(sender: socket.socket, batch: _Batch) -> int:
+    count = int(_libc.sendmmsg(sender.fileno(), batch.messages, DATAGRAMS, 0))
+    if count < 0 and ctypes.get_errno() != errno.ENOBUFS:
+        raise OSError(ctypes.get_errno(), "sendmmsg")
+    return max(count, 0)
+
+
+def _receive(receiver: socket.socket, batch: _Batch, flags: int) -> int:
+    fd = receiver.fileno()
+    return max(int(_libc.recvmmsg(fd, batch.messages, DATAGRAMS, flags, None)), 0)
+
+
+def send_tcp(sender: socket.socket, seconds: float) -> Moved:
+    """Octets, as fast as they go."""
     block = bytes(BLOCK)
     end, sent = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         sent += sender.send(block)
     sender.shutdown(socket.SHUT_WR)
-    return sent
+    return sent, 0
 
 
-def receive_tcp(receiver: socket.socket) -> int:
+def receive_tcp(receiver: socket.socket) -> Moved:
     block, received = bytearray(BLOCK), 0
     while count := receiver.recv_into(block):
         received += count
-    return received
+    return 0, received
 
 
 def udp_cost(
@@ -128,43 +150,46 @@ def udp_cost(
 ) -> Cost:
     """Between two sockets that are connected to one another."""
     receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-    patience = struct.pack("@ll", 0, int(SILENCE_S * 1e6))
-    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+    silence = struct.pack("@ll", 0, int(SILENCE_S * 1e6))
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
+    if len(os.sched_getaffinity(0)) == 1:
+        return _cost(lambda: exchange_udp(sender, receiver, size, seconds))
     return _cost(
-        lambda: send_udp(sender, size, seconds), lambda: receive_udp(receiver, size)
+        lambda: receive_udp(receiver, size), lambda: send_udp(sender, size, seconds)
     )
 
 
 def tcp_cost(sender: socket.socket, receiver: socket.socket, seconds: float) -> Cost:
     """Over one connection, which is used up."""
-    return _cost(lambda: send_tcp(sender, seconds), lambda: receive_tcp(receiver))
+    return _cost(lambda: receive_tcp(receiver), lambda: send_tcp(sender, seconds))
 
 
-def _cost(send: Callable[[], int], receive: Callable[[], int]) -> Cost:
+def _cost(*ends: Callable[[], Moved]) -> Cost:
     """Each end in a process and, where there are two, on a core of its own."""
     cores = sorted(os.sched_getaffinity(0))
     before = _ksoftirqd_seconds()
-    ends = []
-    for work, core in ((receive, cores[-1]), (send, cores[0])):
+    running = []
+    for number, work in enumerate(ends):
         ours, theirs = _fork.Pipe()
+        core = cores[number % len(cores)]
         process = _fork.Process(target=_end, args=(work, core, theirs))
         process.start()
         theirs.close()
-        ends.append((process, ours))
-    outcomes = []
-    for process, pipe in ends:
-        outcomes.append(pipe.recv())
+        running.append((process, ours))
+    sent, received, spent = 0, 0, 0.0
+    for process, pipe in running:
+        moved, seconds = pipe.recv()
         process.join()
-    spent = _ksoftirqd_seconds() - before + sum(seconds for _, seconds in outcomes)
-    return Cost(sent=outcomes[1][0], received=outcomes[0][0], cpu_seconds=spent)
+        sent, received = sent + moved[0], received + moved[1]
+        spent += seconds
+    return Cost(sent, received, spent + _ksoftirqd_seconds() - before)
 
 
-def _end(work: Callable[[], int], core: int, pipe: Connection) -> None:
+def _end(work: Callable[[], Moved], core: int, pipe: Connection) -> None:
     os.sched_setaffinity(0, {core})
-    os.nice(-20)
     before = _own_seconds()
-    count = work()
-    pipe.send((count, _own_seconds() - before))
+    moved = work()
+    pipe.send((moved, _own_seconds() - before))
 
 
 def _own_seconds() -> float:

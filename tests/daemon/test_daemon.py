@@ -18,6 +18,8 @@ from tests.support.daemons import (
     until,
 )
 
+from mip6.linux.privileges import KEPT
+
 pytestmark = pytest.mark.root
 
 SCHEMAS = Path(__file__).parents[2] / "src/mip6/schema"
@@ -273,6 +275,20 @@ def test_a_home_address_that_is_not_listed_is_told(world: World) -> None:
     )
     assert bindings(world) == []
     assert "reason=not_listed section=" in world.home_agent.log.read_text()
+
+
+def test_it_keeps_three_capabilities(world: World) -> None:
+    away(world)
+    kept = sum(1 << capability for capability in KEPT)
+    for instance in (world.home_agent, world.mobile_node):
+        assert instance.process is not None
+        threads = list(Path(f"/proc/{instance.process.pid}/task").glob("*/status"))
+        assert threads
+        for status in threads:
+            words = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            for name in ("CapEff", "CapPrm", "CapBnd"):
+                assert int(words[name], 16) == kept, f"{name} of {status}"
+            assert words["NoNewPrivs"].strip() == "1"
 
 
 def test_the_control_socket_is_for_owner_and_group(world: World) -> None:

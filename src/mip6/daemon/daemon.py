@@ -29,7 +29,7 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.state import CareOfAddress, End, State
-from mip6.linux import clock
+from mip6.linux import clock, privileges
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
 from mip6.linux.netlink import LinkInfo, Listener, Notice
@@ -505,4 +505,5 @@ def start(
                 raise SetupError(f"{recording}: {error.strerror}") from error
             recorder = Recorder(file)
         daemon = Daemon(configuration, name, log, recorder, credentials)
+        privileges.reduce()
         asyncio.run(daemon.run())

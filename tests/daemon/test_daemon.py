@@ -1,9 +1,11 @@
 """Two daemons on real links: registration, moves, kills, stops, repairs."""
 
+import grp
 import json
 import signal
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +301,42 @@ def test_the_control_socket_is_for_owner_and_group(world: World) -> None:
     assert second.returncode == 1
     assert "another mip6 runs under this name" in second.stderr
     assert world.home_agent.read("status")["role"] == "home_agent"
+
+
+def test_its_group_reads_and_changes_nothing(world: World) -> None:
+    file = world.home_agent.file
+    file.write_text('group = "nogroup"\n' + file.read_text())
+    world.home_agent.start()
+    name = world.home_agent.name
+    assert Path(f"/run/mip6/{name}.sock").group() == "nogroup"
+    # All imports first: this Python may be in a home that others cannot enter.
+    script = (
+        "import os, sys, encodings.idna, http.client, socket\n"
+        "from mip6.cli.client import ask\n"
+        "os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(65534)\n"
+        "try: print(ask(sys.argv[1], sys.argv[3], method=sys.argv[4])['name'])\n"
+        "except PermissionError: print('not allowed')\n"
+    )
+
+    def ask(gid: int, path: str, method: str = "GET") -> str:
+        command = [sys.executable, "-c", script, name, str(gid), path, method]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    member, other = grp.getgrnam("nogroup").gr_gid, grp.getgrnam("daemon").gr_gid
+    assert ask(member, "/status") == name
+    assert ask(other, "/status") == "not allowed"
+    assert ask(member, "/down", "POST") == "not allowed"
+    assert world.home_agent.read("status")["name"] == name
+
+
+def test_a_group_that_does_not_exist(world: World) -> None:
+    file = world.home_agent.file
+    file.write_text('group = "nosuchgroup"\n' + file.read_text())
+    done = world.home_agent.call("run", "-c", str(file))
+    assert done.returncode == 1 and "nosuchgroup" in done.stderr
+    assert not list(Path("/run/mip6").glob(f"{world.home_agent.name}*"))
 
 
 def test_a_start_that_fails_leaves_nothing(world: World) -> None:

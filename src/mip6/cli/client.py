@@ -35,7 +35,10 @@ def ask(name: str, path: str, *, method: str = "GET") -> dict[str, Any]:
     connection = _Connection(RUN / f"{name}.sock")
     try:
         connection.request(method, path)
-        document: dict[str, Any] = json.load(connection.getresponse())
+        response = connection.getresponse()
+        if response.status == http.HTTPStatus.FORBIDDEN:
+            raise PermissionError
+        document: dict[str, Any] = json.load(response)
         return document
     except PermissionError:
         raise

@@ -160,6 +160,8 @@ class Configuration(Section):
     """The instance: names the control socket and the pins."""
     device: LinkName = "mip0"
     log_level: Literal["debug", "info", "warning"] = "info"
+    group: Annotated[str | None, Field(min_length=1)] = None
+    """Whose members may read status and counters, beside root."""
     home_agent: HomeAgentSection | None = None
     mobile_node: MobileNodeSection | None = None
 

@@ -1,8 +1,10 @@
 """The control socket: HTTP on a Unix socket, for the owner and the group only."""
 
 import os
+import shutil
 import socket
-from collections.abc import Callable
+import struct
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +25,15 @@ _READS: dict[str, Callable[["Daemon", float], dict[str, Any]]] = {
 }
 
 
-def listen(path: Path) -> socket.socket:
-    """The socket, bound.  Raises SetupError if another daemon answers on it."""
+_CREDENTIALS = struct.Struct("=3i")
+"""Process, user and group of the peer: unix(7), SO_PEERCRED."""
+
+
+def listen(path: Path, group: str | None = None) -> socket.socket:
+    """The socket, bound; `group` may read what the daemon tells, as its owner may.
+
+    Raises SetupError if another daemon answers on it, or there is no such group.
+    """
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         control.connect(str(path))
@@ -45,13 +54,41 @@ def listen(path: Path) -> socket.socket:
         raise SetupError(f"{path}: {error.strerror}") from error
     finally:
         os.umask(former)
+    if group is not None:
+        try:
+            shutil.chown(path, group=group)
+        except (LookupError, OSError) as error:
+            control.close()
+            path.unlink(missing_ok=True)
+            raise SetupError(f"group {group} of {path}: {error}") from error
     control.listen()
     return control
 
 
+def _may_change(request: web.Request) -> bool:
+    """Whether it is root who asks, or the daemon's own user."""
+    peer: socket.socket | None = request.get_extra_info("socket")
+    if peer is None:
+        return False
+    octets = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(octets)
+    return user in (0, os.geteuid())
+
+
+@web.middleware
+async def _guard(
+    request: web.Request,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """The group reads; what changes anything is for root."""
+    if request.method not in ("GET", "HEAD") and not _may_change(request):
+        return web.json_response({"error": "not allowed"}, status=403)
+    return await handler(request)
+
+
 async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     """Answers on `control` until the runner's `cleanup`."""
-    application = web.Application()
+    application = web.Application(middlewares=[_guard])
 
     def reader(
         document: Callable[["Daemon", float], dict[str, Any]],

@@ -83,7 +83,7 @@ class Daemon:
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
-        self._control = control.listen(socket_path(name))
+        self._control = control.listen(socket_path(name), configuration.group)
         self._store: Store | None = None
         try:
             if configuration.authentication != "none":

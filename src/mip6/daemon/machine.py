@@ -115,6 +115,7 @@ class Machine:
             # Where bindings change in ESP only, the rest must not be in its way.
             open_rate=OPEN_RATE if self._spis else None,
         )
+        self.data_plane.load()
         self.data_plane.attach_device(index)
         if not self.took_over:
             # What the kernel said before the program was there: nobody's packets.

@@ -145,6 +145,12 @@ class DataPlane:
             )
         return self._programs[name]
 
+    def load(self) -> None:
+        """Loads what links that come later will need: it takes capabilities that a
+        daemon need not keep (before Linux 6.2 the verifier wants CAP_PERFMON)."""
+        for name in ("link_ingress", "link_ingress_l3"):
+            self.program(name)
+
     def attach_device(self, index: int) -> None:
         """From now on what leaves the mobility device goes into its tunnel."""
         self._attach(index, "egress", "device_egress")

@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 import traceback
+from dataclasses import replace
 from random import Random
 
 from tests.sim.test_hostile_worlds import ACTS, HEALS_WITHIN, Step, play
@@ -53,6 +54,10 @@ def run(seed: int) -> None:
     )
     play(world, script)
     world.faults = Faults()
+    # Healing takes long, and advertisements are most of the work in it.
+    seldom = replace(advertising, interval_min=20.0, interval_max=30.0)
+    for link, router in world.routers.items():
+        world.routers[link] = replace(router, advertising=seldom)
     world.traffic.stop()
     if "eth1" in world.plugged:
         world.unplug("eth1")

@@ -405,7 +405,7 @@ class World:
 
         def advertise() -> None:
             self._advertise(router)
-            self._advertise_later(router)
+            self._advertise_later(self.routers[router.link])
 
         self.at(self.now + wait, advertise)
 

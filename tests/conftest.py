@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.support.skips import expected_skips
 
 EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
 
@@ -30,12 +31,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") != "true" or reporter is None:
         return
-    allowed = [
-        line.strip()
-        for line in EXPECTED_SKIPS.read_text().splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
+    allowed = expected_skips(EXPECTED_SKIPS.read_text(), os.uname().release)
     for report in reporter.stats.get("skipped", []):
-        if not any(report.nodeid.startswith(name) for name in allowed):
+        if not report.nodeid.startswith(tuple(allowed)):
             reporter.write_line(f"UNEXPECTED SKIP {report.nodeid}", red=True)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,6 +1,7 @@
 """The bench: a node, its device, its data plane, and nothing in the maps.
 
-All tests here run on the second kernel too: another verifier, other helpers.
+All tests here run on the second kernel too (another verifier, other helpers), except
+those of tcx, which came later than it.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ from mip6.linux.tun import Device
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if item.path.parent == Path(__file__).parent and not _of_tcx(item):
             item.add_marker("second_kernel")
+
+
+def _of_tcx(item: pytest.Item) -> bool:
+    return "[tcx" in item.name or "tcx" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="module")

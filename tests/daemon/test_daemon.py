@@ -14,6 +14,7 @@ import pytest
 from tests.support.daemons import (
     HOME_ADDRESS,
     HOME_AGENT,
+    KEY,
     MIP6,
     World,
     snapshot,
@@ -21,6 +22,7 @@ from tests.support.daemons import (
 )
 
 from mip6.linux.privileges import KEPT
+from mip6.security.keys import Secret, fingerprint
 
 pytestmark = pytest.mark.root
 
@@ -277,6 +279,24 @@ def test_a_home_address_that_is_not_listed_is_told(world: World) -> None:
     )
     assert bindings(world) == []
     assert "reason=not_listed section=" in world.home_agent.log.read_text()
+
+
+def test_one_key_replaces_the_other(world: World) -> None:
+    """Step two of four: each side knows both, and each sends with another one."""
+    new = Secret(bytes(range(32, 64)))
+    world.key_file("new.key", new)
+    for instance, keys in (
+        (world.home_agent, '["laptop.key", "new.key"]'),
+        (world.mobile_node, '["new.key", "laptop.key"]'),
+    ):
+        text = instance.file.read_text().replace('"laptop.key"', keys)
+        instance.file.write_text(text)
+    away(world)
+    assert world.pings()
+    [first, second] = world.mobile_node.read("status")["mobile_node"][
+        "key_fingerprints"
+    ]
+    assert (first, second) == (fingerprint(new), fingerprint(KEY))
 
 
 def test_it_keeps_three_capabilities(world: World) -> None:

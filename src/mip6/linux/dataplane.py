@@ -147,7 +147,7 @@ class DataPlane:
 
     def load(self) -> None:
         """Loads what links that come later will need: it takes capabilities that a
-        daemon need not keep (before Linux 6.2 the verifier wants CAP_PERFMON)."""
+        daemon need not keep (the verifier of Linux 6.1 wants CAP_PERFMON)."""
         for name in ("link_ingress", "link_ingress_l3"):
             self.program(name)
 

@@ -228,12 +228,10 @@ def decode(
     message: Message | IcmpMessage
     try:
         if headers.next_header == NextHeader.MOBILITY:
-            if checksum(source, destination, NextHeader.MOBILITY, headers.payload):
-                raise WireError("checksum", 4)
+            _check(source, destination, headers, 4)
             message = read_message(headers.payload)
         elif headers.next_header == NextHeader.ICMPV6:
-            if checksum(source, destination, NextHeader.ICMPV6, headers.payload):
-                raise WireError("checksum", 2)
+            _check(source, destination, headers, 2)
             message = read_icmpv6(headers.payload)
         else:
             raise WireError("not_signalling", 0)
@@ -252,3 +250,13 @@ def decode(
         protected_for=protected_for,
         octets=octets,
     )
+
+
+def _check(
+    source: IPv6Address, destination: IPv6Address, headers: IPv6Packet, at: int
+) -> None:
+    """The checksum, which stands `at` so many octets."""
+    if len(headers.payload) < at + 2:
+        raise WireError("truncated", len(headers.payload))
+    if checksum(source, destination, headers.next_header, headers.payload):
+        raise WireError("checksum", at)

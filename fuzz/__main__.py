@@ -1,0 +1,120 @@
+"""Run the targets for a while each, one after the other.
+
+    python -m fuzz [TARGET ...] [--seconds 60]
+    python -m fuzz [TARGET ...] --keep
+
+What is of interest collects in .fuzz/NAME, beside what fuzz/corpus/NAME.hex has;
+`--keep` writes the smallest part of it that takes the same ways into that file.  A
+finding is printed as a line for it, with the traceback.
+"""
+
+import argparse
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha1
+from pathlib import Path
+
+from fuzz.targets import CORPUS, NEEDS_ROOT, TARGETS, corpus
+
+FOUND = Path(".fuzz")
+LENGTH_MAX = 1024
+"""Octets of an input."""
+KEPT_MAX = 150
+"""Inputs that are kept of one target, the shortest."""
+SLOW_SECONDS = 10
+"""One input that takes longer is a finding."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    parser.add_argument("--seconds", type=int, default=60, help="of each target")
+    parser.add_argument("--keep", action="store_true")
+    arguments = parser.parse_args()
+    names = arguments.targets or list(TARGETS)
+    if unknown := set(names) - set(TARGETS):
+        parser.error(f"no target {', '.join(unknown)}: {', '.join(TARGETS)}")
+    failed = 0
+    for name in names:
+        if name in NEEDS_ROOT and os.geteuid():
+            print(f"{name:12} left out: needs root")
+        elif arguments.keep:
+            keep(name)
+        else:
+            failed += not run(name, arguments.seconds)
+    return 1 if failed else 0
+
+
+def run(name: str, seconds: int) -> bool:
+    """Whether nothing was found."""
+    directory = FOUND / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for octets in corpus(name):
+        (directory / sha1(octets).hexdigest()).write_bytes(octets)
+    for old in FOUND.glob(f"{name}-*"):
+        old.unlink()
+    flags = (
+        f"-max_total_time={seconds}",
+        f"-max_len={LENGTH_MAX}",
+        f"-timeout={SLOW_SECONDS}",
+        f"-artifact_prefix={FOUND}/{name}-",
+        "-print_final_stats=1",
+        "-verbosity=1",
+    )
+    done = engine(name, (*flags, str(directory)))
+    output = done.stdout
+    executed = re.search(r"number_of_executed_units: (\d+)", output)
+    count = len(list(directory.iterdir()))
+    print(
+        f"{name:12} {seconds:5} s  {executed[1] if executed else '?':>9} executions  "
+        f"{count:5} inputs  {'nothing found' if not done.returncode else 'FINDING'}",
+        flush=True,
+    )
+    if done.returncode:
+        print(_reason(output))
+        for finding in FOUND.glob(f"{name}-*"):
+            print(f"for fuzz/corpus/{name}.hex: {finding.read_bytes().hex()}")
+    return done.returncode == 0
+
+
+def keep(name: str) -> None:
+    """Bring fuzz/corpus/NAME.hex up to date."""
+    with tempfile.TemporaryDirectory(prefix="mip6-fuzz-") as directory:
+        engine(
+            name, ("-merge=1", f"-max_len={LENGTH_MAX}", directory, f"{FOUND}/{name}")
+        )
+        found = [file.read_bytes() for file in Path(directory).iterdir()]
+    file = CORPUS / f"{name}.hex"
+    notes = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    kept = sorted(found, key=lambda octets: (len(octets), octets))[:KEPT_MAX]
+    lines = [*notes, *(octets.hex() for octets in kept if octets)]
+    file.write_text("\n".join(lines) + "\n")
+    print(f"{name:12} {len(kept)} of {len(found)} inputs kept")
+
+
+def engine(name: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fuzz.engine", name, *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        output, _ = process.communicate()
+    if name in NEEDS_ROOT:
+        # The engine ends without the ends of what it was in.
+        importlib.import_module(TARGETS[name]).clean(process.pid)
+    return subprocess.CompletedProcess(command, process.returncode, output, "")
+
+
+def _reason(output: str) -> str:
+    """The traceback, without what libFuzzer says around it."""
+    start = output.find("Uncaught Python exception")
+    end = output.find("SUMMARY: libFuzzer", start)
+    return output[start:end] if start >= 0 else output[-2000:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""Target: the eBPF programs do with any packet what fuzz/model.py says.  Needs root."""
+
+import atexit
+import contextlib
+import subprocess
+import time
+from functools import cache
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any
+
+from fuzz.choices import Choices
+from fuzz.model import DROP, Model, Outcome, by_key
+from mip6.core.state import End, Tunnel
+from mip6.linux.dataplane import DataPlane
+from mip6.linux.layout import COUNTERS, MARK, write_settings
+from mip6.linux.tun import Device
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import HEADER
+
+ETHERNET = bytes(12) + b"\x86\xdd"
+"""To the loopback device, as which a test run lets packets arrive."""
+PINS = Path("/sys/fs/bpf/mip6")
+MTU = 1500
+LENGTH_MAX = 3000
+"""Of a packet; a test run takes little more."""
+HOME_AGENT, OTHER_HOME_AGENT = (IPv6Address(f"2001:db8:a::{n}") for n in (1, 2))
+CARE_OF, NEXT, PREVIOUS, LATE = (IPv6Address(f"2001:db8:b::{n}") for n in range(4))
+HOME_ADDRESSES = tuple(IPv6Address(f"2001:db8:a::10{n}") for n in range(7))
+ADDRESSES = (
+    *HOME_ADDRESSES,
+    HOME_AGENT,
+    OTHER_HOME_AGENT,
+    CARE_OF,
+    NEXT,
+    PREVIOUS,
+    LATE,
+    *map(IPv6Address, ("2001:db8:c::1", "fe80::1", "ff02::1", "ff0e::1", "::")),
+)
+OURS = frozenset((HOME_AGENT, CARE_OF, NEXT, HOME_ADDRESSES[0], HOME_ADDRESSES[1]))
+SPIS = frozenset((0x100, 0xDEADBEEF))
+NEXT_HEADERS = (41, 41, 135, 58, 60, 43, 0, 50, 44, 17, 59, 51)
+
+
+def tunnels(now: float) -> list[Tunnel]:
+    """One of each kind; two for the home address that is at both ends."""
+
+    def tunnel(end: End, number: int, expires: float = 1e6, **of: Any) -> Tunnel:
+        return Tunnel(
+            end=end,
+            home_address=HOME_ADDRESSES[number],
+            care_of_address=CARE_OF if end is End.MOBILE_NODE else NEXT,
+            home_agent=HOME_AGENT,
+            expires=now + expires,
+            **of,
+        )
+
+    grace: dict[str, Any] = {"previous": PREVIOUS, "previous_until": now + 1e6}
+    return [
+        tunnel(End.HOME_AGENT, 0, **grace),
+        tunnel(End.MOBILE_NODE, 1, **grace),
+        tunnel(End.HOME_AGENT, 2, expires=-1),
+        tunnel(End.MOBILE_NODE, 3, expires=-1),
+        tunnel(End.MOBILE_NODE, 4, inbound_only=True),
+        tunnel(End.HOME_AGENT, 5, previous=LATE, previous_until=now - 1),
+        tunnel(End.HOME_AGENT, 6),
+        tunnel(End.MOBILE_NODE, 6),
+    ]
+
+
+class Bench:
+    """The programs, loaded in a network of their own."""
+
+    def __init__(self, undo: contextlib.ExitStack) -> None:
+        from tests.support.namespaces import connect, namespaces
+
+        node, router = undo.enter_context(namespaces("node", "router"))
+        connect(node, "eth0", router, "eth0")
+        node.ip("address add 2001:db8:9::2/64 dev eth0 nodad")
+        router_address = "lladdr 02:00:00:00:00:01"
+        node.ip(f"neighbor add 2001:db8:9::1 {router_address} dev eth0 nud permanent")
+        node.ip("route add default via 2001:db8:9::1")
+        undo.enter_context(node.entered())
+        self.pins = PINS / f"fuzz-{node.name}"
+        undo.callback(DataPlane.remove, self.pins)
+        device = Device.open("mip0", mtu=MTU - 48)
+        undo.callback(device.close)
+        self.data_plane = DataPlane.open(self.pins, device=device.index, spis=SPIS)
+        undo.callback(self.data_plane.close)
+        endless = {"rate": 1e9, "burst": 10**6}
+        settings: dict[str, Any] = {
+            f"{budget}_{name}": value
+            for budget in ("unmatched", "unverified", "open", "esp")
+            for name, value in endless.items()
+        }
+        self.data_plane.maps["settings"].update(
+            bytes(4),
+            write_settings(device.index, **settings),
+        )
+        for address in OURS:
+            self.data_plane.divert(address)
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        standing = tunnels(now)
+        for tunnel in standing:
+            self.data_plane.put(tunnel)
+        self.model = Model(by_key(standing), OURS, SPIS, MTU, now)
+        self._counted = self.data_plane.counters()
+
+    def run(self, program: str, octets: bytes, mark: int) -> Outcome:
+        outcome = self.data_plane.program(program).run(ETHERNET + octets, mark=mark)
+        before, self._counted = self._counted, self.data_plane.counters()
+        counted = [n for n in COUNTERS for _ in range(self._counted[n] - before[n])]
+        packet = b"" if outcome.verdict == DROP else outcome.packet[14:]
+        return Outcome(outcome.verdict, packet, outcome.mark, " ".join(counted))
+
+
+def clean(pid: int) -> None:
+    """Take away what a process of that number has left."""
+    for pins in PINS.glob(f"fuzz-mip6t-{pid}-*"):
+        DataPlane.remove(pins)
+    for namespace in Path("/run/netns").glob(f"mip6t-{pid}-*"):
+        subprocess.run(("ip", "netns", "del", namespace.name), check=True)
+
+
+@cache
+def bench() -> Bench:
+    undo = contextlib.ExitStack()
+    atexit.register(undo.close)
+    return Bench(undo)
+
+
+def data_plane(octets: bytes) -> None:
+    """Both programs, with a packet as somebody could send it, then changed."""
+    choices = Choices(octets)
+    inward = not choices.flag()
+    mark = 0 if inward else choices.one_of((0, 0, 0, MARK))
+    sent = choices.changed(_packet(choices))[:LENGTH_MAX]
+    if len(sent) < HEADER.size:
+        return  # newer kernels refuse the test run
+    if inward:
+        found, wanted = bench().run("link_ingress", sent, 0), bench().model.arrive(sent)
+    else:
+        found = bench().run("device_egress_l2", sent, mark)
+        wanted = bench().model.out(sent, mark=mark)
+    if found != wanted:
+        what = "in" if inward else "out"
+        raise AssertionError(
+            f"{what} {sent.hex()}: {_said(found)}, not {_said(wanted)}"
+        )
+
+
+def _said(outcome: Outcome) -> str:
+    packet = outcome.packet.hex()
+    return f"{outcome.verdict} {outcome.counted!r} {outcome.mark:#x} {packet}"
+
+
+def _packet(choices: Choices, depth: int = 0) -> bytes:
+    next_header = choices.one_of(NEXT_HEADERS)
+    first = 6 << 28 | choices.number() << 20
+    source, destination = (choices.one_of(ADDRESSES).packed for _ in range(2))
+    payload = _content(choices, next_header, depth, HEADERS_MAX)
+    return HEADER.pack(first, len(payload), next_header, 64, source, destination) + (
+        payload
+    )
+
+
+HEADERS_MAX = 6
+"""Extension headers; the programs look through fewer."""
+
+
+def _content(choices: Choices, header: int, depth: int, headers_max: int) -> bytes:
+    """From the header of that number on."""
+    match header:
+        case NextHeader.IPV6 if depth < 2:
+            return _packet(choices, depth + 1)
+        case NextHeader.HOP_BY_HOP_OPTIONS | NextHeader.DESTINATION_OPTIONS:
+            body = _options(choices)
+        case NextHeader.ROUTING:
+            body = bytes([choices.one_of((2, 2, 0, 4)), 1]) + choices.octets(20)
+        case NextHeader.ESP:
+            spi = choices.one_of((0x100, 0xDEADBEEF, 0x101))
+            return spi.to_bytes(4) + choices.octets(20)
+        case NextHeader.ICMPV6:
+            types = (144, 145, 146, 147, 143, 148, 128)
+            return bytes([choices.one_of(types)]) + choices.octets(20)
+        case _:
+            return choices.octets(choices.number() * choices.one_of((1, 1, 8)))
+    if not headers_max:
+        return body
+    following = choices.one_of(NEXT_HEADERS)
+    body += bytes(-(len(body) + 2) % 8)
+    header_octets = bytes([following, len(body) // 8]) + body
+    return header_octets + _content(choices, following, depth, headers_max - 1)
+
+
+def _options(choices: Choices) -> bytes:
+    options = b""
+    for _ in range(choices.number() % 12):
+        match choices.number() % 4:
+            case 0:
+                options += b"\0"
+            case 1:
+                options += b"\xc9\x10" + HOME_ADDRESSES[0].packed
+            case 2:
+                data = choices.octets(choices.number() % 8)
+                options += bytes([choices.number(), len(data)]) + data
+            case _:
+                options += b"\x01\x00"
+    return options

@@ -133,14 +133,24 @@ def test_the_memory_of_deleted_entries_has_the_same_limit() -> None:
 
 def test_deleting_again_keeps_it_longer_and_pushes_nobody_out() -> None:
     cache = BindingCache(2)
-    cache.delete(address(1), 1, now=0.0)
-    cache.delete(address(2), 1, now=1.0)
+    for n in (1, 2):
+        cache.put(binding(n))
+        cache.delete(address(n), 1, now=n - 1.0)
     cache.delete(address(2), 2, now=2.0)
     assert cache.was_deleted(address(1)) and cache.was_deleted(address(2))
     assert cache.expire(11.0) == []
     assert not cache.was_deleted(address(1)) and cache.was_deleted(address(2))
     assert cache.expire(12.0) == []
     assert not cache.was_deleted(address(2))
+
+
+def test_where_nothing_was_bound_only_the_number_is_remembered() -> None:
+    cache = BindingCache(1)
+    cache.delete(address(1), 7, now=0.0)
+    assert not cache.was_deleted(address(1))
+    assert cache.last_sequence_number(address(1)) == 7
+    assert cache.expire(MAX_DELETE_BCE_TIMEOUT) == []
+    assert cache.last_sequence_number(address(1)) is None
 
 
 def test_the_sequence_number_of_a_restored_entry_is_unknown() -> None:

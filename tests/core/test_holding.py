@@ -7,7 +7,6 @@ from tests.conformance.roamer import PREFIX_B, ROUTER_B, Roamer
 
 from mip6.core.effects import Effect, Forward, Notify, Send
 from mip6.core.events import Dropped
-from mip6.core.holding import HELD_MAX_SECONDS
 from mip6.wire.icmpv6 import DestinationUnreachable
 from mip6.wire.packet import IPv6Packet, write_packet
 
@@ -89,6 +88,9 @@ def test_errors_are_rate_limited() -> None:
         len(errors(roamer.node.unmatched(data(), roamer.now))) for _ in range(100)
     )
     assert sent == 10
+    roamer.now += 0.101
+    assert len(errors(roamer.node.unmatched(data(), roamer.now))) == 1
+    assert len(errors(roamer.node.unmatched(data(), roamer.now))) == 0
 
 
 def test_no_error_about_an_error() -> None:
@@ -103,12 +105,14 @@ def test_no_error_about_an_error() -> None:
 def test_old_packets_are_not_worth_sending() -> None:
     roamer = registering()
     roamer.node.unmatched(data(0), roamer.now)
-    roamer.now += HELD_MAX_SECONDS
-    effects = roamer.node.unmatched(data(1), roamer.now)
+    roamer.now += 2.999
+    assert roamer.node.unmatched(data(1), roamer.now) == []
+    roamer.now += 0.001
+    effects = roamer.node.unmatched(data(2), roamer.now)
     assert reasons(effects) == ["held_too_long"]
     assert len(errors(effects)) == 1
-    roamer.now += HELD_MAX_SECONDS / 2
-    assert forwarded(roamer.answer()) == [data(1)]
+    roamer.now += 1.5
+    assert forwarded(roamer.answer()) == [data(1), data(2)]
 
 
 def test_refused_registration() -> None:

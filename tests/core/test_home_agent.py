@@ -300,6 +300,20 @@ def test_a_repeated_deregistration_succeeds_again() -> None:
     assert role.deadline == 129.0
 
 
+@pytest.mark.rfc("10.3.2", "an update older than a refused de-registration: 135")
+def test_deregistration_that_overtook_the_registration() -> None:
+    """Found by the soak (seed 55688): the update that came late bound a home address
+    whose mobile node had gone home."""
+    agent = home_agent()
+    agent.receive(from_home(3), 1.0)
+    late = acknowledgement(agent.receive(binding_update(2), 2.0))
+    assert late.status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+    again = acknowledgement(agent.receive(from_home(4), 3.0))
+    assert again.status == BindingStatus.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+    fresh = acknowledgement(agent.receive(binding_update(5), 4.0))
+    assert fresh.status == BindingStatus.ACCEPTED
+
+
 @pytest.mark.rfc("10.3.2", "after MAX_DELETE_BCE_TIMEOUT the entry is gone: 133")
 def test_the_mark_ends_after_ten_seconds() -> None:
     role = home_agent()

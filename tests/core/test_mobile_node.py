@@ -23,7 +23,7 @@ from mip6.core.events import (
     Problem,
 )
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
+from mip6.core.movement import CONFLICTS_MAX, ROUTERS_MAX, Link
 from mip6.core.state import (
     CareOfAddress,
     End,
@@ -212,6 +212,65 @@ def test_a_lifetime_that_the_wire_cannot_say() -> None:
             Roamer(lifetime=lifetime)
 
 
+def test_link_that_is_up_already_is_looked_at_again() -> None:
+    """Nothing changed but a hint: who is there?  The registration stays (§11.5.1)."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.now += 10
+    assert short(roamer.link_up()) == ["Send RouterSolicitation"]
+    assert roamer.tunnel is not None
+
+
+def test_link_local_address_becomes_usable() -> None:
+    """No reason to ask who is there."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.now += 10
+    link = Link("eth0", bytes((2, 0, 0, 0, 0, 5)), IPv6Address("fe80::99"))
+    assert roamer.do(roamer.mobile_node.link_up(link, roamer.now)) == []
+    assert roamer.tunnel is not None
+
+
+def test_another_card_under_the_same_name() -> None:
+    """Another link-layer address: nothing learned on the old one holds."""
+    roamer = Roamer()
+    roamer.register()
+    link = Link("eth0", bytes((2, 0, 0, 0, 0, 99)), IPv6Address("fe80::99"))
+    effects = roamer.do(roamer.mobile_node.link_up(link, roamer.now))
+    assert "Send RouterSolicitation" in short(effects)
+    assert roamer.mobile_node.place is Place.NOWHERE
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert roamer.care_of_addresses == {IPv6Address("2001:db8:b::ff:fe00:63")}
+
+
+def test_more_routers_than_there_is_room_for() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    for number in range(ROUTERS_MAX):
+        roamer.hear(PREFIX_B, IPv6Address(f"fe80::{number + 1:x}"))
+    [event] = events(roamer.hear(PREFIX_B, IPv6Address("fe80::ffff")), Dropped)
+    assert isinstance(event, Dropped)
+    assert (event.reason, event.section) == ("too_many_routers", "11.5.1")
+
+
+def test_back_where_the_previous_care_of_address_is() -> None:
+    """The address in use is not also the one before it."""
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.answer()
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.answer()
+    assert roamer.tunnel is not None
+    first = roamer.tunnel.previous
+    assert first in PREFIX_B
+    roamer.now += 0.5
+    roamer.link_down()
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.previous) == (first, None)
+
+
 # At home.
 
 
@@ -385,7 +444,8 @@ def test_duplicate_address() -> None:
     [problem] = events(effects, Problem)
     assert isinstance(problem, Problem)
     assert str(CARE_OF_ADDRESS) in problem.what
-    assert Remove(CareOfAddress(address=CARE_OF_ADDRESS, prefix_length=64, link="eth0"))
+    duplicate = CareOfAddress(address=CARE_OF_ADDRESS, prefix_length=64, link="eth0")
+    assert Remove(duplicate) in effects
     [address] = roamer.care_of_addresses
     assert address != CARE_OF_ADDRESS
     assert address in PREFIX_B
@@ -402,6 +462,36 @@ def test_unique_address_changes_nothing() -> None:
     assert (
         checked(NEXT_CARE_OF_ADDRESS.__class__("2001:db8::1"), "eth0", False, 0) == []
     )
+
+
+def test_duplicate_of_an_address_that_is_not_in_use() -> None:
+    """Another address with the identifier of the link: the next one is random, where
+    we are stays where we are until then."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    effects = roamer.do(
+        roamer.mobile_node.address_checked(CARE_OF_ADDRESS, "eth0", False, roamer.now)
+    )
+    assert short(effects) == ["Problem"]
+    assert roamer.mobile_node.place is Place.AT_HOME
+
+
+def test_the_last_duplicate_ends_it() -> None:
+    """IDGEN_RETRIES of RFC 7217: somebody answers for every address."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    advice = []
+    for _ in range(CONFLICTS_MAX):
+        address = roamer.mobile_node.care_of_address
+        assert address is not None
+        effects = roamer.mobile_node.address_checked(address, "eth0", False, roamer.now)
+        [problem] = events(roamer.do(effects), Problem)
+        assert isinstance(problem, Problem)
+        advice.append("left alone" in problem.advice)
+    assert advice == [False, False, True]
+    assert roamer.mobile_node.care_of_address is None
 
 
 # The kernel refuses.
@@ -468,6 +558,31 @@ def test_refusals_back_off() -> None:
             effects = roamer.do(roamer.node.tick(roamer.now))
         waits.append(round(roamer.now - before, 6))
     assert waits == [1, 2, 4, 8, 16, 32, 32, 32]
+
+
+def test_back_off_begins_anew_after_a_registration() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    refuse(roamer, roamer.hear(PREFIX_B, ROUTER_B), CareOfAddress)
+    roamer.wait(1.0)
+    for answered, seconds in ((False, 2.0), (True, 1.0)):
+        if answered:
+            roamer.answer()
+        [address] = roamer.standing(CareOfAddress)
+        roamer.now += 0.5
+        roamer.do(roamer.mobile_node.failed(address, roamer.now))
+        roamer.wait(seconds - 0.01)
+        assert roamer.care_of_addresses == set()
+        roamer.wait(0.01)
+        assert roamer.care_of_addresses == {CARE_OF_ADDRESS}
+
+
+def test_the_node_hands_a_refusal_to_its_mobile_node() -> None:
+    roamer = Roamer()
+    roamer.register()
+    [tunnel] = roamer.standing(Tunnel)
+    roamer.do(roamer.node.failed(tunnel, roamer.now))
+    assert roamer.tunnel is None
 
 
 def test_answers_of_one_moment_may_be_one_list() -> None:
@@ -573,6 +688,34 @@ def test_started_again_at_home_with_a_tunnel_left() -> None:
     assert roamer.updates[-1].update.lifetime == 0
 
 
+def test_restored_tunnel_of_another_place_does_not_come_back() -> None:
+    """Once it was replaced, the home agent may have moved the binding too."""
+    roamer = Roamer(restored=left_behind())
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.inbound_only) == (CARE_OF_ADDRESS, True)
+
+
+def test_a_refused_registration_leaves_no_tunnel() -> None:
+    """Nobody has a binding that packets could come by."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    [before] = roamer.standing(Tunnel)
+    roamer.now += 10
+    roamer.answer(status=129)
+    [after] = roamer.standing(Tunnel)
+    assert after.expires == before.expires, "as long as that update could count"
+    roamer.wait(20)
+    roamer.answer(status=129)
+    [last] = roamer.standing(Tunnel)
+    assert last.expires <= roamer.updates[-1].at + 400
+
+
 # Stopping.
 
 
@@ -600,6 +743,31 @@ def test_stop_away_keeps_the_tunnel_until_deregistered() -> None:
     roamer.answer()
     assert roamer.mobile_node.stopped
     assert roamer.mobile_node.installed == set()
+
+
+def test_stop_waits_three_seconds() -> None:
+    """For a home agent that does not answer, and by a deadline of its own."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    roamer.wait(2.9)
+    assert not roamer.mobile_node.stopped
+    assert roamer.node.deadline == pytest.approx(roamer.now + 0.1)
+    roamer.wait(0.1)
+    assert roamer.mobile_node.stopped
+    assert roamer.mobile_node.installed == set()
+
+
+def test_nothing_is_sent_once_stopped() -> None:
+    """A laptop that slept over both moments, that of a retransmission too."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    sent = len(roamer.sent)
+    roamer.now += 60
+    roamer.do(roamer.node.tick(roamer.now))
+    assert roamer.mobile_node.stopped
+    assert len(roamer.sent) == sent
 
 
 def test_nothing_happens_after_stopping() -> None:

@@ -59,8 +59,9 @@ class BindingCache:
             raise ValueError(f"bindings_max {bindings_max} allows no binding")
         self.bindings_max = bindings_max
         self._bindings: dict[IPv6Address, Binding] = {}
-        # In the order of deletion, which is also the order of being forgotten.
-        self._deleted: dict[IPv6Address, int | None] = {}
+        # The number, and whether there was a binding; in the order of deletion, which
+        # is also the order of being forgotten.
+        self._deleted: dict[IPv6Address, tuple[int, bool]] = {}
         self._timers: Timers[IPv6Address] = Timers()
         self._remembered = dict(remembered)
 
@@ -83,13 +84,13 @@ class BindingCache:
 
     def was_deleted(self, home_address: IPv6Address) -> bool:
         """Whether a binding for `home_address` was deleted a short while ago."""
-        return home_address in self._deleted
+        return self._deleted.get(home_address, (0, False))[1]
 
     def last_sequence_number(self, home_address: IPv6Address) -> int | None:
         """The number that the next Binding Update has to follow; None: any will do."""
         binding = self._bindings.get(home_address)
         if binding is None:
-            number = self._deleted.get(home_address)
+            number, _ = self._deleted.get(home_address, (None, False))
         else:
             number = binding.sequence_number
         return self._remembered.get(home_address) if number is None else number
@@ -122,13 +123,13 @@ class BindingCache:
     ) -> None:
         """Remove an entry, if there is one, and remember the sequence number of the
         Binding Update that asked for it."""
-        self._bindings.pop(home_address, None)
-        self._deleted.pop(home_address, None)
+        bound = self._bindings.pop(home_address, None) is not None
+        _, bound_before = self._deleted.pop(home_address, (0, False))
         while len(self._deleted) >= self.bindings_max:
             oldest = next(iter(self._deleted))
             del self._deleted[oldest]
             self._timers.stop(oldest)
-        self._deleted[home_address] = sequence_number
+        self._deleted[home_address] = (sequence_number, bound or bound_before)
         self._timers.set(home_address, now + MAX_DELETE_BCE_TIMEOUT)
 
     def expire(self, now: float) -> list[Binding]:

@@ -122,6 +122,9 @@ class HomeAgent:
         if not update.home_registration and binding is None:
             return [_dropped("not_a_correspondent", "9.5.1", packet)]
         status = self._validate(packet, update, binding)
+        if status is BindingStatus.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE:
+            # It may have overtaken the Binding Update that it is to undo.
+            self._cache.delete(packet.origin, update.sequence_number, now)
         if status is not BindingStatus.ACCEPTED:
             return self._refuse(packet, update, status)
         if _care_of_address_unprotected(packet, update):

@@ -205,7 +205,9 @@ def test_another_node_has_the_care_of_address(world: World) -> None:
     world.plug("visited")
     until(lambda: "fe80" in world.mobile.ip("addr show dev eth0"), "link-local address")
     link_local = json.loads(world.mobile.ip("-j addr show dev eth0 scope link"))
-    identifier = link_local[0]["addr_info"][0]["local"].removeprefix("fe80::")
+    # `ip` shows {} for each address that its filter left out.
+    [local] = [info["local"] for info in link_local[0]["addr_info"] if info]
+    identifier = local.removeprefix("fe80::")
     taken = f"2001:db8:b:0:{identifier}"
     world.router.ip(f"addr add {taken}/128 dev visited nodad")
     world.home_agent.start()

@@ -24,6 +24,7 @@ from mip6.wire.neighbor_discovery import (
     RouterAdvertisement,
     RouterSolicitation,
     SourceLinkLayerAddress,
+    TargetLinkLayerAddress,
 )
 
 HOME_PREFIX = IPv6Network("2001:db8:a::/64")
@@ -514,3 +515,73 @@ def test_without_optimistic_addresses_one_waits_until_it_is_unique() -> None:
     link.checked(at.care_of_address, True)
     again = link.attachment(1.1)
     assert again is not None and again.usable
+
+
+@pytest.mark.parametrize("length", [6, 14])
+def test_link_layer_addresses_that_fill_an_option(length: int) -> None:
+    """The option is a multiple of 8 octets with its type and length."""
+    octets = bytes(range(1, length + 1))
+    link = managed(Link("eth0", octets, LINK_LOCAL))
+    [option] = link.solicitation().message.options  # type: ignore[union-attr]
+    assert option == SourceLinkLayerAddress(octets)
+    for packet in link.announcements(IPv6Address("2001:db8:a::100")):
+        [option] = packet.message.options  # type: ignore[union-attr]
+        assert option == TargetLinkLayerAddress(octets)
+
+
+def test_goodbye_of_a_stranger_is_no_news() -> None:
+    """The router in use need not prove that it is still there."""
+    link = managed()
+    hear(link, 0.0, prefix())
+    hear(link, 10.0, router=OTHER_ROUTER, lifetime=0)
+    assert OTHER_ROUTER not in link.routers
+    assert not link.update(10.0)
+    assert not link.update(20.0)
+
+
+def test_the_shortest_router_lifetime() -> None:
+    """Only 0 is no default router (RFC 4861 §4.2)."""
+    link = managed()
+    hear(link, 0.0, prefix(), lifetime=1)
+    assert link.attachment(0.9) is not None
+
+
+def test_addresses_of_a_router_are_limited() -> None:
+    link = managed()
+    ours = [
+        prefix(router_address=IPv6Address(f"2001:db8:b::{number + 1:x}"))
+        for number in range(PREFIXES_MAX + 5)
+    ]
+    hear(link, 0.0, *ours)
+    assert len(link.routers[ROUTER].addresses) == PREFIXES_MAX
+
+
+def test_a_router_of_low_preference_is_the_last_choice() -> None:
+    """RFC 4191 §2.1: even where it was heard first."""
+    link = managed()
+    for router, network, preference in ((ROUTER, B, -1), (OTHER_ROUTER, C, 0)):
+        option = SourceLinkLayerAddress(bytes((2, 0, 0, 0, 0, router.packed[15])))
+        message = RouterAdvertisement(
+            router_lifetime=1800,
+            default_router_preference=preference,
+            options=(prefix(network), option),
+        )
+        packet = Packet(
+            source=router, destination=IPv6Address("ff02::1"), message=message
+        )
+        link.heard(packet, message, 0.0)
+    at = link.attachment(0.0)
+    assert at is not None
+    assert at.router == OTHER_ROUTER
+
+
+def test_another_router_ends_the_questions_about_the_last_one() -> None:
+    link = managed()
+    hear(link, 0.0, prefix())
+    hear(link, 1.0, prefix(C), router=OTHER_ROUTER)
+    assert link.update(1.5), "has the first one gone?"
+    hear(link, 1.6, router=ROUTER, lifetime=0)
+    at = link.attachment(1.6)
+    assert at is not None
+    assert at.router == OTHER_ROUTER
+    assert not link.update(30.0), "somebody answers: that is enough"

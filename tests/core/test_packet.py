@@ -153,6 +153,20 @@ def test_link_and_protection_are_passed_on() -> None:
     assert (packet.link, packet.protected_for) == ("eth0", HOME_ADDRESS)
 
 
+@pytest.mark.parametrize(
+    ("next_header", "length"),
+    [(NextHeader.MOBILITY, 0), (NextHeader.MOBILITY, 5), (NextHeader.ICMPV6, 3)],
+)
+def test_too_short_for_a_checksum(next_header: NextHeader, length: int) -> None:
+    """Cut off, and not wrong at an octet that is not there."""
+    whole = write_packet(
+        IPv6Packet(**PLAIN, next_header=next_header, payload=bytes(length))
+    )
+    with pytest.raises(WireError) as caught:
+        read(whole)
+    assert (caught.value.reason, caught.value.offset) == ("truncated", len(whole))
+
+
 @pytest.mark.rfc("9.2", "every octet of the message is in the checksum")
 @given(st.integers(0, 15), st.integers(1, 255))
 def test_a_wrong_checksum(at: int, flip: int) -> None:

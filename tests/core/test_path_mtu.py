@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
-from tests.conformance.roamer import Roamer
+from tests.conformance.roamer import PREFIX_C, ROUTER_C, Roamer
 from tests.support.core import (
     CARE_OF_ADDRESS,
     CORRESPONDENT,
@@ -184,4 +184,42 @@ def test_the_mobile_node_narrows_its_way_home() -> None:
     effects = mobile_node.receive(forged, roamer.now)
     assert discarded(effects) == ("icmp_error_quote", "RFC 2473 8.1")
     roamer.do(mobile_node.tick(roamer.now + MTU_LIFETIME))
+    assert table_mtu(roamer) is None
+
+
+def narrowed() -> Roamer:
+    roamer = Roamer()
+    roamer.register()
+    here = roamer.mobile_node.care_of_address
+    assert here is not None
+    told = error(
+        1400,
+        source=here,
+        destination=roamer.mobile_node.home_agent,
+        inner_source=roamer.mobile_node.home_address,
+        inner_destination=CORRESPONDENT,
+    )
+    roamer.do(roamer.mobile_node.receive(told, roamer.now))
+    assert table_mtu(roamer) == 1360
+    return roamer
+
+
+def test_elsewhere_the_way_home_is_another_one() -> None:
+    roamer = narrowed()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    assert table_mtu(roamer) is None
+
+
+@pytest.mark.parametrize(
+    "quote", [bytes(100), b"", write(binding_update())], ids=["noise", "", "no tunnel"]
+)
+def test_a_quote_of_nothing_of_ours_narrows_nothing(quote: bytes) -> None:
+    roamer = Roamer()
+    roamer.register()
+    message = PacketTooBig(mtu=1300, packet=quote)
+    packet = Packet(source=ROUTER, destination=HOME_AGENT, message=message)
+    effects = roamer.mobile_node.receive(packet, roamer.now)
+    assert discarded(effects) == ("icmp_error_quote", "RFC 2473 8.1")
     assert table_mtu(roamer) is None

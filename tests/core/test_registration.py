@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from ipaddress import IPv6Address
+from math import inf
 
 import pytest
 from tests.conformance.nodes import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
@@ -294,6 +295,28 @@ def test_granted_nothing() -> None:
     assert len(roamer.updates) == 2
 
 
+def test_nothing_is_granted_before_it_is_asked_for() -> None:
+    registration = registering().mobile_node.registration
+    assert (registration.granted, registration.retransmissions) == (0, 0)
+
+
+def test_retransmissions_are_counted_until_the_answer() -> None:
+    roamer = registering()
+    roamer.wait(5)
+    registration = roamer.mobile_node.registration
+    assert registration.retransmissions == 2
+    roamer.answer()
+    assert registration.retransmissions == 0
+
+
+def test_an_address_that_ends_at_once_does_not_delete() -> None:
+    """Lifetime 0 would be a de-registration: at least four seconds are asked for."""
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B, valid=3, preferred=3)
+    assert roamer.updates[-1].update.lifetime == 4
+
+
 def test_granted_more_than_asked() -> None:
     roamer = registering()
     roamer.answer(lifetime=4000)
@@ -407,6 +430,20 @@ def test_deregistration_that_overtook_the_registration() -> None:
     assert len(roamer.updates) == 3
     roamer.answer(status=133)
     assert roamer.mobile_node.place is Place.AT_HOME
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_deregistered_at_once_though_a_registration_was_just_sent(status: int) -> None:
+    """Accepted: the home agent had got that one first."""
+    roamer = registering()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    roamer.answer(status=status)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    registration = roamer.mobile_node.registration
+    assert registration.deadline == inf
+    assert not registration.alive(roamer.now)
 
 
 # Other messages.

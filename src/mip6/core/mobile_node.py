@@ -322,9 +322,9 @@ class MobileNode:
         if status is not None and status < 128:
             self._restored = None
             self._refused_for = 0.0
-            if self._attachment:
-                link = self._attachment.link
-                effects += self._reached(Phase.BINDING_ACKNOWLEDGEMENT, link)
+            assert self._attachment is not None  # else nothing would have been asked
+            phase = Phase.BINDING_ACKNOWLEDGEMENT
+            effects += self._reached(phase, self._attachment.link)
         if (problem := self.registration.problem) and problem != told:
             effects.append(Notify(problem))
         returning = self._place is Place.RETURNING
@@ -493,7 +493,7 @@ class MobileNode:
         self._arrived_at = now
         self._late_max = self._held_max
         kept = self._previous
-        if kept is not None and place is Place.REGISTERED and kept.until == inf:
+        if kept is not None and place is Place.REGISTERED:
             self._previous = replace(kept, until=now + GRACE)
         elif place is Place.AT_HOME:
             self._previous = None

@@ -358,7 +358,7 @@ class Registration:
         protected = packet.protected_for == self.home_address
         if self._authentication_required and not protected:
             return "unauthenticated"
-        if self._aim is None or not self._outstanding:
+        if not self._outstanding:
             return "no_binding_update_outstanding"
         return ""
 

@@ -4,7 +4,11 @@ export PYTHON
 BIN := .venv/bin
 SCENARIO ?= handover
 
-.PHONY: lab test setup check lint bench bpf fuzz install clean
+SECONDS ?= 60
+PREFIX ?= /usr/local
+export PREFIX DESTDIR
+
+.PHONY: lab test setup check lint coverage bench bpf fuzz mutation install uninstall clean
 
 lab: ## the main job: the lab, end to end, with real packets (needs root)
 	@if [ "$$(id -u)" != 0 ]; then \
@@ -23,12 +27,23 @@ setup: ## virtual environment and system packages; safe to repeat
 	@scripts/setup test
 
 lint:
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench fuzz
+	$(BIN)/ruff check src tests bench fuzz
 	$(BIN)/mypy
 
 check: setup lint ## format, lint, types and the tests that need no root
 	$(BIN)/python -m pytest -q -m "not root and not slow" $(PYTEST_ARGS)
+
+coverage: ## every branch of wire and core is taken by a direct test; not by the simulator
+	$(BIN)/python -m pytest -q -m "not root" --cov --cov-fail-under=100 \
+	    --cov-report=term-missing:skip-covered tests/wire tests/core tests/conformance tests/interop
+
+fuzz: ## SECONDS of each target, or of TARGET; root for the eBPF programs
+	@scripts/setup fuzz
+	$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGET)
+
+mutation: setup ## changes of the core that no test notices; half an hour
+	nice -n 19 $(BIN)/python -m tests.mutation
 
 bench: setup ## measure; writes docs/figures.md
 	$(BIN)/python -m bench
@@ -36,5 +51,11 @@ bench: setup ## measure; writes docs/figures.md
 bpf: setup ## rebuild the shipped eBPF object from bpf/mip6.bpf.c
 	$(MAKE) -B -C bpf ZIG="../$(BIN)/python -m ziglang"
 
+install: ## mip6 for this machine, below PREFIX, and its systemd unit (root); DESTDIR is honoured
+	@scripts/install
+
+uninstall: ## take that away again; configuration, keys and state stay
+	@scripts/install --remove
+
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

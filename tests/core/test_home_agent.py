@@ -348,6 +348,8 @@ def test_bindings_restored_from_the_kernel() -> None:
     assert role.installed == {tunnel}
     [binding] = role.bindings
     assert binding.sequence_number is None
+    assert binding.lifetime == 0, "what was granted is not known"
+    assert not binding.link_local_address_compatibility
     assert role.deadline == 160.0
     # Any number is accepted, once.
     effects = role.receive(binding_update(40000), 110.0)

@@ -11,6 +11,7 @@ from tests.support.core import (
     CORRESPONDENT,
     HOME_ADDRESS,
     HOME_AGENT,
+    HOME_PREFIX,
     NEXT_CARE_OF_ADDRESS,
     OTHER_HOME_ADDRESS,
     Kernel,
@@ -25,7 +26,7 @@ from tests.support.core import (
 
 from mip6.core.effects import Notify, Remove, Send
 from mip6.core.events import BindingChanged, Change, Problem, Refused
-from mip6.core.home_agent import REFUSAL_MAX
+from mip6.core.home_agent import REFUSAL_MAX, HomeAgent
 from mip6.core.packet import Packet
 from mip6.core.state import HomeAddress, ProxyNeighbor, Route, State, Tunnel
 from mip6.wire.messages import BindingStatus, HomeTestInit
@@ -255,6 +256,20 @@ def test_the_home_agents_own_addresses_are_nobodys_home_address(address: Any) ->
     packet = binding_update(home_address=IPv6Address(address))
     status = refusal(home_agent(), packet)
     assert status is BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED
+
+
+def test_a_home_agent_outside_its_prefix_is_no_care_of_address_either() -> None:
+    elsewhere = IPv6Address("2001:db8:f::1")
+    role = HomeAgent(
+        elsewhere,
+        HOME_PREFIX,
+        home_link=None,
+        bindings_max=2,
+        authentication_required=False,
+        mobile_nodes=(HOME_PREFIX,),
+    )
+    update = binding_update(destination=elsewhere, alternate=elsewhere)
+    assert refusal(role, update) is BindingStatus.INVALID_CARE_OF_ADDRESS
 
 
 @pytest.mark.rfc("10.3.1", "a care-of address here would tunnel into itself: 174")

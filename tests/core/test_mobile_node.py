@@ -349,6 +349,31 @@ def test_returning_ends_with_the_binding() -> None:
     assert roamer.mobile_node.place is Place.AT_HOME
 
 
+def test_the_very_moment_a_binding_ends() -> None:
+    """It is over then, on the way home and at home."""
+    roamer = Roamer(lifetime=40)
+    roamer.register()
+    end = roamer.mobile_node.registration.bound_until
+    roamer.go_home()
+    roamer.wait(end - roamer.now)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    roamer = Roamer(lifetime=40)
+    roamer.register()
+    roamer.link_down()
+    roamer.now = roamer.mobile_node.registration.bound_until
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.AT_HOME
+    assert {a.link for a in roamer.standing(HomeAddress)} == {"mip0", "eth0"}
+
+
+def test_home_agent_that_is_not_the_router_has_to_be_found() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert {n.address for n in roamer.standing(Neighbor)} == {ROUTER_HOME}
+
+
 def test_back_home_while_the_other_link_still_works() -> None:
     """The home agent may still tunnel to the care-of address there."""
     roamer = roamer_on_two_links()
@@ -515,6 +540,18 @@ def test_what_nobody_was_told_is_told_again() -> None:
     assert events(effects, PlaceChanged) == [
         PlaceChanged(Place.AT_HOME, HOME_ADDRESS, None, "eth0")
     ]
+
+
+def test_a_phase_that_nobody_was_told_is_told_when_it_comes() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    effects = roamer.hear(PREFIX_B, ROUTER_B)
+    assert "reached binding_update" in short(effects)
+    refuse(roamer, effects, CareOfAddress)
+    roamer.now += 1.0
+    again = roamer.do(roamer.node.tick(roamer.now))
+    assert "reached care_of_address" in short(again)
+    assert "reached binding_update" in short(again)
 
 
 @pytest.mark.parametrize("kind", [CareOfAddress, Route, Tunnel])

@@ -103,6 +103,20 @@ def test_it_only_shrinks_until_it_is_forgotten() -> None:
     assert kernel.states == agent.installed
 
 
+def test_the_very_moment_it_is_forgotten() -> None:
+    """Then the same error is news."""
+    agent, _ = registered()
+    agent.receive(binding_update(2, lifetime=600), 10.0)
+    agent.receive(error(1400), 0.0)
+    agent.receive(binding_update(3, lifetime=600), 500.0)
+    before, moment = (
+        agent.receive(error(1400), 599.9),
+        agent.receive(error(1400), 600.0),
+    )
+    assert discarded(before) == ("mtu_not_smaller", "RFC 8201 4")
+    assert moment == [], "the route is as it was"
+
+
 def test_another_care_of_address_is_another_path() -> None:
     agent, kernel = registered()
     kernel.perform(agent.receive(error(1400), 1.0), 1.0)

@@ -309,6 +309,15 @@ def test_retransmissions_are_counted_until_the_answer() -> None:
     assert registration.retransmissions == 0
 
 
+def test_another_place_is_another_count() -> None:
+    roamer = registering()
+    roamer.wait(5)
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    assert roamer.mobile_node.registration.retransmissions == 0
+
+
 def test_an_address_that_ends_at_once_does_not_delete() -> None:
     """Lifetime 0 would be a de-registration: at least four seconds are asked for."""
     roamer = Roamer()

@@ -175,8 +175,7 @@ class HomeAgent:
 
     def owns(self, state: State) -> bool:
         """Whether `state` is wanted by a binding here."""
-        binding = self._binding_of(state)
-        return binding is not None and state in self._states(binding)
+        return state in self._states(self._binding_of(state))
 
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`, and what stood behind it in the list is undone.

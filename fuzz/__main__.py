@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
 
-from fuzz.targets import CORPUS, NEEDS_ROOT, TARGETS, corpus
+from fuzz.targets import CORPUS, FOUND, NEEDS_ROOT, TARGETS, corpus
 
-FOUND = Path(".fuzz")
 LENGTH_MAX = 1024
 """Octets of an input."""
 KEPT_MAX = 150

@@ -80,12 +80,13 @@ class Bench:
         router_address = "lladdr 02:00:00:00:00:01"
         node.ip(f"neighbor add 2001:db8:9::1 {router_address} dev eth0 nud permanent")
         node.ip("route add default via 2001:db8:9::1")
-        undo.enter_context(node.entered())
+        self.node = node
         self.pins = PINS / f"fuzz-{node.name}"
         undo.callback(DataPlane.remove, self.pins)
-        device = Device.open("mip0", mtu=MTU - 48)
-        undo.callback(device.close)
-        self.data_plane = DataPlane.open(self.pins, device=device.index, spis=SPIS)
+        with node.entered():
+            device = Device.open("mip0", mtu=MTU - 48)
+            undo.callback(device.close)
+            self.data_plane = DataPlane.open(self.pins, device=device.index, spis=SPIS)
         undo.callback(self.data_plane.close)
         endless = {"rate": 1e9, "burst": 10**6}
         settings: dict[str, Any] = {
@@ -107,7 +108,8 @@ class Bench:
         self._counted = self.data_plane.counters()
 
     def run(self, program: str, octets: bytes, mark: int) -> Outcome:
-        outcome = self.data_plane.program(program).run(ETHERNET + octets, mark=mark)
+        with self.node.entered():
+            outcome = self.data_plane.program(program).run(ETHERNET + octets, mark=mark)
         before, self._counted = self._counted, self.data_plane.counters()
         counted = [n for n in COUNTERS for _ in range(self._counted[n] - before[n])]
         packet = b"" if outcome.verdict == DROP else outcome.packet[14:]

@@ -19,6 +19,8 @@ TARGETS = {
 }
 NEEDS_ROOT = {"data_plane"}
 
+FOUND = Path(".fuzz")
+"""What is of interest collects here, and is not committed."""
 CORPUS = Path(__file__).parent / "corpus"
 
 

@@ -556,10 +556,11 @@ def test_addresses_of_a_router_are_limited() -> None:
     assert len(link.routers[ROUTER].addresses) == PREFIXES_MAX
 
 
-def test_a_router_of_low_preference_is_the_last_choice() -> None:
-    """RFC 4191 §2.1: even where it was heard first."""
+@pytest.mark.parametrize(("first", "second"), [(-1, 0), (0, 1)])
+def test_preference_goes_before_who_was_heard_first(first: int, second: int) -> None:
+    """RFC 4191 §2.1: low, medium, high."""
     link = managed()
-    for router, network, preference in ((ROUTER, B, -1), (OTHER_ROUTER, C, 0)):
+    for router, network, preference in ((ROUTER, B, first), (OTHER_ROUTER, C, second)):
         option = SourceLinkLayerAddress(bytes((2, 0, 0, 0, 0, router.packed[15])))
         message = RouterAdvertisement(
             router_lifetime=1800,

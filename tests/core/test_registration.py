@@ -318,6 +318,20 @@ def test_another_place_is_another_count() -> None:
     assert roamer.mobile_node.registration.retransmissions == 0
 
 
+def test_how_long_the_home_agent_may_hold_a_binding() -> None:
+    """What the last update is granted; while only an earlier one is answered, the last
+    may still be granted all that it asks for."""
+    roamer = registering()
+    roamer.answer(lifetime=40)
+    assert roamer.mobile_node.registration.bound_until == roamer.now + 40
+    roamer = registering()
+    first = roamer.updates[0].update.sequence_number
+    roamer.wait(2)
+    roamer.answer(lifetime=40, sequence_number=first)
+    assert len(roamer.updates) == 2
+    assert roamer.mobile_node.registration.bound_until == roamer.updates[1].at + 400
+
+
 def test_an_address_that_ends_at_once_does_not_delete() -> None:
     """Lifetime 0 would be a de-registration: at least four seconds are asked for."""
     roamer = Roamer()

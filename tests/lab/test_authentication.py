@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from tests.lab.conftest import mip6
 
-from mip6.lab.lab import AUTHENTICATIONS, Lab
+from mip6.lab.configuration import AUTHENTICATIONS
+from mip6.lab.lab import Lab
 
 pytestmark = pytest.mark.root
 

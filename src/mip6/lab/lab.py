@@ -24,53 +24,19 @@ from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import parse_keys
 
 from . import namespaces, topology
+from .configuration import AUTHENTICATIONS, KEY_FILE, LIFETIME_S, configured
 from .namespaces import LabError
 from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES, Advertising
 
 REGISTRY = Path("/run/mip6-lab")
 DAEMONS = ("ha", "mn")
 """The roles that run `mip6`."""
-LIFETIME_S = 600
-"""What the mobile node asks for where nothing else is wanted."""
 
 UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
 enough that the kernel reports the carrier's going."""
 READY_S = 30.0
 STOPPED_S = 15.0
-
-KEY_FILE = "mn.key"
-
-_CONFIGURATION = {
-    "ha": """\
-authentication = "{authentication}"
-[home_agent]
-address = "{home_agent}"
-home_prefix = "{home_prefix}"
-{home_link}{trust}
-""",
-    "mn": """\
-authentication = "{authentication}"
-[mobile_node]
-home_address = "{home_address}/64"
-home_agent = "{home_agent}"
-interfaces = ["eth0"]
-manage = true
-lifetime = {lifetime}
-{trust}
-""",
-}
-_OPTION = f'key = "{KEY_FILE}", identifier = "mn@lab.example"'
-_TRUST = {
-    ("ha", "none"): f'mobile_nodes = ["{HOME_ADDRESS}"]',
-    ("mn", "none"): "",
-    ("ha", "shared_key"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = "{KEY_FILE}"',
-    ("mn", "shared_key"): f'key = "{KEY_FILE}"',
-    ("ha", "mn_ha"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = {{ {_OPTION} }}',
-    ("mn", "mn_ha"): _OPTION.replace(", ", "\n"),
-}
-AUTHENTICATIONS = ("shared_key", "mn_ha", "none")
-"""What a lab can be asked to prove Binding Updates with; the first by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,19 +334,9 @@ class Lab:
         return self.directory / f"{role}.notify"
 
     def _launch(self, role: str) -> None:
-        virtual = self.settings["virtual"]
-        authentication = self.settings["authentication"]
         configuration = self.directory / f"{role}.toml"
         configuration.write_text(
-            _CONFIGURATION[role].format(
-                home_agent=HOME_AGENT,
-                home_address=HOME_ADDRESS,
-                home_prefix=PREFIXES["home"],
-                home_link="" if virtual else 'home_link = "eth1"\n',
-                lifetime=self.settings["lifetime"],
-                authentication=authentication,
-                trust=_TRUST[role, authentication],
-            ),
+            configured(role, **self.settings),
             encoding="utf-8",
         )
         command = [mip6_command(), "run", "-c", str(configuration)]

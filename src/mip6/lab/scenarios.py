@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from .lab import LIFETIME_S, Lab
+from .configuration import LIFETIME_S
+from .lab import Lab
 from .namespaces import LabError
 from .report import Check, Options, Report
 from .session import Session

@@ -320,6 +320,14 @@ def test_errors_are_rate_limited() -> None:
 # §9.3.1
 
 
+def test_a_node_that_keeps_no_bindings_knows_no_home_address() -> None:
+    """A mobile node hears it from another one, which took it for a correspondent."""
+    effects = Node([HOME_AGENT]).receive(raw(bytes(20), 6, HOME_ADDRESS_OPTION), 0.0)
+    assert dropped(effects) == ("home_address_option_without_binding", "9.3.1")
+    [error] = sent(effects)
+    assert error.message == BindingError(status=1, home_address=HOME_ADDRESS)
+
+
 @pytest.mark.rfc("9.3.1", "without a binding: dropped, Binding Error 1 to the source")
 def test_a_home_address_option_without_binding() -> None:
     data = raw(bytes(20), 6, HOME_ADDRESS_OPTION)

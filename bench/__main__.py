@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 BENCHES = (
     ("bench.wire",),
     ("bench.dataplane",),
-    ("bench.dataplane", "--uml", "--pairs=7"),
+    ("bench.dataplane", "--uml"),
     ("bench.handover",),
     ("bench.flood",),
 )

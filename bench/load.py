@@ -5,8 +5,10 @@ of TCP or 64 datagrams, so that what is measured is the kernel's way and not the
 (UDP segmentation offload would be cheaper still, and would measure something else.)
 """
 
+import contextlib
 import ctypes
 import errno
+import functools
 import multiprocessing
 import os
 import resource
@@ -97,23 +99,20 @@ def send_udp(sender: socket.socket, size: int, seconds: float) -> Moved:
 
 def receive_udp(receiver: socket.socket, size: int) -> Moved:
     """Until silence."""
-    batch, received = _Batch(size), 0
     select.select([receiver], [], [], PATIENCE_S)
-    while count := _receive(receiver, batch, _MSG_WAITFORONE):
-        received += count
-    return 0, received
+    return 0, _receive_all(receiver, _Batch(size))
 
 
 def exchange_udp(
     sender: socket.socket, receiver: socket.socket, size: int, seconds: float
 ) -> Moved:
-    """Both in turn: on one core, where two processes would wait for one another."""
+    """Both ends in turn, for where there is one core."""
     batch, sent, received = _Batch(size), 0, 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         sent += _send(sender, batch)
         received += _receive(receiver, batch, socket.MSG_DONTWAIT)
-    return sent, received + receive_udp(receiver, size)[1]
+    return sent, received + _receive_all(receiver, batch)
 
 
 def _send(sender: socket.socket, batch: _Batch) -> int:
@@ -126,6 +125,13 @@ def _send(sender: socket.socket, batch: _Batch) -> int:
 def _receive(receiver: socket.socket, batch: _Batch, flags: int) -> int:
     fd = receiver.fileno()
     return max(int(_libc.recvmmsg(fd, batch.messages, DATAGRAMS, flags, None)), 0)
+
+
+def _receive_all(receiver: socket.socket, batch: _Batch) -> int:
+    received = 0
+    while count := _receive(receiver, batch, _MSG_WAITFORONE):
+        received += count
+    return received
 
 
 def send_tcp(sender: socket.socket, seconds: float) -> Moved:
@@ -145,6 +151,24 @@ def receive_tcp(receiver: socket.socket) -> Moved:
     return 0, received
 
 
+def exchange_tcp(
+    sender: socket.socket, receiver: socket.socket, seconds: float
+) -> Moved:
+    """Both ends in turn, for where there is one core."""
+    into, sent, received = bytearray(BLOCK), 0, 0
+    block = memoryview(bytes(BLOCK))
+    sender.setblocking(False)
+    receiver.setblocking(False)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        select.select([receiver], [sender], [], PATIENCE_S)
+        with contextlib.suppress(BlockingIOError):
+            sent += sender.send(block)
+        with contextlib.suppress(BlockingIOError):
+            received += receiver.recv_into(into)
+    return sent, received
+
+
 def udp_cost(
     sender: socket.socket, receiver: socket.socket, *, size: int, seconds: float
 ) -> Cost:
@@ -152,8 +176,8 @@ def udp_cost(
     receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
     silence = struct.pack("@ll", 0, int(SILENCE_S * 1e6))
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
-    if len(os.sched_getaffinity(0)) == 1:
-        return _cost(lambda: exchange_udp(sender, receiver, size, seconds))
+    if _one_core():
+        return _own_cost(lambda: exchange_udp(sender, receiver, size, seconds))
     return _cost(
         lambda: receive_udp(receiver, size), lambda: send_udp(sender, size, seconds)
     )
@@ -161,17 +185,29 @@ def udp_cost(
 
 def tcp_cost(sender: socket.socket, receiver: socket.socket, seconds: float) -> Cost:
     """Over one connection, which is used up."""
+    if _one_core():
+        return _own_cost(lambda: exchange_tcp(sender, receiver, seconds))
     return _cost(lambda: receive_tcp(receiver), lambda: send_tcp(sender, seconds))
 
 
+def _one_core() -> bool:
+    """Then two processes would mostly wait for one another, and be slow to make."""
+    return len(os.sched_getaffinity(0)) == 1
+
+
+def _own_cost(work: Callable[[], Moved]) -> Cost:
+    before = _ksoftirqd_seconds() + _own_seconds()
+    sent, received = work()
+    return Cost(sent, received, _ksoftirqd_seconds() + _own_seconds() - before)
+
+
 def _cost(*ends: Callable[[], Moved]) -> Cost:
-    """Each end in a process and, where there are two, on a core of its own."""
+    """Each end in a process, on a core of its own."""
     cores = sorted(os.sched_getaffinity(0))
     before = _ksoftirqd_seconds()
     running = []
-    for number, work in enumerate(ends):
+    for core, work in zip(cores, ends, strict=False):
         ours, theirs = _fork.Pipe()
-        core = cores[number % len(cores)]
         process = _fork.Process(target=_end, args=(work, core, theirs))
         process.start()
         theirs.close()
@@ -197,6 +233,7 @@ def _own_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+@functools.cache
 def _ksoftirqd() -> list[Path]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):

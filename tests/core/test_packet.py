@@ -144,6 +144,14 @@ def test_a_tunnel_in_a_tunnel_is_no_signalling() -> None:
     assert fault(data) == ("not_signalling", 80)
 
 
+def test_octets_are_no_part_of_what_a_packet_says() -> None:
+    """Neither compared nor shown: logs and failures would be full of them."""
+    packet = read(octets())
+    assert packet.octets == octets()
+    assert packet == replace(packet, octets=b"")
+    assert "octets" not in repr(packet)
+
+
 def test_link_and_protection_are_passed_on() -> None:
     data = write(binding_update())
     packet = read(data, link="eth0", protected_for=HOME_ADDRESS)

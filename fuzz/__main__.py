@@ -9,7 +9,6 @@ finding is printed as a line for it, with the traceback.
 """
 
 import argparse
-import importlib
 import os
 import re
 import subprocess
@@ -98,14 +97,9 @@ def keep(name: str) -> None:
 
 def engine(name: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fuzz.engine", name, *arguments]
-    with subprocess.Popen(
+    return subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        output, _ = process.communicate()
-    if name in NEEDS_ROOT:
-        # The engine ends without the ends of what it was in.
-        importlib.import_module(TARGETS[name]).clean(process.pid)
-    return subprocess.CompletedProcess(command, process.returncode, output, "")
+    )
 
 
 def _reason(output: str) -> str:

@@ -1,13 +1,16 @@
 """Target: the eBPF programs do with any packet what fuzz/model.py says.  Needs root."""
 
 import atexit
-import contextlib
+import os
 import subprocess
+import sys
 import time
 from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
+
+from tests.support.namespaces import Namespace, connect
 
 from fuzz.choices import Choices
 from fuzz.model import DROP, Model, Outcome, by_key
@@ -71,23 +74,19 @@ def tunnels(now: float) -> list[Tunnel]:
 class Bench:
     """The programs, loaded in a network of their own."""
 
-    def __init__(self, undo: contextlib.ExitStack) -> None:
-        from tests.support.namespaces import connect, namespaces
-
-        node, router = undo.enter_context(namespaces("node", "router"))
+    def __init__(self) -> None:
+        node, router = Namespace("node"), Namespace("router")
         connect(node, "eth0", router, "eth0")
         node.ip("address add 2001:db8:9::2/64 dev eth0 nodad")
         router_address = "lladdr 02:00:00:00:00:01"
         node.ip(f"neighbor add 2001:db8:9::1 {router_address} dev eth0 nud permanent")
         node.ip("route add default via 2001:db8:9::1")
         self.node = node
-        self.pins = PINS / f"fuzz-{node.name}"
-        undo.callback(DataPlane.remove, self.pins)
         with node.entered():
-            device = Device.open("mip0", mtu=MTU - 48)
-            undo.callback(device.close)
-            self.data_plane = DataPlane.open(self.pins, device=device.index, spis=SPIS)
-        undo.callback(self.data_plane.close)
+            self.device = Device.open("mip0", mtu=MTU - 48)
+            index = self.device.index
+            pins = PINS / f"fuzz-{node.name}"
+            self.data_plane = DataPlane.open(pins, device=index, spis=SPIS)
         endless = {"rate": 1e9, "burst": 10**6}
         settings: dict[str, Any] = {
             f"{budget}_{name}": value
@@ -96,7 +95,7 @@ class Bench:
         }
         self.data_plane.maps["settings"].update(
             bytes(4),
-            write_settings(device.index, **settings),
+            write_settings(index, **settings),
         )
         for address in OURS:
             self.data_plane.divert(address)
@@ -116,19 +115,21 @@ class Bench:
         return Outcome(outcome.verdict, packet, outcome.mark, " ".join(counted))
 
 
-def clean(pid: int) -> None:
+@cache
+def bench() -> Bench:
+    # Atheris ends the process without a word: somebody outlives it, to tidy up.
+    command = (sys.executable, "-m", "fuzz.data_plane", str(os.getpid()))
+    janitor = subprocess.Popen(command, stdin=subprocess.PIPE)
+    atexit.register(janitor.communicate)
+    return Bench()
+
+
+def tidy_up(pid: int) -> None:
     """Take away what a process of that number has left."""
     for pins in PINS.glob(f"fuzz-mip6t-{pid}-*"):
         DataPlane.remove(pins)
     for namespace in Path("/run/netns").glob(f"mip6t-{pid}-*"):
         subprocess.run(("ip", "netns", "del", namespace.name), check=True)
-
-
-@cache
-def bench() -> Bench:
-    undo = contextlib.ExitStack()
-    atexit.register(undo.close)
-    return Bench(undo)
 
 
 def data_plane(octets: bytes) -> None:
@@ -209,3 +210,8 @@ def _options(choices: Choices) -> bytes:
             case _:
                 options += b"\x01\x00"
     return options
+
+
+if __name__ == "__main__":
+    sys.stdin.read()  # until that process has ended
+    tidy_up(int(sys.argv[1]))

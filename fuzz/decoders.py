@@ -4,6 +4,7 @@ Any octets are read or refused in the one way that is agreed on; and what was re
 the same when it is written and read again.
 """
 
+import contextlib
 import io
 from functools import cache
 
@@ -35,7 +36,9 @@ from mip6.wire.packet import (
 
 
 def chain(octets: bytes) -> None:
-    """The IPv6 header and its extension headers."""
+    """The IPv6 header and its extension headers; in an ICMPv6 error too."""
+    with contextlib.suppress(WireError):
+        read_packet(octets, quoted=True)
     try:
         packet = read_packet(octets)
     except WireError as error:

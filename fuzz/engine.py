@@ -13,5 +13,7 @@ with atheris.instrument_imports(include=["mip6", "fuzz"], enable_loader_override
     run = target(sys.argv[1])
 
 if __name__ == "__main__":
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], run)
+    # To merge, libFuzzer hands its first word to a shell.
+    itself = f"{sys.executable} -m fuzz.engine {sys.argv[1]}"
+    atheris.Setup([itself, *sys.argv[2:]], run)
     atheris.Fuzz()

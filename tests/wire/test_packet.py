@@ -283,6 +283,8 @@ def test_a_mobility_header_in_a_later_fragment_is_not_measured() -> None:
 def test_octets_behind_a_mobility_header() -> None:
     octets = with_header(135, "3b 00 13 00 67e9 0000 ffff")
     assert refused(octets) == ("octets_behind_mobility_header", 48)
+    with pytest.raises(WireError, match="octets_behind_mobility_header"):
+        read_packet(octets, quoted=True)
     octets = with_header(135, "3b 01 00 00 67e9 0000 0000000000000000")
     assert len(read_packet(octets).payload) == 16
 

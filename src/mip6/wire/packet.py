@@ -396,7 +396,7 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
         whole = not _ends_chain(extensions[-1])
     payload_offset = reader.position
     payload = reader.rest()
-    excess = _excess(next_header, payload) if whole and not quoted else 0
+    excess = _excess(next_header, payload) if whole else 0
     if excess:
         raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(

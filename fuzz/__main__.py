@@ -4,8 +4,8 @@
     python -m fuzz [TARGET ...] --keep
 
 What is of interest collects in .fuzz/NAME, beside what fuzz/corpus/NAME.hex has;
-`--keep` writes the smallest part of it that takes the same ways into that file.  A
-finding is printed as a line for it, with the traceback.
+`--keep` writes the smallest part of it that takes the same ways into that file, below
+the findings there.  A finding is printed as a line for it, with the traceback.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from hashlib import sha1
+from itertools import pairwise
 from pathlib import Path
 
 from fuzz.targets import CORPUS, FOUND, NEEDS_ROOT, TARGETS, corpus
@@ -88,9 +89,15 @@ def keep(name: str) -> None:
         )
         found = [file.read_bytes() for file in Path(directory).iterdir()]
     file = CORPUS / f"{name}.hex"
-    notes = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    header, *old = file.read_text().splitlines()
+    noted = [
+        line
+        for before, line in pairwise([header, *old])
+        if line.startswith("#") or (before.startswith("#") and before != header)
+    ]
     kept = sorted(found, key=lambda octets: (len(octets), octets))[:KEPT_MAX]
-    lines = [*notes, *(octets.hex() for octets in kept if octets)]
+    inputs = (octets.hex() for octets in kept if octets)
+    lines = [header, *noted, *(line for line in inputs if line not in noted)]
     file.write_text("\n".join(lines) + "\n")
     print(f"{name:12} {len(kept)} of {len(found)} inputs kept")
 

@@ -769,6 +769,7 @@ def test_stop_away_keeps_the_tunnel_until_deregistered() -> None:
     tunnel = roamer.tunnel
     roamer.do(roamer.mobile_node.stop(roamer.now))
     assert roamer.updates[-1].update.lifetime == 0
+    assert roamer.mobile_node.registration.care_of_address is None, "not for certain"
     assert roamer.tunnel == tunnel
     assert not roamer.mobile_node.stopped
     roamer.answer()

@@ -586,3 +586,15 @@ def test_another_router_ends_the_questions_about_the_last_one() -> None:
     assert at is not None
     assert at.router == OTHER_ROUTER
     assert not link.update(30.0), "somebody answers: that is enough"
+
+
+def test_asking_again_gives_no_more_time() -> None:
+    """Hints do not keep a router alive that does not answer."""
+    link = managed()
+    hear(link, 0.0, prefix())
+    for now in (10.0, 11.0, 12.0, 13.0, 14.0):
+        link.hint(now)
+        link.update(now)
+        assert not link.routers[ROUTER].silent
+    link.update(14.5)
+    assert link.routers[ROUTER].silent, "4.5 s after the first question"

@@ -299,6 +299,13 @@ def test_errors_quote_no_more_than_fits_the_minimum_mtu() -> None:
 
 
 @pytest.mark.rfc("9.3.3", "rate-limited, and each kind of error by itself")
+def test_errors_are_rate_limited_from_the_start() -> None:
+    node = Node(home_agent=home_agent())
+    unknown = raw(header(UnknownMessage(100, bytes(2))))
+    assert sum(len(sent(node.receive(unknown, 0.0))) for _ in range(20)) == 10
+    assert sum(len(sent(node.receive(unknown, 0.5))) for _ in range(20)) == 5
+
+
 def test_errors_are_rate_limited() -> None:
     node = Node(home_agent=home_agent(), errors_rate=2, errors_burst=3)
     unknown = raw(header(UnknownMessage(100, bytes(2))))

@@ -346,6 +346,17 @@ def test_granted_more_than_asked() -> None:
     assert roamer.mobile_node.registration.granted == 400
 
 
+def test_135_is_no_loss() -> None:
+    """What follows it is a first transmission: counted and timed as one."""
+    roamer = registering()
+    roamer.now += 1
+    last = roamer.updates[-1].update.sequence_number
+    roamer.answer(status=135, sequence_number=(last + 5) % 0x10000)
+    assert roamer.mobile_node.registration.retransmissions == 0
+    roamer.wait(1.5)
+    assert sent_at(roamer) == [0, 1, 2.5]
+
+
 def test_135_twice_backs_off() -> None:
     """A home agent that contradicts itself is not asked three times a second."""
     roamer = registering()
@@ -486,6 +497,15 @@ def test_binding_error_1_registers_again_and_moves_nothing() -> None:
     assert len(roamer.updates) == 2
     assert roamer.tunnel is not None, "anybody could have said so (§11.3.6)"
     assert reason(roamer.receive(error())) == "binding_error_too_soon"
+
+
+def test_a_binding_error_counts_a_second_after_the_update() -> None:
+    for seconds, wanted in ((0.999, 1), (1.0, 2)):
+        roamer = registering()
+        roamer.answer()
+        roamer.now = roamer.updates[0].at + seconds
+        roamer.receive(error())
+        assert len(roamer.updates) == wanted
 
 
 def test_binding_errors_do_not_drive_us() -> None:

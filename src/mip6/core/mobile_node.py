@@ -560,7 +560,7 @@ class MobileNode:
         stands = away and registration.stands(address, now)
         expires = registration.expires
         if not stands:
-            if self._restored and self._restored.care_of_address == address:
+            if self._restored:
                 return self._restored
             # Also nowhere and on the way home: so a process that starts after this one
             # was killed knows that there is a binding to update or to delete.

@@ -24,7 +24,7 @@ from fuzz.targets import CORPUS, FOUND, NEEDS_ROOT, TARGETS, corpus
 LENGTH_MAX = 1024
 """Octets of an input."""
 KEPT_MAX = 150
-"""Inputs that are kept of one target, the shortest."""
+"""Inputs that are kept of one target: of each length some, where there are more."""
 SLOW_SECONDS = 10
 """One input that takes longer is a finding."""
 
@@ -95,7 +95,9 @@ def keep(name: str) -> None:
         for before, line in pairwise([header, *old])
         if line.startswith("#") or (before.startswith("#") and before != header)
     ]
-    kept = sorted(found, key=lambda octets: (len(octets), octets))[:KEPT_MAX]
+    ordered = sorted(found, key=lambda octets: (len(octets), octets))
+    count = min(len(ordered), KEPT_MAX)
+    kept = [ordered[n * len(ordered) // count] for n in range(count)]
     inputs = (octets.hex() for octets in kept if octets)
     lines = [header, *noted, *(line for line in inputs if line not in noted)]
     file.write_text("\n".join(lines) + "\n")

@@ -271,6 +271,21 @@ def test_back_where_the_previous_care_of_address_is() -> None:
     assert (tunnel.care_of_address, tunnel.previous) == (first, None)
 
 
+def test_almost_home_and_back_again() -> None:
+    """The care-of address in use was also the one before home."""
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.answer()
+    address = roamer.mobile_node.care_of_address
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    assert roamer.mobile_node.place is Place.RETURNING
+    roamer.link_down()
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.care_of_address, tunnel.previous) == (address, None)
+
+
 # At home.
 
 
@@ -725,6 +740,17 @@ def test_started_again_at_home_with_a_tunnel_left() -> None:
     assert roamer.updates[-1].update.lifetime == 0
 
 
+def test_restored_tunnel_is_over_once_it_was_registered_again() -> None:
+    """What stands then is what was granted, also when the link goes away."""
+    roamer = Roamer(restored=left_behind())
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    roamer.answer()
+    roamer.link_down()
+    [tunnel] = roamer.standing(Tunnel)
+    assert (tunnel.expires, tunnel.inbound_only) == (roamer.now + 400, True)
+
+
 def test_restored_tunnel_of_another_place_does_not_come_back() -> None:
     """Once it was replaced, the home agent may have moved the binding too."""
     roamer = Roamer(restored=left_behind())
@@ -788,6 +814,29 @@ def test_stop_waits_three_seconds() -> None:
     roamer.wait(0.1)
     assert roamer.mobile_node.stopped
     assert roamer.mobile_node.installed == set()
+
+
+def test_stop_ends_by_a_deadline_of_its_own() -> None:
+    """Nothing is left to be sent, and still it must end."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    roamer.answer(status=128)
+    assert roamer.node.deadline == roamer.now + 3
+
+
+def test_stop_ends_with_the_binding() -> None:
+    roamer = Roamer(lifetime=40)
+    roamer.register()
+    roamer.now = roamer.mobile_node.registration.bound_until - 1
+    roamer.do(roamer.node.tick(roamer.now))
+    bound_until = roamer.mobile_node.registration.bound_until
+    roamer.now = bound_until - 1
+    roamer.do(roamer.mobile_node.stop(roamer.now))
+    assert not roamer.mobile_node.stopped
+    roamer.now = bound_until
+    roamer.do(roamer.node.tick(roamer.now))
+    assert roamer.mobile_node.stopped
 
 
 def test_nothing_is_sent_once_stopped() -> None:

@@ -19,6 +19,7 @@ from tests.core.test_movement import hear, prefix
 
 from mip6.core.effects import Effect, Notify
 from mip6.core.events import Dropped, Place, Problem
+from mip6.core.movement import Link
 from mip6.core.packet import Packet, write
 from mip6.core.registration import ADVICE
 from mip6.core.state import Rule, Tunnel
@@ -188,6 +189,16 @@ def test_optimistic_address_waits_for_the_router() -> None:
         roamer.mobile_node.address_checked(CARE_OF_ADDRESS, "eth0", True, roamer.now)
     )
     assert len(roamer.updates) == 1
+
+
+def test_link_local_address_alone_is_no_reason_to_begin_anew() -> None:
+    """It becomes usable while the answer is on its way."""
+    roamer = registering()
+    link = Link("eth0", bytes((2, 0, 0, 0, 0, 5)), IPv6Address("fe80::99"))
+    roamer.do(roamer.mobile_node.link_up(link, roamer.now))
+    assert len(roamer.updates) == 1
+    roamer.answer()
+    assert roamer.tunnel is not None
 
 
 def test_link_local_address_alone_is_no_reason_to_register() -> None:

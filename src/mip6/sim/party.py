@@ -60,7 +60,7 @@ class Party:
                 case Notify(event):
                     self._told(event)
                 case Probe():
-                    raise NotImplementedError("no role asks for that yet")
+                    raise AssertionError("no role asks for a probe")
 
     def restart(self, node: Node) -> None:
         """The process was killed and starts again; the kernel noticed nothing."""

@@ -11,10 +11,12 @@ from ipaddress import IPv6Address, IPv6Network
 
 
 class End(StrEnum):
-    """Which end of the bidirectional tunnel (§10.4, §11.3.1) this node is."""
+    """Which end this node is, of a bidirectional tunnel (§10.4, §11.3.1) or of the
+    direct way between a mobile node and a correspondent (§9.3, §11.3)."""
 
     HOME_AGENT = "home_agent"
     MOBILE_NODE = "mobile_node"
+    CORRESPONDENT = "correspondent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,36 @@ class Tunnel:
     @property
     def key(self) -> tuple[object, ...]:
         return (Tunnel, self.end, self.home_address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteOptimization:
+    """Packets between a home address and a correspondent take the direct way.
+
+    At the mobile node they leave from the care-of address with a Home Address option
+    and come with a type 2 routing header (§11.3.1, §11.3.3); at the correspondent the
+    other way about (§9.3.1, §9.3.2).  Between two mobile nodes each has one of either,
+    and packets carry both.  `correspondent` is an address of the correspondent, its
+    home address if it is mobile itself.  Times are seconds of the boot clock.
+    """
+
+    end: End
+    home_address: IPv6Address
+    correspondent: IPv6Address
+    care_of_address: IPv6Address
+    expires: float
+    """No packet takes this way from then on, daemon or not."""
+    previous: IPv6Address | None = None
+    """The care-of address before this one: packets under way still count (decision
+    0003)."""
+    previous_until: float = 0.0
+    inbound_only: bool = False
+    """Packets are accepted from the direct way; those that leave still take the other
+    one (mobile node: until the correspondent has acknowledged)."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (RouteOptimization, self.end, self.home_address, self.correspondent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,4 +163,13 @@ class Rule:
         return (Rule, self.priority, self.source)
 
 
-State = Tunnel | ProxyNeighbor | HomeAddress | CareOfAddress | Neighbor | Route | Rule
+State = (
+    Tunnel
+    | RouteOptimization
+    | ProxyNeighbor
+    | HomeAddress
+    | CareOfAddress
+    | Neighbor
+    | Route
+    | Rule
+)

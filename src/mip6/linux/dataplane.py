@@ -9,12 +9,13 @@ Programs need no pin, what attaches them keeps them.  So whoever opens the pins 
 loads the programs anew, over the maps that stand; attaching replaces them in one step.
 """
 
+import errno
 from collections.abc import Collection, Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from mip6.core.state import End, Tunnel
+from mip6.core.state import End, RouteOptimization, Tunnel
 
 from . import attachment, bpf, elf
 from .layout import (
@@ -171,8 +172,10 @@ class DataPlane:
 
     # Tunnels
 
-    def put(self, tunnel: Tunnel) -> None:
+    def put(self, tunnel: Tunnel | RouteOptimization) -> None:
         """Makes it stand in place of what stood under its key, in one step."""
+        if isinstance(tunnel, RouteOptimization):
+            raise OSError(errno.EOPNOTSUPP, "no map for direct ways yet")
         self.maps[_MAP_OF[tunnel.end]].update(*write_tunnel(tunnel))
 
     def put_many(self, tunnels: Iterable[Tunnel]) -> None:
@@ -183,8 +186,10 @@ class DataPlane:
         for name, part in entries.items():
             self.maps[name].update_many(part)
 
-    def drop(self, tunnel: Tunnel) -> None:
+    def drop(self, tunnel: Tunnel | RouteOptimization) -> None:
         """Takes away what stands under its key; nothing there is fine."""
+        if isinstance(tunnel, RouteOptimization):
+            return
         self.maps[_MAP_OF[tunnel.end]].delete(tunnel.home_address.packed)
 
     def tunnels(self) -> Iterator[Tunnel]:

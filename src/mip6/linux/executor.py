@@ -16,6 +16,7 @@ from mip6.core.state import (
     Neighbor,
     ProxyNeighbor,
     Route,
+    RouteOptimization,
     Rule,
     State,
     Tunnel,
@@ -32,8 +33,8 @@ _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENX
 class Tunnels(Protocol):
     """What the executor asks of the data plane."""
 
-    def put(self, tunnel: Tunnel) -> None: ...
-    def drop(self, tunnel: Tunnel) -> None: ...
+    def put(self, way: Tunnel | RouteOptimization) -> None: ...
+    def drop(self, way: Tunnel | RouteOptimization) -> None: ...
     def divert(self, address: IPv6Address) -> None: ...
     def undivert(self, address: IPv6Address) -> None: ...
 
@@ -111,7 +112,7 @@ class Executor:
 
     def install(self, state: State) -> None:
         """Puts `state` in place of what stood under its key.  Raises OSError."""
-        if isinstance(state, Tunnel):
+        if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.put(state)
             return
         request = self._request(state, add=True)
@@ -125,7 +126,7 @@ class Executor:
 
     def remove(self, state: State) -> None:
         """Removes `state`; that it is gone already is no error."""
-        if isinstance(state, Tunnel):
+        if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.drop(state)
             return
         try:
@@ -169,7 +170,7 @@ class Executor:
                     held = (state.priority, state.table, state.source) in rules
                 case ProxyNeighbor(address=address, link=link):
                     held = (address, link) in proxies
-                case Neighbor() | Tunnel():
+                case Neighbor() | Tunnel() | RouteOptimization():
                     held = True
             if not held:
                 lost.append(state)
@@ -215,7 +216,7 @@ class Executor:
     def _request(self, state: State, *, add: bool) -> Request:
         if isinstance(state, Rule):
             return request(state, 0, add=add)
-        assert not isinstance(state, Tunnel)
+        assert not isinstance(state, Tunnel | RouteOptimization)
         link = self.links.get(state.link)
         if link is None:
             raise NetlinkError(errno.ENODEV, f"there is no link {state.link}")
@@ -280,8 +281,8 @@ def request(state: State, index: int, *, add: bool) -> Request:
                 suppress_default=state.suppress_default,
                 add=add,
             )
-        case Tunnel():
-            raise TypeError("a tunnel is an entry of the data plane's map")
+        case Tunnel() | RouteOptimization():
+            raise TypeError("that is an entry of a map of the data plane")
 
 
 def describe(state: State) -> str:
@@ -290,6 +291,11 @@ def describe(state: State) -> str:
         return (
             f"# tunnel of {state.home_address}: "
             f"{state.home_agent} <-> {state.care_of_address} ({state.end})"
+        )
+    if isinstance(state, RouteOptimization):
+        return (
+            f"# direct way of {state.home_address}: "
+            f"{state.care_of_address} <-> {state.correspondent} ({state.end})"
         )
     return request(state, 0, add=True).line
 

@@ -181,7 +181,7 @@ def test_optimistic_address_waits_for_the_router() -> None:
     """RFC 4429 §3.2: the router's link-layer address was not in the advertisement."""
     roamer = Roamer()
     roamer.link_up()
-    hear(roamer.mobile_node._up["eth0"], roamer.now, prefix(), octets=None)
+    hear(roamer.mobile_node.attachments.up["eth0"], roamer.now, prefix(), octets=None)
     roamer.do(roamer.mobile_node.tick(roamer.now))
     assert roamer.care_of_addresses == {CARE_OF_ADDRESS}
     assert roamer.updates == []
@@ -205,7 +205,7 @@ def test_link_local_address_alone_is_no_reason_to_register() -> None:
     roamer = Roamer()
     roamer.register()
     mobile_node = roamer.mobile_node
-    link = mobile_node._up["eth0"].link
+    link = mobile_node.attachments.up["eth0"].link
     for link_local in (None, IPv6Address("fe80::1234")):
         changed = replace(link, link_local=link_local)
         assert roamer.do(mobile_node.link_up(changed, roamer.now)) == []

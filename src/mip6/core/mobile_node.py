@@ -6,7 +6,6 @@ the home registration (`registration`), the packets that wait (`holding`).  Then
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
@@ -29,23 +28,22 @@ from mip6.wire.neighbor_discovery import RouterAdvertisement
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
 
+from .attachments import Attachments
 from .effects import Effect, Forward, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
 from .ledger import Ledger
 from .mobile_state import away_states, home_states
-from .movement import CONFLICTS_MAX, Attachment, Link, ManagedLink
+from .movement import CONFLICTS_MAX, Link
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
+from .progress import Progress
 from .registration import Aim, Registration
 from .state import End, HomeAddress, Neighbor, State, Tunnel
 
 UNRECOGNIZED_NEXT_HEADER = 1
 """Code of a Parameter Problem (RFC 4443 §3.4)."""
 
-GRACE = 2.0
-"""Seconds for which the previous care-of address is kept once the new one is
-registered: packets on their way to it still arrive (§11.5.4, decision 0003)."""
 STOP_MAX = 3.0
 """Seconds that stopping waits for the home agent."""
 REFUSED_FIRST = 1.0
@@ -53,14 +51,6 @@ REFUSED_MAX = 32.0
 """Seconds after which state that the kernel refused is tried again, doubling."""
 LATE_MAX = 1.0
 """Seconds after registration in which a packet that missed the tunnel was only slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Previous:
-    """The care-of address before this one, on a link that is still up."""
-
-    attachment: Attachment
-    until: float
 
 
 class MobileNode:
@@ -114,20 +104,21 @@ class MobileNode:
             random=random,
             authentication_required=authentication_required,
         )
-        self._random = random
-        self._optimistic = optimistic
-        self._up: dict[str, ManagedLink] = {}
-        self._attachment: Attachment | None = None
-        self._previous: Previous | None = None
+        self.attachments = Attachments(
+            links,
+            home_prefix,
+            home_agent,
+            random,
+            optimistic=optimistic,
+            away_at=restored.care_of_address if restored else None,
+        )
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
         self._held_max = held_max
         self._late_max = 0
         self._restored = restored
-        self._away_at = restored.care_of_address if restored else None
-        # The last care-of address, whether the link is still there or not.
         self._place = Place.NOWHERE
-        self._phases = set(Phase)
+        self._progress = Progress()
         self._stop_by: float | None = None
         self._stopped = False
         self._refused: dict[object, State] = {}
@@ -135,7 +126,6 @@ class MobileNode:
         self._refused_for = 0.0
         self._arrived_at = -inf
         self._now = -inf
-        self._moving: str | None = None
         self._where: tuple[Place, IPv6Address | None, str | None] | None = (
             Place.NOWHERE,
             None,
@@ -155,11 +145,12 @@ class MobileNode:
     @property
     def care_of_address(self) -> IPv6Address | None:
         """The one in use, registered or not; None at home and nowhere."""
-        return self._attachment.care_of_address if self._attachment else None
+        return self.attachments.care_of_address
 
     @property
     def link(self) -> str | None:
-        return self._attachment.link if self._attachment else None
+        here = self.attachments.here
+        return here.link if here else None
 
     @property
     def held(self) -> int:
@@ -180,9 +171,7 @@ class MobileNode:
         if self._stopped:
             return None
         moments = [self.registration.deadline, self._path.deadline(self._now)]
-        moments += (link.deadline for link in self._up.values())
-        if self._previous:
-            moments.append(self._previous.until)
+        moments.append(self.attachments.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
         if self._refused:
@@ -200,27 +189,14 @@ class MobileNode:
         """A managed link has come up, or its link-local address has become usable."""
         if link.name not in self.links or self._stopped:
             return []
-        up = self._up.get(link.name)
-        if up is not None and up.link.link_layer_address == link.link_layer_address:
-            if up.link == link:
-                up.hint(now)
-            up.link = link
-            return self._settle(now)
-        self._up[link.name] = ManagedLink(
-            link,
-            self.home_prefix,
-            self.home_agent,
-            self._random,
-            now,
-            optimistic=self._optimistic,
-        )
-        self._phases = set()
-        self._moving = link.name
-        return self._settle(now, *self._reached(Phase.LINK_UP, link.name))
+        began: list[Effect] = []
+        if self.attachments.link_up(link, now):
+            began = self._progress.begin(link.name)
+        return self._settle(now, *began)
 
     def link_down(self, name: str, now: float) -> list[Effect]:
         """The link has no carrier any more; nothing learned there holds."""
-        if self._up.pop(name, None) is None:
+        if not self.attachments.link_down(name):
             return []
         return self._settle(now)
 
@@ -228,13 +204,13 @@ class MobileNode:
         self, address: IPv6Address, link: str, unique: bool, now: float
     ) -> list[Effect]:
         """Duplicate address detection of an address has ended (RFC 4862 §5.4)."""
-        up = self._up.get(link)
+        up = self.attachments.up.get(link)
         if up is None:
             return []
         if not up.checked(address, unique):
             return self._settle(now)
         if address == self.care_of_address:
-            self._attachment = None  # not one to keep, even for a moment
+            self.attachments.here = None  # not one to keep, even for a moment
         advice = "the next care-of address is a random one"
         if up.conflicts == CONFLICTS_MAX:
             advice = f"{link} is left alone until it goes down and up"
@@ -268,12 +244,11 @@ class MobileNode:
         """The kernel refused `state`: what stands is what was done before it, and all
         that makes no sense without it goes, to be tried again later."""
         for effect in self._ledger.refused(state):
-            # Nobody was told, so it is to be told again.
             match effect:
                 case Notify(PhaseReached(phase=phase)):
-                    self._phases.discard(phase)
+                    self._progress.undone(phase)
                 case Notify(PlaceChanged()):
-                    self._where = None
+                    self._where = None  # nobody was told, so it is to be told again
         self._refused[state.key] = state
         self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
         self._refused_until = now + self._refused_for
@@ -303,12 +278,12 @@ class MobileNode:
     def _advertised(
         self, packet: Packet, message: RouterAdvertisement, now: float
     ) -> list[Effect]:
-        up = self._up.get(packet.link or "")
+        up = self.attachments.up.get(packet.link or "")
         if up is None:
             return _dropped("link_not_managed", "11.5.1", packet)
         if reason := up.heard(packet, message, now):
             return _dropped(reason, "11.5.1", packet)
-        phase = self._reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
+        phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
         return self._settle(now, *phase)
 
     def _acknowledged(
@@ -322,15 +297,17 @@ class MobileNode:
         if status is not None and status < 128:
             self._restored = None
             self._refused_for = 0.0
-            assert self._attachment is not None  # else nothing would have been asked
+            here = self.attachments.here
+            assert here is not None  # else nothing would have been asked
             phase = Phase.BINDING_ACKNOWLEDGEMENT
-            effects += self._reached(phase, self._attachment.link)
+            effects += self._progress.reached(phase, here.link)
         if (problem := self.registration.problem) and problem != told:
             effects.append(Notify(problem))
         returning = self._place is Place.RETURNING
         effects = self._settle(now, *effects)
-        if returning and self._place is Place.AT_HOME and self._attachment:
-            up = self._up[self._attachment.link]
+        here = self.attachments.here
+        if returning and self._place is Place.AT_HOME and here:
+            up = self.attachments.up[here.link]
             effects += map(Send, up.announcements(self.home_address))
         return effects
 
@@ -404,25 +381,24 @@ class MobileNode:
             self._refused.clear()
         if self._restored and self._restored.expires <= now:
             self._restored = None
-        for name, up in self._up.items():
-            if up.update(now):
-                effects.append(Send(up.solicitation()))
-                effects += self._reached(Phase.ROUTER_SOLICITATION, name)
+        for name, solicitation in self.attachments.update(now):
+            effects.append(Send(solicitation))
+            effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
         self._attach(now)
         self.registration.take_aim(self._aim(now), now)
         effects += self._reconcile(now)
-        here = self._attachment
+        here = self.attachments.here
         if self._stop_by is not None and (
             here is None or now >= self._stop_by or now >= self.registration.bound_until
         ):
             self._stopped = True
         if here is not None and not self._stopped:
             if here.care_of_address:
-                effects += self._reached(Phase.CARE_OF_ADDRESS, here.link)
+                effects += self._progress.reached(Phase.CARE_OF_ADDRESS, here.link)
             update = self.registration.update(now, here.valid_until)
             if update is not None:
                 effects.append(Send(update))
-                effects += self._reached(Phase.BINDING_UPDATE, here.link)
+                effects += self._progress.reached(Phase.BINDING_UPDATE, here.link)
         arrived = self._placed(now)
         effects += self._reconcile(now)
         effects += arrived
@@ -432,51 +408,28 @@ class MobileNode:
         return effects
 
     def _attach(self, now: float) -> None:
-        """Choose where to be: the first link that answers, else the first of all."""
-        offers: list[Attachment] = []
-        if not any(type(state) is not Neighbor for state in self._refused.values()):
-            ups = (self._up[name] for name in self.links if name in self._up)
-            offers = [offer for up in ups if (offer := up.attachment(now))]
-        chosen = min(offers, key=lambda offer: offer.silent, default=None)
-        old, self._attachment = self._attachment, chosen
-        if (
-            chosen is not None
-            and old is not None
-            and old.care_of_address not in (None, chosen.care_of_address)
-        ):
-            self._previous = Previous(old, inf)
-        if chosen is not None and not chosen.at_home:
-            self._away_at = chosen.care_of_address
-        left = self._restored
-        if left and chosen and chosen.care_of_address != left.care_of_address:
+        """Choose where to be; what an earlier process left is of use only there."""
+        possible = all(type(state) is Neighbor for state in self._refused.values())
+        self.attachments.choose(now, possible=possible)
+        here, left = self.attachments.here, self._restored
+        if left and here and here.care_of_address != left.care_of_address:
             self._restored = None
-        kept = self._previous
-        if kept is not None:
-            up = self._up.get(kept.attachment.link)
-            if (
-                up is None
-                or not up.knows(kept.attachment.prefix)
-                or kept.attachment.care_of_address == self.care_of_address
-                or kept.until <= now
-                or chosen is None
-            ):
-                self._previous = None
 
     def _aim(self, now: float) -> Aim | None:
         """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
-        here = self._attachment
+        here = self.attachments.here
         if here is None or not here.usable:
             return None
         care_of_address = here.care_of_address or self.home_address
         delete = here.at_home or self._stop_by is not None
         if delete and now >= self.registration.bound_until:
             return None
-        link_local = self._up[here.link].link.link_local
+        link_local = self.attachments.up[here.link].link.link_local
         return Aim(care_of_address, here.link, delete, link_local)
 
     def _placed(self, now: float) -> list[Effect]:
         """Where that is in people's words, and what arriving there brings."""
-        here, registration = self._attachment, self.registration
+        here, registration = self.attachments.here, self.registration
         if here is None:
             place = Place.NOWHERE
         elif here.at_home:
@@ -492,11 +445,10 @@ class MobileNode:
         self._place = place
         self._arrived_at = now
         self._late_max = self._held_max
-        kept = self._previous
-        if kept is not None and place is Place.REGISTERED:
-            self._previous = replace(kept, until=now + GRACE)
+        if place is Place.REGISTERED:
+            self.attachments.registered(now)
         elif place is Place.AT_HOME:
-            self._previous = None
+            self.attachments.previous = None
         return [
             Notify(
                 PlaceChanged(place, self.home_address, self.care_of_address, self.link)
@@ -524,7 +476,8 @@ class MobileNode:
 
     def _wanted(self, now: float) -> list[State]:
         """All the kernel state that this place and this registration need."""
-        here, registration = self._attachment, self.registration
+        attachments, registration = self.attachments, self.registration
+        here, kept = attachments.here, attachments.previous
         states: list[State] = [HomeAddress(address=self.home_address, link=self.device)]
         if here and here.at_home:
             told = registration.sent or now >= registration.bound_until
@@ -534,7 +487,7 @@ class MobileNode:
         else:
             states += away_states(
                 here,
-                self._previous.attachment if self._previous else None,
+                kept.attachment if kept else None,
                 self.home_address,
                 device=self.device,
                 table=self.table,
@@ -548,13 +501,13 @@ class MobileNode:
     def _tunnel(self, now: float) -> Tunnel | None:
         """The tunnel at this end: both ways once it is registered; before, packets come
         out of it as soon as the home agent sends any, none go in (decision 0005)."""
-        here, registration = self._attachment, self.registration
+        here, registration = self.attachments.here, self.registration
         if self._stop_by is not None:
             key = (Tunnel, End.MOBILE_NODE, self.home_address)
             standing = self._ledger.find(key)
             return standing if isinstance(standing, Tunnel) else None
         away = here is not None and not here.at_home
-        address = here.care_of_address if here and away else self._away_at
+        address = here.care_of_address if here and away else self.attachments.away_at
         if address is None:
             return None
         stands = away and registration.stands(address, now)
@@ -570,7 +523,7 @@ class MobileNode:
                 expires = max(expires, registration.asked_at + registration.lifetime)
             if expires <= now:
                 return None
-        kept = self._previous
+        kept = self.attachments.previous
         return Tunnel(
             end=End.MOBILE_NODE,
             home_address=self.home_address,
@@ -581,13 +534,6 @@ class MobileNode:
             previous_until=min(kept.until, expires) if kept and away else 0.0,
             inbound_only=not stands,
         )
-
-    def _reached(self, phase: Phase, link: str) -> list[Effect]:
-        """Only the link that came up moves on, and each phase counts once."""
-        if link != self._moving or phase in self._phases:
-            return []
-        self._phases.add(phase)
-        return [Notify(PhaseReached(phase, link))]
 
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:

@@ -284,7 +284,9 @@ class MobileNodeWorld(World):
                 source=HOME_AGENT,
                 destination=self.role.care_of_address or HOME_ADDRESS,
                 routing_address=HOME_ADDRESS if self.role.care_of_address else None,
-                message=mobility_message(self.choices, registration.sequence_number),
+                message=mobility_message(
+                    self.choices, registration.sequence_number or 0
+                ),
             )
         )
         protected_for = self.choices.one_of((HOME_ADDRESS, None))
@@ -317,7 +319,7 @@ class MobileNodeWorld(World):
             self.perform(self.role.stop(self.now))
 
     def anything(self) -> None:
-        number = self.role.registration.sequence_number
+        number = self.role.registration.sequence_number or 0
         octets = packet(self.choices, sequence_number=number, quoted=self.quoted)
         protected_for = self.choices.one_of((None, HOME_ADDRESS, CORRESPONDENT))
         self.receive(octets, self.choices.one_of((None, *LINKS)), protected_for)

@@ -313,10 +313,11 @@ def replay_to_mobile_node(phase: Phase) -> tuple[Replay, MobileNode]:
         HOME_PREFIX,
         HOME_AGENT,
         lifetime=phase.lifetime,
-        random=lambda count: number.to_bytes(count),
+        random=bytes,
         authentication_required=protected,
         restored=before if phase.bound else None,
     )
+    mobile_node.registration.sequence_number = number
     node = Node(mobile_node=mobile_node)
     replay = Replay(node, End.MOBILE_NODE, protected=protected)
     replay.standing[before.key] = before

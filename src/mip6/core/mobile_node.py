@@ -101,7 +101,6 @@ class MobileNode:
             home_address,
             home_agent,
             lifetime=lifetime,
-            random=random,
             authentication_required=authentication_required,
         )
         self.attachments = Attachments(

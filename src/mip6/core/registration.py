@@ -7,7 +7,6 @@ asked for are kept apart: `care_of_address` and `expires` are what it granted.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from math import inf
@@ -17,7 +16,7 @@ from mip6.wire.options import TIME_UNIT, AlternateCareOfAddress, BindingRefreshA
 
 from .events import Problem
 from .packet import Packet
-from .sequence import follows
+from .sequence import beginning, follows
 
 INITIAL_BINDACK_TIMEOUT = 1.0
 """Seconds (§12)."""
@@ -107,15 +106,14 @@ class Registration:
         home_agent: IPv6Address,
         *,
         lifetime: float,
-        random: Callable[[int], bytes],
         authentication_required: bool,
     ) -> None:
         self.home_address = home_address
         self.home_agent = home_agent
         self.lifetime = lifetime
         """Seconds asked for."""
-        self.sequence_number = int.from_bytes(random(2))
-        """Of the last Binding Update sent; any number is a good start (§11.7.1)."""
+        self.sequence_number: int | None = None
+        """Of the last Binding Update sent."""
         self.care_of_address: IPv6Address | None = None
         """What the home agent holds for certain; None while it may hold another."""
         self.granted = 0.0
@@ -246,13 +244,15 @@ class Registration:
             self._registering_at = now
         if aim.care_of_address != self.care_of_address or aim.delete:
             self.care_of_address = None
-        self.sequence_number = (self.sequence_number + 1) % 0x10000
-        self._outstanding[self.sequence_number] = (now, lifetime)
+        last = self.sequence_number
+        number = ((beginning(now) if last is None else last) + 1) % 0x10000
+        self.sequence_number = number
+        self._outstanding[number] = (now, lifetime)
         self._recent.append(now)
         self.sent = True
         self.sent_at = self.asked_at = now
         self._send_at = now + self._timeout
-        return self._packet(aim, lifetime)
+        return self._packet(aim, number, lifetime)
 
     def acknowledged(
         self, packet: Packet, message: BindingAcknowledgement, now: float
@@ -336,6 +336,7 @@ class Registration:
 
     def _renumber(self, last: int, now: float) -> str:
         """Status 135: go on from the number the home agent has (§11.7.3)."""
+        assert self.sequence_number is not None  # else nothing would be outstanding
         if follows(self.sequence_number, last):
             # About an older Binding Update; the last one is in its window.
             return "sequence_number_in_window"
@@ -378,7 +379,7 @@ class Registration:
         full = len(self._recent) == MAX_UPDATE_RATE
         return self._recent[0] + UPDATE_WINDOW if full else -inf
 
-    def _packet(self, aim: Aim, lifetime: int) -> Packet:
+    def _packet(self, aim: Aim, number: int, lifetime: int) -> Packet:
         at_home = aim.care_of_address == self.home_address
         identifier = self.home_address.packed[8:]
         return Packet(
@@ -386,7 +387,7 @@ class Registration:
             destination=self.home_agent,
             home_address=None if at_home else self.home_address,
             message=BindingUpdate(
-                sequence_number=self.sequence_number,
+                sequence_number=number,
                 lifetime=lifetime,
                 acknowledge=True,
                 home_registration=True,

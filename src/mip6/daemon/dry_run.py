@@ -140,7 +140,7 @@ def _mobile_node(configuration: Configuration) -> Iterator[str]:
         message=BindingAcknowledgement(
             status=0,
             key_management_mobility_capability=False,
-            sequence_number=role.registration.sequence_number,
+            sequence_number=role.registration.sequence_number or 0,
             lifetime=wanted.lifetime,
         ),
     )

@@ -5,6 +5,11 @@ from struct import Struct
 from typing import Any
 
 
+PAD_1 = 0
+PAD_N = 1
+"""Types of the options that only pad (RFC 6275 §6.2.2, §6.2.3, RFC 8200 §4.2)."""
+
+
 class WireError(ValueError):
     """Bytes that no sender may produce.
 
@@ -68,24 +73,33 @@ class Reader:
     def address(self) -> IPv6Address:
         return IPv6Address(self.octets(16))
 
-    def tlv(self) -> tuple[int, bytes]:
-        """Type and data of the option that begins here; of type 0 (Pad1) there is no
-        more.  Raises `WireError`, also "option_length" when the data leads beyond."""
+    def tlvs(self, count_max: int) -> list[tuple[int, int, bytes]]:
+        """Offset, type and data of each option up to the end, without padding.
+
+        All in one go, because a call for each costs more than what it does.  Raises
+        `WireError`: "truncated", "option_length" when data leads beyond the end, or
+        "too_many_options".
+        """
         octets, start, end = self._octets, self.position, self.end
-        if start >= end:
-            raise WireError("truncated", end)
-        type_ = octets[start]
-        if type_ == 0:
-            self.position = start + 1
-            return 0, b""
-        data = start + 2
-        if data > end:
-            raise WireError("truncated", end)
-        stop = data + octets[start + 1]
-        if stop > end:
-            raise WireError("option_length", start + 1)
-        self.position = stop
-        return type_, octets[data:stop]
+        found = []
+        while start < end:
+            type_ = octets[start]
+            data = start + 2
+            if type_ == PAD_1:  # has no length
+                start += 1
+                continue
+            if data > end:
+                raise WireError("truncated", end)
+            stop = data + octets[start + 1]
+            if stop > end:
+                raise WireError("option_length", start + 1)
+            if type_ != PAD_N:
+                if len(found) == count_max:
+                    raise WireError("too_many_options", start)
+                found.append((start, type_, octets[data:stop]))
+            start = stop
+        self.position = end
+        return found
 
     def rest(self) -> bytes:
         return self.octets(self.end - self.position)

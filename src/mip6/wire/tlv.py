@@ -8,12 +8,12 @@ out and dropped on the way in.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from struct import Struct
 from typing import ClassVar, Protocol, Self, TypeVar
 
-from .buffer import Reader, WireError, Writer
+from .buffer import PAD_1, PAD_N, Reader, WireError, Writer
 
-PAD_1 = 0
-PAD_N = 1
+HEAD = Struct("BB")
 PADDING = (b"", bytes([PAD_1]), *(bytes([PAD_N, n]) + bytes(n) for n in range(6)))
 """By its length: what keeps options at their places."""
 
@@ -53,13 +53,7 @@ def read_tlvs(
     leads beyond the end, "too_many_options", "truncated".
     """
     options: list[Known | Unknown] = []
-    while reader.position < reader.end:
-        start = reader.position
-        type_, data = reader.tlv()
-        if type_ <= PAD_N:  # or Pad1
-            continue
-        if len(options) == count_max:
-            raise WireError("too_many_options", start)
+    for start, type_, data in reader.tlvs(count_max):
         kind = known.get(type_)
         if kind is None:
             options.append(unknown(type_, data))
@@ -73,10 +67,13 @@ def read_tlvs(
 def write_tlvs(writer: Writer, options: Iterable[Writable]) -> None:
     """Write options, each at its alignment, and pad to a multiple of 8 octets."""
     position = len(writer)
+    pieces = []
     for option in options:
         unit, remainder = option.ALIGN
         padding = PADDING[(remainder - position) % unit]
         type_, data = option.write()
-        writer.octets(padding + bytes((type_, len(data))) + data)
-        position += len(padding) + 2 + len(data)
-    writer.octets(PADDING[-position % 8])
+        length = len(data)
+        pieces += (padding, HEAD.pack(type_, length), data)
+        position += len(padding) + 2 + length
+    pieces.append(PADDING[-position % 8])
+    writer.octets(b"".join(pieces))

@@ -4,7 +4,6 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import Any
 
-
 PAD_1 = 0
 PAD_N = 1
 """Types of the options that only pad (RFC 6275 §6.2.2, §6.2.3, RFC 8200 §4.2)."""

@@ -80,7 +80,7 @@ class Reader:
         "too_many_options".
         """
         octets, start, end = self._octets, self.position, self.end
-        found = []
+        found: list[tuple[int, int, bytes]] = []
         while start < end:
             type_ = octets[start]
             data = start + 2

@@ -10,8 +10,8 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, Writer, check_bits
-from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
+from .buffer import PAD_1, PAD_N, Reader, Writer, check_bits
+from .tlv import read_tlvs, write_tlvs
 
 TIME_UNIT = 4
 """Seconds in one unit of every lifetime in a mobility message (§6.1.7)."""

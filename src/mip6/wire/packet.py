@@ -12,9 +12,9 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, WireError, Writer, check_bits
+from .buffer import PAD_1, PAD_N, Reader, WireError, Writer, check_bits
 from .next_header import NextHeader
-from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
+from .tlv import read_tlvs, write_tlvs
 
 HEADER = Struct(">IHBB16s16s")
 """Version, traffic class and flow label; Payload Length; Next Header; Hop Limit;

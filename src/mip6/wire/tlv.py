@@ -67,7 +67,7 @@ def read_tlvs(
 def write_tlvs(writer: Writer, options: Iterable[Writable]) -> None:
     """Write options, each at its alignment, and pad to a multiple of 8 octets."""
     position = len(writer)
-    pieces = []
+    pieces: list[bytes] = []
     for option in options:
         unit, remainder = option.ALIGN
         padding = PADDING[(remainder - position) % unit]

@@ -24,7 +24,7 @@ def test_reads_in_order_and_knows_where_it_is() -> None:
         lambda reader: reader.octets(4),
         lambda reader: reader.unpack(Struct(">I")),
         lambda reader: reader.address(),
-        lambda reader: (reader.octets(2), reader.tlvs(9)),
+        lambda reader: (reader.octets(2), list(reader.tlvs())),
     ],
 )
 def test_never_reads_beyond_its_end(read) -> None:  # type: ignore[no-untyped-def]
@@ -38,7 +38,7 @@ def test_never_reads_beyond_its_end(read) -> None:  # type: ignore[no-untyped-de
 
 def test_options_are_read_without_padding() -> None:
     reader = Reader(bytes.fromhex("00 0302aabb 010100 0500"))
-    assert reader.tlvs(2) == [(1, 3, b"\xaa\xbb"), (8, 5, b"")]
+    assert list(reader.tlvs()) == [(1, 3, b"\xaa\xbb"), (8, 5, b"")]
     assert reader.position == reader.end
 
 
@@ -46,13 +46,12 @@ def test_options_are_read_without_padding() -> None:
     ("octets", "error"),
     [
         ("0302aabb 0903cc", "option_length at octet 5"),
-        ("0302aabb 0500 0600", "too_many_options at octet 6"),
         ("0302aabb 05", "truncated at octet 5"),
     ],
 )
 def test_options_that_nobody_may_send(octets: str, error: str) -> None:
     with pytest.raises(WireError, match=error):
-        Reader(bytes.fromhex(octets)).tlvs(2)
+        list(Reader(bytes.fromhex(octets)).tlvs())
 
 
 def test_writer_appends_and_fills_in_lengths() -> None:

@@ -1,5 +1,6 @@
 """Bounds-checked cursors: the only code of this room that indexes bytes."""
 
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import Any
@@ -72,15 +73,13 @@ class Reader:
     def address(self) -> IPv6Address:
         return IPv6Address(self.octets(16))
 
-    def tlvs(self, count_max: int) -> list[tuple[int, int, bytes]]:
+    def tlvs(self) -> Iterator[tuple[int, int, bytes]]:
         """Offset, type and data of each option up to the end, without padding.
 
-        All in one go, because a call for each costs more than what it does.  Raises
-        `WireError`: "truncated", "option_length" when data leads beyond the end, or
-        "too_many_options".
+        A generator, because a call for each costs more than what it does.  Raises
+        `WireError`: "truncated", or "option_length" when data leads beyond the end.
         """
         octets, start, end = self._octets, self.position, self.end
-        found: list[tuple[int, int, bytes]] = []
         while start < end:
             type_ = octets[start]
             data = start + 2
@@ -93,12 +92,9 @@ class Reader:
             if stop > end:
                 raise WireError("option_length", start + 1)
             if type_ != PAD_N:
-                if len(found) == count_max:
-                    raise WireError("too_many_options", start)
-                found.append((start, type_, octets[data:stop]))
+                yield start, type_, octets[data:stop]
             start = stop
         self.position = end
-        return found
 
     def rest(self) -> bytes:
         return self.octets(self.end - self.position)

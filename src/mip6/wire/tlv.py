@@ -53,7 +53,9 @@ def read_tlvs(
     leads beyond the end, "too_many_options", "truncated".
     """
     options: list[Known | Unknown] = []
-    for start, type_, data in reader.tlvs(count_max):
+    for start, type_, data in reader.tlvs():
+        if len(options) == count_max:
+            raise WireError("too_many_options", start)
         kind = known.get(type_)
         if kind is None:
             options.append(unknown(type_, data))

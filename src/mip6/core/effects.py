@@ -68,9 +68,12 @@ def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:
     Removes come first, last installed first; a state whose key stays is replaced by one
     `Install`, and only if its value changed.
     """
+    if not before:
+        return [Install(state) for state in after]
     keys = {state.key for state in after}
-    standing: set[State] = set(before)
     gone: Iterable[State] = (s for s in reversed(before) if s.key not in keys)
+    # One binding has few states: comparing them is cheaper than hashing them.
+    standing = before if len(before) < 4 else set(before)
     return [
         *(Remove(state) for state in gone),
         *(Install(state) for state in after if state not in standing),

@@ -387,14 +387,16 @@ class HomeAgent:
             previous=binding.previous,
             previous_until=binding.previous_until,
         )
+        if self.home_link is None and binding.path_mtu is None:
+            # The prefix has its route; only what differs from it needs one of its own.
+            return (tunnel,)
         route = Route(
-            destination=IPv6Network(home_address),
+            destination=IPv6Network((int(home_address), 128)),
             link=self.device,
             mtu=binding.path_mtu,
         )
         if self.home_link is None:
-            # The prefix has its route; only what differs from it needs one of its own.
-            return (tunnel,) if binding.path_mtu is None else (tunnel, route)
+            return (tunnel, route)
         return (
             tunnel,
             route,

@@ -1,7 +1,7 @@
 """A table of deadlines.  It never looks at a clock: callers bring `now`."""
 
 from collections.abc import Hashable
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -13,16 +13,17 @@ GARBAGE_MIN = 64
 class Timers(Generic[K]):
     """One deadline per key, in seconds of the caller's clock.
 
-    Deadlines stand on a heap.  Moving or stopping one leaves its old heap entry behind,
-    stale; when the stale outnumber the live, the heap is built anew.  So `set` and
-    `stop` cost O(log n) amortized and memory stays within twice what is live, however
-    often a million bindings are refreshed.
+    A heap holds for each key an entry that is due no later than the key is.  Putting a
+    deadline off leaves it there, and when it comes up it is put where it belongs; so a
+    million bindings that are refreshed need neither memory nor time for the deadlines
+    they never reach.  Entries that nothing needs, of keys that are stopped or due
+    earlier, are thrown out when they outnumber the others.
     """
 
     __slots__ = ("_count", "_heap", "_live")
 
     def __init__(self) -> None:
-        self._live: dict[K, tuple[float, int, K]] = {}
+        self._live: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         # Breaks ties in the order of setting, and keeps keys from being compared.
         self._count = 0
@@ -32,11 +33,11 @@ class Timers(Generic[K]):
 
     def set(self, key: K, at: float) -> None:
         """Expire `key` at `at`, in place of any deadline it had."""
-        self._count += 1
-        entry = (at, self._count, key)
-        self._live[key] = entry
-        heappush(self._heap, entry)
-        self._compact()
+        former = self._live.get(key)
+        self._live[key] = at
+        if former is None or at < former:
+            self._push(key, at)
+            self._compact()
 
     def stop(self, key: K) -> None:
         """Forget the deadline of `key`, if it has one."""
@@ -46,9 +47,15 @@ class Timers(Generic[K]):
     @property
     def deadline(self) -> float | None:
         """The earliest deadline, or None."""
-        while self._heap and self._stale(self._heap[0]):
+        while self._heap:
+            at, _, key = self._heap[0]
+            wanted = self._live.get(key)
+            if wanted == at:
+                return at
             heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+            if wanted is not None and wanted > at:
+                self._push(key, wanted)
+        return None
 
     def expire(self, now: float, keys_max: int | None = None) -> list[K]:
         """Remove and return the keys whose deadline is not after `now`, in order; no
@@ -60,10 +67,12 @@ class Timers(Generic[K]):
             due.append(key)
         return due
 
-    def _stale(self, entry: tuple[float, int, K]) -> bool:
-        return self._live.get(entry[2]) is not entry
+    def _push(self, key: K, at: float) -> None:
+        self._count += 1
+        heappush(self._heap, (at, self._count, key))
 
     def _compact(self) -> None:
         if len(self._heap) > 2 * len(self._live) + GARBAGE_MIN:
-            self._heap = list(self._live.values())
-            heapify(self._heap)
+            self._heap = []
+            for key, at in self._live.items():
+                self._push(key, at)

@@ -37,7 +37,7 @@ def errors(text: str) -> list[str]:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda p: p.name)
 def test_the_examples_are_right_and_short(path: Path) -> None:
     configuration = load(path)
-    assert (configuration.home_agent is None) != (configuration.mobile_node is None)
+    assert configuration.roles[0] == path.stem.removesuffix("_virtual")
     lines = [line for line in path.read_text().splitlines() if line.strip()]
     assert len([line for line in lines if not line.startswith("#")]) <= 10
 
@@ -55,6 +55,82 @@ def test_what_is_not_said_has_a_default() -> None:
     assert mobile_node.home_address.network == IPv6Network("2001:db8:a::/64")
     assert (mobile_node.lifetime, mobile_node.table) == (600, 100)
     assert mobile_node.fallback is True
+
+
+def test_a_correspondent_needs_nothing_but_its_section() -> None:
+    configuration = parse("[correspondent_node]", "f")
+    assert configuration.roles == ("correspondent_node",)
+    assert configuration.authentication is None and not configuration.authenticates
+    wanted = configuration.correspondent
+    assert wanted is not None
+    assert (wanted.bindings_max, wanted.lifetime_max) == (4096, 420)
+    assert wanted.allow == wanted.refuse == ()
+    assert list(configuration.trusts()) == []
+
+
+def test_which_nodes_are_correspondents() -> None:
+    """A home agent where it says so, a mobile node where it does not say otherwise."""
+    correspondent = "[correspondent_node]\n"
+    assert parse(HOME_AGENT, "f").roles == ("home_agent",)
+    roles = parse(HOME_AGENT + correspondent, "f").roles
+    assert roles == ("home_agent", "correspondent_node")
+    roles = parse(MOBILE_NODE, "f").roles
+    assert roles == ("mobile_node", "correspondent_node")
+    limited = parse(MOBILE_NODE + correspondent + "bindings_max = 7", "f")
+    assert limited.correspondent and limited.correspondent.bindings_max == 7
+    off = parse(MOBILE_NODE + correspondent + "enabled = false", "f")
+    assert off.roles == ("mobile_node",) and off.correspondent is None
+
+
+def test_a_mobile_nodes_wishes_by_correspondent() -> None:
+    default = parse(MOBILE_NODE, "f").mobile_node
+    assert default is not None
+    assert (default.route_optimization, default.ask_again_after) == (True, 300)
+    text = MOBILE_NODE + (
+        "route_optimization = false\n[mobile_node.correspondents]\n"
+        '"2001:db8:e::/48" = "always"\n"2001:db8:e::2" = "never"\n"::/0" = 60\n'
+    )
+    mobile_node = parse(text, "f").mobile_node
+    assert mobile_node is not None and not mobile_node.route_optimization
+    assert mobile_node.correspondents == {
+        IPv6Network("2001:db8:e::/48"): "always",
+        IPv6Network("2001:db8:e::2/128"): "never",
+        IPv6Network("::/0"): 60,
+    }
+
+
+CORRESPONDENTS = MOBILE_NODE + "[mobile_node.correspondents]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[correspondent_node]\nlifetime_max = 424",
+            'f:2: [correspondent_node] "lifetime_max" must be less than or equal to 420',
+        ),
+        (
+            "[correspondent_node]\nbinding_max = 1",
+            'f:2: [correspondent_node] unknown key "binding_max": did you mean '
+            '"bindings_max"?',
+        ),
+        (
+            '[correspondent_node]\nallow = ["2001:db8::1/64"]',
+            'f:2: [correspondent_node] "allow" 2001:db8::1/64 has host bits set',
+        ),
+        (
+            "[correspondent_node]\nenabled = false",
+            "f:1: a section [home_agent], [mobile_node] or [correspondent_node] must",
+        ),
+        (CORRESPONDENTS + '"2001:db8::/32" = "maybe"', 'f:8: [mobile_node] "2001:db8:'),
+        (CORRESPONDENTS + '"2001:db8::/32" = true', 'f:8: [mobile_node] "2001:db8:'),
+        (CORRESPONDENTS + '"2001:db8::/32" = 0', 'f:8: [mobile_node] "2001:db8::/3'),
+        (CORRESPONDENTS + '"laptop" = 60', 'f:8: [mobile_node] "laptop" '),
+    ],
+)
+def test_a_mistake_about_route_optimization(text: str, expected: str) -> None:
+    [line] = errors(text)
+    assert line.startswith(expected), line
 
 
 def changed(text: str, old: str, new: str) -> str:
@@ -143,7 +219,7 @@ def changed(text: str, old: str, new: str) -> str:
         ),
         (
             'authentication = "none"',
-            "f:1: a section [home_agent] or [mobile_node] must",
+            "f:1: a section [home_agent], [mobile_node] or [correspondent_node] must",
         ),
         ("a = = 1", "f:1: Invalid value"),
         ("\n\n[x", "f:3: "),

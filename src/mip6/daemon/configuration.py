@@ -22,6 +22,7 @@ from pydantic import (
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
+from .route_optimization import CorrespondentNodeSection, Seconds, Wish
 from .section import Address, Interface, LinkName, Network, Section
 from .trust import Mechanism, OneWay, Pair, Trust, contradictions
 
@@ -116,6 +117,13 @@ class MobileNodeSection(Trust):
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
     """The routing table for packets from the home address."""
+    route_optimization: bool = True
+    """Whether correspondents that `correspondents` does not name are talked to
+    directly, where they take part (§11.6)."""
+    ask_again_after: Seconds = 300
+    """Seconds for which a correspondent that does not take part is left in peace."""
+    correspondents: dict[Network, Wish] = {}
+    """By prefix, the longest counts."""
 
     _home_agent = field_validator("home_agent")(_usable)
 
@@ -154,8 +162,9 @@ class MobileNodeSection(Trust):
 class Configuration(Section):
     """The whole file."""
 
-    authentication: Mechanism
-    """How a home agent knows who sends a Binding Update."""
+    authentication: Mechanism | None = None
+    """How a home agent knows who sends a Binding Update; a correspondent alone has no
+    use for it."""
     name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")] = "mip6"
     """The instance: names the control socket and the pins."""
     device: LinkName = "mip0"
@@ -164,6 +173,7 @@ class Configuration(Section):
     """Whose members may read status and counters, beside root."""
     home_agent: HomeAgentSection | None = None
     mobile_node: MobileNodeSection | None = None
+    correspondent_node: CorrespondentNodeSection | None = None
 
     _file: Path = PrivateAttr(default=Path("-"))
     _lines: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)
@@ -176,6 +186,30 @@ class Configuration(Section):
     def where(self, *keys: str) -> str:
         """The place of a key in the file, for an error: file:line."""
         return f"{self._file}:{_line(self._lines, keys)}"
+
+    @property
+    def correspondent(self) -> CorrespondentNodeSection | None:
+        """What this node is as a correspondent, if it is one: by its own section, and a
+        mobile node always unless that is switched off (§8.2)."""
+        wanted = self.correspondent_node
+        if wanted is None and self.mobile_node is not None:
+            wanted = CorrespondentNodeSection()
+        return wanted if wanted is not None and wanted.enabled else None
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether home registrations are proved; false too where there are none."""
+        return self.authentication not in (None, "none")
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """In the words of the file: home_agent, mobile_node, correspondent_node."""
+        parts = {
+            "home_agent": self.home_agent,
+            "mobile_node": self.mobile_node,
+            "correspondent_node": self.correspondent,
+        }
+        return tuple(name for name, part in parts.items() if part is not None)
 
     def trusts(self) -> Iterator[tuple[tuple[str, ...], IPv6Address, Trust]]:
         """What each home address shares with its home agent, and the keys that lead
@@ -191,9 +225,10 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.home_agent is None and self.mobile_node is None:
+        if not self.roles:
             raise ValueError(
-                "a section [home_agent] or [mobile_node] must say the role"
+                "a section [home_agent], [mobile_node] or [correspondent_node] must "
+                "say the role"
             )
         if self.home_agent is not None and self.mobile_node is not None:
             raise ValueError(
@@ -224,6 +259,8 @@ def parse(text: str, name: str) -> Configuration:
         raise ConfigurationError([f"{name}:{line}: {what}"]) from None
     lines = _lines(text)
     errors: list[tuple[int, str]] = []
+    if "authentication" not in document and document.keys() & _PROVED:
+        errors.append((1, f'"authentication" is missing{_MISSING["authentication"]}'))
     configuration = None
     try:
         configuration = Configuration.model_validate(document)
@@ -251,6 +288,8 @@ def _contradictions(
 
     home_agent, mobile_node = configuration.home_agent, configuration.mobile_node
     mechanism = configuration.authentication
+    if mechanism is None:
+        return []  # a correspondent alone, or told already
     for keys, _, trust in configuration.trusts():
         for key, what in contradictions(mechanism, trust):
             found.append((_line(lines, (*keys, key)), what))
@@ -325,6 +364,8 @@ def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
     return _line(lines, where), what
 
 
+_PROVED = {"home_agent", "mobile_node"}
+"""The sections that say whom to believe."""
 _ENTRIES = {
     "shared_key": '"2001:db8:a::100" = "laptop.key"',
     "mn_ha": '"2001:db8:a::100" = '
@@ -344,6 +385,7 @@ def _known(where: tuple[str, ...]) -> list[str]:
     tables: dict[str, type[Section]] = {
         "home_agent": HomeAgentSection,
         "mobile_node": MobileNodeSection,
+        "correspondent_node": CorrespondentNodeSection,
         **dict.fromkeys(Purpose, Pair),
         **dict.fromkeys(Direction, OneWay),
     }

@@ -50,6 +50,8 @@ class Credentials:
 
 def load(configuration: Configuration) -> Credentials:
     """Reads the key files.  ConfigurationError holds every error, none quotes a key."""
+    if configuration.authentication is None:
+        return Credentials()  # a correspondent shares no keys with anybody
     return _Reader(configuration).read()
 
 

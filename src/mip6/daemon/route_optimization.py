@@ -1,0 +1,51 @@
+"""What the configuration says about route optimization, at either end of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from .section import Network, Section
+
+RR_LIFETIME_MAX = 420
+"""Seconds: MAX_RR_BINDING_LIFETIME (§12)."""
+
+Networks = Annotated[tuple[Network, ...], Field(strict=False)]
+
+
+class CorrespondentNodeSection(Section):
+    """`[correspondent_node]` (§9): mobile nodes may talk to this machine directly.
+
+    The header of the table is all that is needed: who a mobile node is shows return
+    routability, so there are no keys.
+    """
+
+    enabled: bool = True
+    """False: a mobile node, which is a correspondent of others by default, is none."""
+    bindings_max: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
+    lifetime_max: Annotated[int, Field(ge=4, le=RR_LIFETIME_MAX, multiple_of=4)] = (
+        RR_LIFETIME_MAX
+    )
+    """Seconds that a binding is granted at most."""
+    allow: Networks = ()
+    """The home addresses that may have a binding; none named: all."""
+    refuse: Networks = ()
+    """Those that may not, also of the allowed."""
+
+
+SECONDS_MAX = 86400
+Seconds = Annotated[int, Field(ge=1, le=SECONDS_MAX)]
+
+
+def _wish(value: object) -> object:
+    seconds = isinstance(value, int) and not isinstance(value, bool)
+    if value in ("always", "never") or (seconds and 1 <= value <= SECONDS_MAX):
+        return value
+    raise ValueError(
+        'must be "always", "never", or the seconds (at most '
+        f"{SECONDS_MAX}) after which to ask again"
+    )
+
+
+Wish = Annotated[Literal["always", "never"] | int, BeforeValidator(_wish)]
+"""Of a mobile node, with a correspondent: "never" directly; "always", and asked again
+soon where it does not answer; or asked again after so many seconds."""

@@ -107,7 +107,7 @@ CORRESPONDENTS = MOBILE_NODE + "[mobile_node.correspondents]\n"
     [
         (
             "[correspondent_node]\nlifetime_max = 424",
-            'f:2: [correspondent_node] "lifetime_max" must be less than or equal to 420',
+            'f:2: [correspondent_node] "lifetime_max" must be less than or equal to',
         ),
         (
             "[correspondent_node]\nbinding_max = 1",

@@ -41,6 +41,7 @@ from .icmp_error import QUOTED_MAX, may_be_reported
 from .mobile_node import MobileNode
 from .neighbor_discovery import UNSPECIFIED, invalid_neighbor_message
 from .packet import Packet, Wrapping, decode, unwrap
+from .passing import into_tunnel, out_of_tunnel
 from .rate import TokenBucket
 from .state import State
 
@@ -154,6 +155,8 @@ class Node:
             wrapping = unwrap(headers)
         except WireError as error:
             return [_malformed(error, None, "RFC 8200 4")]
+        if (passed := self._into_tunnel(headers, wrapping, octets)) is not None:
+            return passed
         if effects := self._refused(headers, wrapping, link, now):
             return effects
         tunnel = None
@@ -167,6 +170,8 @@ class Node:
                 return [_malformed(error, tunnel[0], "RFC 8200 4")]
             if not self._is_our_tunnel(tunnel[0], headers.source, now):
                 return [_dropped("tunnel_source", "10.4.5", tunnel[0])]
+            if (passed := self._out_of_tunnel(headers, octets)) is not None:
+                return passed
             if effects := self._refused(headers, wrapping, link, now):
                 return effects
         try:
@@ -226,6 +231,18 @@ class Node:
                 )
             )
         return effects
+
+    def _into_tunnel(
+        self, headers: IPv6Packet, wrapping: Wrapping, octets: bytes
+    ) -> list[Effect] | None:
+        if self.home_agent is None or headers.destination in self._addresses:
+            return None
+        return into_tunnel(self.home_agent, headers, wrapping, octets)
+
+    def _out_of_tunnel(self, headers: IPv6Packet, octets: bytes) -> list[Effect] | None:
+        if self.home_agent is None or headers.destination in self._addresses:
+            return None
+        return out_of_tunnel(self.home_agent, headers, octets)
 
     def _refused(
         self, headers: IPv6Packet, wrapping: Wrapping, link: str | None, now: float

@@ -122,7 +122,7 @@ class MobileNodeSection(Trust):
     directly, where they take part (§11.6)."""
     ask_again_after: Seconds = 300
     """Seconds for which a correspondent that does not take part is left in peace."""
-    correspondents: dict[Network, Wish] = {}
+    correspondents: dict[Network, Wish] = Field(default_factory=dict)
     """By prefix, the longest counts."""
 
     _home_agent = field_validator("home_agent")(_usable)
@@ -266,7 +266,7 @@ def parse(text: str, name: str) -> Configuration:
         configuration = Configuration.model_validate(document)
     except ValidationError as error:
         errors += [_told(detail, lines) for detail in error.errors()]
-    if configuration is not None:
+    if configuration is not None and not errors:
         errors += _contradictions(configuration, lines)
     if errors:
         raise ConfigurationError(
@@ -287,9 +287,7 @@ def _contradictions(
         found.append((_line(lines, (section, key)), what))
 
     home_agent, mobile_node = configuration.home_agent, configuration.mobile_node
-    mechanism = configuration.authentication
-    if mechanism is None:
-        return []  # a correspondent alone, or told already
+    mechanism = configuration.authentication or "none"
     for keys, _, trust in configuration.trusts():
         for key, what in contradictions(mechanism, trust):
             found.append((_line(lines, (*keys, key)), what))

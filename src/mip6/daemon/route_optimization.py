@@ -37,8 +37,9 @@ Seconds = Annotated[int, Field(ge=1, le=SECONDS_MAX)]
 
 
 def _wish(value: object) -> object:
-    seconds = isinstance(value, int) and not isinstance(value, bool)
-    if value in ("always", "never") or (seconds and 1 <= value <= SECONDS_MAX):
+    if value in ("always", "never"):
+        return value
+    if isinstance(value, int) and value is not True and 1 <= value <= SECONDS_MAX:
         return value
     raise ValueError(
         'must be "always", "never", or the seconds (at most '

@@ -1,0 +1,62 @@
+"""What a home agent passes on by hand between mobile nodes and correspondents.
+
+Return routability relies on nobody but the home agent and the mobile node to read a
+Home Test (§10.4.6).  So these messages leave and enter the tunnel at the daemon, which
+puts them into ESP; all other packets pass the data plane.
+"""
+
+from dataclasses import replace
+
+from mip6.wire.buffer import WireError
+from mip6.wire.messages import HomeTest
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet
+
+from .addresses import is_unicast_routable
+from .effects import Effect, Forward, Notify, Send
+from .events import Dropped
+from .home_agent import HomeAgent
+from .packet import Wrapping, decode
+
+HOP_LIMIT_AT = 7
+"""Of an IPv6 header."""
+
+
+def out_of_tunnel(
+    home_agent: HomeAgent, headers: IPv6Packet, octets: bytes
+) -> list[Effect] | None:
+    """What came through a mobile node's tunnel and goes on from here; None: this does
+    not.
+
+    headers, octets: of the packet inside.
+    """
+    if (
+        headers.next_header != NextHeader.MOBILITY
+        or not is_unicast_routable(headers.destination)
+        or home_agent.binding(headers.source) is None
+    ):
+        return None
+    if headers.hop_limit <= 1:
+        return [Notify(Dropped("hop_limit", "RFC 2473 3.3", headers.source))]
+    at = HOP_LIMIT_AT
+    return [Forward(octets[:at] + bytes([headers.hop_limit - 1]) + octets[at + 1 :])]
+
+
+def into_tunnel(
+    home_agent: HomeAgent, headers: IPv6Packet, wrapping: Wrapping, octets: bytes
+) -> list[Effect] | None:
+    """A Home Test on its way to a mobile node of ours; None: this is none."""
+    binding = home_agent.binding(headers.destination)
+    if binding is None or headers.next_header != NextHeader.MOBILITY:
+        return None
+    try:
+        packet = decode(headers, wrapping, octets)
+    except WireError as error:
+        return [Notify(Dropped(error.reason, "9.2", headers.source))]
+    if not isinstance(packet.message, HomeTest):
+        return None
+    if packet.hop_limit <= 1:
+        return [Notify(Dropped("hop_limit", "RFC 2473 3.1", packet.source))]
+    tunnel = (home_agent.address, binding.care_of_address)
+    hop_limit = packet.hop_limit - 1
+    return [Send(replace(packet, hop_limit=hop_limit, tunnel=tunnel, octets=b""))]

@@ -115,6 +115,34 @@ def test_the_link_decides_not_the_rules(ends: tuple[Namespace, Namespace]) -> No
     listener.close()
 
 
+@pytest.mark.parametrize("source", [HERE, IPv6Address("2001:db8:f::99")])
+def test_without_a_link_the_rules_decide_by_the_source(
+    source: IPv6Address, ends: tuple[Namespace, Namespace]
+) -> None:
+    """Of an address of ours, and of somebody whose packet is forwarded."""
+    here, there = ends
+    here.ip("link add decoy type veth peer name decoy1")
+    here.ip("link set decoy up")
+    here.ip("link set decoy1 up")
+    here.ip("rule add priority 999 lookup 100")
+    here.ip("route add default dev decoy table 100")
+    with there.entered():
+        listener = IcmpListener(advertisements=True)
+    with here.entered():
+        sender = Sender()
+    error = DestinationUnreachable(code=0, packet=bytes(40))
+    packet = write(Packet(source=source, destination=THERE, message=error))
+    for send in (sender.send, sender.send_routed):
+        here.ip(f"rule add priority 998 from {source} lookup main")
+        send(packet)
+        assert heard(listener)
+        here.ip(f"rule del priority 998 from {source} lookup main")
+        send(packet)
+        assert heard(listener, 0.3) == []
+    sender.close()
+    listener.close()
+
+
 @pytest.mark.usefixtures("optimistic")
 def test_an_optimistic_address_may_send(ends: tuple[Namespace, Namespace]) -> None:
     here, there = ends

@@ -12,6 +12,7 @@ _ERRORS = (1, 2, 3, 4)
 """Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
 _ROUTER_ADVERTISEMENT = 134
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
+_IPV6_FREEBIND = 78
 _PACKET_SIZE_MAX = 65535
 _READ_MAX = 64
 """Packets taken in one go, so that a flood does not starve the rest of the loop."""
@@ -23,21 +24,22 @@ class Sender:
     def __init__(self) -> None:
         self._socket = _raw(socket.IPPROTO_RAW)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        # Sources that are not ours: of packets that we forward, and of what is sent
+        # right before the address of the source stands.
+        self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
 
     def close(self) -> None:
         self._socket.close()
 
     def send(self, octets: bytes, index: int | None = None) -> None:
-        """Sends a packet; by the link `index` where given.  Raises OSError.
-
-        The kernel looks the route up without the source address in the packet, so a
-        packet from a care-of address would end in the tunnel: the link must be named.
-        """
-        self._send(octets, bytes(16), index or 0)
+        """Sends a packet; by the link `index` where given, else by the routing rules,
+        source included: from a home address into the tunnel, from a care-of address
+        past it.  Raises OSError."""
+        self._send(octets, bytes(16) if index else octets[8:24], index or 0)
 
     def send_routed(self, octets: bytes) -> None:
-        """Sends a packet of this machine's own by its routing rules, source included.
-        Raises OSError."""
+        """Sends a packet by the routing rules, source included, be it this machine's or
+        one that it forwards.  Raises OSError."""
         self._send(octets, octets[8:24], 0)
 
     def _send(self, octets: bytes, source: bytes, index: int) -> None:

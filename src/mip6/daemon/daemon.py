@@ -25,9 +25,6 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
 )
-from mip6.core.home_agent import HomeAgent
-from mip6.core.mobile_node import MobileNode
-from mip6.core.node import Node
 from mip6.core.state import CareOfAddress, End, State
 from mip6.linux import clock, privileges
 from mip6.linux.cleanup import sweep
@@ -36,7 +33,7 @@ from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
-from . import control
+from . import control, roles
 from .configuration import Configuration
 from .credentials import Credentials
 from .credentials import load as load_credentials
@@ -86,7 +83,7 @@ class Daemon:
         self._control = control.listen(socket_path(name), configuration.group)
         self._store: Store | None = None
         try:
-            if configuration.authentication != "none":
+            if configuration.authenticates:
                 self._store = Store(store_path(name))
             self.protection = Protection(
                 End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
@@ -113,13 +110,16 @@ class Daemon:
             links=self.machine.links,
             report=self._report,
         )
-        self.home_agent: HomeAgent | None = None
-        self.mobile_node: MobileNode | None = None
-        self._recorder = recorder or Recorder()
-        self._build()
-        self.node = self._recorder.new(
-            Node, home_agent=self.home_agent, mobile_node=self.mobile_node
+        sequence_numbers = self._store.sequences if self._store else {}
+        self.node = roles.build(
+            configuration,
+            self.machine,
+            recorder or Recorder(),
+            sequence_numbers,
+            self.now(),
         )
+        self.home_agent = self.node.home_agent
+        self.mobile_node = self.node.mobile_node
         mobile = configuration.mobile_node
         self._links = Links(
             self.machine, self.mobile_node, mobile.interfaces if mobile else ()
@@ -128,60 +128,6 @@ class Daemon:
         self._settled = False
         self._repair_due = False
         self._repaired_at = 0.0
-
-    def _build(self) -> None:
-        tunnels = self.machine.tunnels()
-        authentication_required = self.configuration.authentication != "none"
-        if (wanted := self.configuration.home_agent) is not None:
-            self.home_agent = self._recorder.new(
-                HomeAgent,
-                wanted.address,
-                wanted.home_prefix,
-                home_link=wanted.home_link,
-                device=self.configuration.device,
-                lifetime_max=wanted.lifetime_max,
-                bindings_max=wanted.bindings_max,
-                authentication_required=authentication_required,
-                mobile_nodes=wanted.home_networks,
-                grace=wanted.grace,
-                restored=[
-                    t
-                    for t in tunnels
-                    if t.end == End.HOME_AGENT
-                    and t.home_agent == wanted.address
-                    and t.expires > self.now()
-                ],
-                sequence_numbers=tuple(self._store.sequences.items())
-                if self._store
-                else (),
-            )
-        if (mobile := self.configuration.mobile_node) is not None:
-            home_address = mobile.home_address.ip
-            self.mobile_node = self._recorder.new(
-                MobileNode,
-                home_address,
-                mobile.home_address.network,
-                mobile.home_agent,
-                device=self.configuration.device,
-                links=mobile.interfaces,
-                lifetime=mobile.lifetime,
-                random=os.urandom,
-                fallback=mobile.fallback,
-                table=mobile.table,
-                authentication_required=authentication_required,
-                optimistic=self.machine.optimistic,
-                restored=next(
-                    (
-                        t
-                        for t in tunnels
-                        if t.end == End.MOBILE_NODE
-                        and t.home_address == home_address
-                        and t.home_agent == mobile.home_agent
-                        and t.expires > self.now()
-                    ),
-                    None,
-                ),
-            )
 
     async def run(self) -> None:
         """Until `stop`; then everything is put back."""

@@ -35,18 +35,20 @@ class CorrespondentNodeSection(Section):
 SECONDS_MAX = 86400
 Seconds = Annotated[int, Field(ge=1, le=SECONDS_MAX)]
 
+_MODES = ("auto", "always", "never")
+
 
 def _wish(value: object) -> object:
-    if value in ("always", "never"):
+    if value in _MODES:
         return value
     if isinstance(value, int) and value is not True and 1 <= value <= SECONDS_MAX:
         return value
     raise ValueError(
-        'must be "always", "never", or the seconds (at most '
+        'must be "auto", "always", "never", or the seconds (at most '
         f"{SECONDS_MAX}) after which to ask again"
     )
 
 
-Wish = Annotated[Literal["always", "never"] | int, BeforeValidator(_wish)]
-"""Of a mobile node, with a correspondent: "never" directly; "always", and asked again
-soon where it does not answer; or asked again after so many seconds."""
+Wish = Annotated[Literal["auto", "always", "never"] | int, BeforeValidator(_wish)]
+"""Of a mobile node, with the correspondents of a prefix: directly while there is
+traffic, always, or never.  Seconds: "auto", asked again after so many."""

@@ -410,13 +410,11 @@ def test_back_home_while_the_other_link_still_works() -> None:
 
 
 def test_previous_care_of_address_is_kept_for_a_while() -> None:
-    roamer = roamer_on_two_links()
-    roamer.link_up(SECOND_LINK)
-    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
-    roamer.answer()
+    roamer = Roamer()
+    roamer.register()
     old = roamer.mobile_node.care_of_address
-    roamer.link_up()
-    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.hear(PREFIX_B, ROUTER_B, preferred=0)
+    roamer.hear(PREFIX_C, ROUTER_B)
     new = roamer.mobile_node.care_of_address
     assert roamer.care_of_addresses == {old, new}
     [tunnel] = roamer.standing(Tunnel)

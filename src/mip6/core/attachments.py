@@ -45,6 +45,11 @@ class Attachments:
         self.names = names
         self.up: dict[str, ManagedLink] = {}
         self.here: Attachment | None = None
+        self.trial: Attachment | None = None
+        """A better way than `here` that becomes it once it is registered: until then
+        packets go the way that works (decision 0017)."""
+        self.wanted: str | None = None
+        """The link that a person wants; it goes before the order of preference."""
         self.previous: Previous | None = None
         self.away_at = away_at
         self._home_prefix = home_prefix
@@ -72,7 +77,15 @@ class Attachments:
 
     def link_down(self, name: str) -> bool:
         """True if the link was up."""
+        if name == self.wanted:
+            self.wanted = None
         return self.up.pop(name, None) is not None
+
+    def want(self, name: str) -> None:
+        """Use this link while it is up, whatever was found out about it before."""
+        self.wanted = name
+        if name in self.up:
+            self.up[name].forgive()
 
     def update(self, now: float) -> Iterator[tuple[str, Packet]]:
         """Forget what has expired; the links to solicit on now, and with what."""
@@ -80,25 +93,50 @@ class Attachments:
             if up.update(now):
                 yield name, up.solicitation()
 
-    def choose(self, now: float, *, possible: bool) -> None:
+    def choose(self, now: float, *, possible: bool, stands: bool) -> None:
         """Choose where to be: the first link that answers, else the first of all.
 
-        `possible`: the kernel takes what an attachment needs.
+        possible: the kernel takes what an attachment needs.
+        stands: the home agent tunnels to where we are; it is not left for another link
+            before that is registered too.
         """
-        offers: list[Attachment] = []
+        offers: dict[str, Attachment] = {}
         if possible:
-            ups = (self.up[name] for name in self.names if name in self.up)
-            offers = [offer for up in ups if (offer := up.attachment(now))]
-        chosen = min(offers, key=lambda offer: offer.silent, default=None)
-        old, self.here = self.here, chosen
+            for name in self.names:
+                if name in self.up and (offer := self.up[name].attachment(now)):
+                    offers[name] = offer
+        chosen = min(offers.values(), key=self._rank, default=None)
+        old = self.here
+        self.here, self.trial = chosen, None
+        still = offers.get(old.link) if old else None
         if (
-            chosen is not None
+            stands
             and old is not None
-            and old.care_of_address not in (None, chosen.care_of_address)
+            and chosen is not None
+            and still is not None
+            and old.link != chosen.link
+            and not chosen.at_home
+            and still.care_of_address == old.care_of_address is not None
+            and not still.silent
+        ):
+            self.here, self.trial = still, chosen
+        self._remember(old, now)
+
+    def _rank(self, offer: Attachment) -> tuple[bool, float, bool]:
+        wanted = offer.link == self.wanted
+        return (offer.silent, offer.distrusted_at, not wanted)
+
+    def _remember(self, old: Attachment | None, now: float) -> None:
+        """The attachment before this one, while packets may still come there."""
+        here = self.here
+        if (
+            here is not None
+            and old is not None
+            and old.care_of_address not in (None, here.care_of_address)
         ):
             self.previous = Previous(old, inf)
-        if chosen is not None and not chosen.at_home:
-            self.away_at = chosen.care_of_address
+        if here is not None and not here.at_home:
+            self.away_at = here.care_of_address
         kept = self.previous
         if kept is not None:
             before = self.up.get(kept.attachment.link)
@@ -107,9 +145,22 @@ class Attachments:
                 or not before.knows(kept.attachment.prefix)
                 or kept.attachment.care_of_address == self.care_of_address
                 or kept.until <= now
-                or chosen is None
+                or here is None
             ):
                 self.previous = None
+
+    def reached(
+        self, care_of_address: IPv6Address, now: float, *, answered: bool
+    ) -> None:
+        """Whether the home agent answered what was sent from there."""
+        for way in (self.here, self.trial):
+            if way and care_of_address == way.care_of_address and way.link in self.up:
+                self.up[way.link].reached(way.router, now, answered=answered)
+
+    def lost(self, care_of_address: IPv6Address) -> None:
+        """Another node has this address: it is not kept, even for a moment."""
+        if care_of_address == self.care_of_address:
+            self.here = None
 
     def registered(self, now: float) -> None:
         """The home agent knows where we are: the place before is not needed long."""

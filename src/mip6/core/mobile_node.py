@@ -21,6 +21,7 @@ from mip6.wire.messages import (
     BindingError,
     BindingErrorStatus,
     BindingRefreshRequest,
+    BindingStatus,
     BindingUpdate,
     read_message,
 )
@@ -44,6 +45,8 @@ from .state import End, HomeAddress, Neighbor, State, Tunnel
 UNRECOGNIZED_NEXT_HEADER = 1
 """Code of a Parameter Problem (RFC 4443 §3.4)."""
 
+OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
+"""Refusals that another link may not meet with."""
 STOP_MAX = 3.0
 """Seconds that stopping waits for the home agent."""
 REFUSED_FIRST = 1.0
@@ -199,6 +202,13 @@ class MobileNode:
             return []
         return self._settle(now)
 
+    def handover(self, link: str, now: float) -> list[Effect]:
+        """A person wants to be on this link: it is used while it is up and answers."""
+        if link not in self.links or self._stopped:
+            return []
+        self.attachments.want(link)
+        return self._settle(now)
+
     def address_checked(
         self, address: IPv6Address, link: str, unique: bool, now: float
     ) -> list[Effect]:
@@ -208,8 +218,7 @@ class MobileNode:
             return []
         if not up.checked(address, unique):
             return self._settle(now)
-        if address == self.care_of_address:
-            self.attachments.here = None  # not one to keep, even for a moment
+        self.attachments.lost(address)
         advice = "the next care-of address is a random one"
         if up.conflicts == CONFLICTS_MAX:
             advice = f"{link} is left alone until it goes down and up"
@@ -293,13 +302,16 @@ class MobileNode:
             return _dropped(reason, "11.7.3", packet)
         effects: list[Effect] = []
         status = self.registration.status
+        aim = self.registration.aim
+        assert aim is not None  # else nothing would have been asked
         if status is not None and status < 128:
             self._restored = None
             self._refused_for = 0.0
-            here = self.attachments.here
-            assert here is not None  # else nothing would have been asked
+            self.attachments.reached(aim.care_of_address, now, answered=True)
             phase = Phase.BINDING_ACKNOWLEDGEMENT
-            effects += self._progress.reached(phase, here.link)
+            effects += self._progress.reached(phase, aim.link)
+        elif self.registration.refused and (aim.tentative or status in OF_THE_LINK):
+            self.attachments.reached(aim.care_of_address, now, answered=False)
         if (problem := self.registration.problem) and problem != told:
             effects.append(Notify(problem))
         returning = self._place is Place.RETURNING
@@ -383,6 +395,8 @@ class MobileNode:
         for name, solicitation in self.attachments.update(now):
             effects.append(Send(solicitation))
             effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
+        if self.registration.fruitless(now) and (aim := self.registration.aim):
+            self.attachments.reached(aim.care_of_address, now, answered=False)
         self._attach(now)
         self.registration.take_aim(self._aim(now), now)
         effects += self._reconcile(now)
@@ -392,12 +406,14 @@ class MobileNode:
         ):
             self._stopped = True
         if here is not None and not self._stopped:
-            if here.care_of_address:
-                effects += self._progress.reached(Phase.CARE_OF_ADDRESS, here.link)
-            update = self.registration.update(now, here.valid_until)
+            there = self.attachments.trial or here
+            if there.care_of_address:
+                effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
+            update = self.registration.update(now, there.valid_until)
             if update is not None:
                 effects.append(Send(update))
-                effects += self._progress.reached(Phase.BINDING_UPDATE, here.link)
+                link = update.link or there.link
+                effects += self._progress.reached(Phase.BINDING_UPDATE, link)
         arrived = self._placed(now)
         effects += self._reconcile(now)
         effects += arrived
@@ -409,22 +425,33 @@ class MobileNode:
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""
         possible = all(type(state) is Neighbor for state in self._refused.values())
-        self.attachments.choose(now, possible=possible)
+        here = self.attachments.here
+        at = here.care_of_address if here else None
+        stands = self.registration.stands(at, now) and self._stop_by is None
+        self.attachments.choose(now, possible=possible, stands=stands)
         here, left = self.attachments.here, self._restored
         if left and here and here.care_of_address != left.care_of_address:
             self._restored = None
 
     def _aim(self, now: float) -> Aim | None:
         """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
-        here = self.attachments.here
-        if here is None or not here.usable:
+        here, trial = self.attachments.here, self.attachments.trial
+        tentative = trial is not None and trial.usable
+        there = trial if tentative else here
+        if there is None or not there.usable:
             return None
-        care_of_address = here.care_of_address or self.home_address
-        delete = here.at_home or self._stop_by is not None
+        care_of_address = there.care_of_address or self.home_address
+        delete = there.at_home or self._stop_by is not None
         if delete and now >= self.registration.bound_until:
             return None
-        link_local = self.attachments.up[here.link].link.link_local
-        return Aim(care_of_address, here.link, delete, link_local)
+        return Aim(
+            care_of_address,
+            there.link,
+            delete,
+            self.attachments.up[there.link].link.link_local,
+            tentative=tentative,
+            patient=there.distrusted_at > -inf,
+        )
 
     def _placed(self, now: float) -> list[Effect]:
         """Where that is in people's words, and what arriving there brings."""
@@ -487,6 +514,7 @@ class MobileNode:
             states += away_states(
                 here,
                 kept.attachment if kept else None,
+                attachments.trial,
                 self.home_address,
                 device=self.device,
                 table=self.table,
@@ -523,14 +551,19 @@ class MobileNode:
             if expires <= now:
                 return None
         kept = self.attachments.previous
+        previous = kept.attachment.care_of_address if kept and away else None
+        previous_until = min(kept.until, expires) if kept and away else 0.0
+        if trial := self.attachments.trial:
+            # The home agent may be told of it already, and so tunnel to it.
+            previous, previous_until = trial.care_of_address, expires
         return Tunnel(
             end=End.MOBILE_NODE,
             home_address=self.home_address,
             care_of_address=address,
             home_agent=self.home_agent,
             expires=expires,
-            previous=kept.attachment.care_of_address if kept and away else None,
-            previous_until=min(kept.until, expires) if kept and away else 0.0,
+            previous=previous,
+            previous_until=previous_until,
             inbound_only=not stands,
         )
 

@@ -36,6 +36,7 @@ def home_states(
 def away_states(
     here: Attachment | None,
     previous: Attachment | None,
+    trial: Attachment | None,
     home_address: IPv6Address,
     *,
     device: str,
@@ -49,10 +50,20 @@ def away_states(
     the mobility device, also while no link is up: there they wait.  `home_by_default`
     lets new connections begin at the home address, wherever they go.  `mtu` is the
     largest inner packet, in octets, where the tunnel's path is narrower than the link.
+
+    What is tunnelled from the `previous` care-of address goes by its own link while
+    that is another, up to the moment the tunnel is changed; so none is lost.  By a
+    link on `trial` only signalling goes, which names it.
     """
     states: list[State] = []
     if previous and previous.care_of_address:
         states.append(_care_of_address(previous, previous.care_of_address))
+        if here and here.link != previous.link:
+            states += _own_way(previous, previous.care_of_address, table + 1)
+    if trial and trial.care_of_address:
+        states.append(_care_of_address(trial, trial.care_of_address))
+        states += _neighbors(trial, None)
+        states += _routes(trial, metric=METRIC + 1)
     if here and here.care_of_address:
         states.append(_care_of_address(here, here.care_of_address))
         states += _neighbors(here, None)
@@ -82,6 +93,15 @@ def _care_of_address(at: Attachment, address: IPv6Address) -> State:
     return CareOfAddress(address=address, prefix_length=length, link=at.link)
 
 
+def _own_way(at: Attachment, source: IPv6Address, table: int) -> list[State]:
+    """What this source sends leaves by its link, whatever the main table says."""
+    return [
+        *_neighbors(at, None),
+        Route(destination=ANYWHERE, link=at.link, gateway=at.router, table=table),
+        Rule(priority=1000, table=table, source=source),
+    ]
+
+
 def _neighbors(here: Attachment, home_agent: IPv6Address | None) -> list[State]:
     """Whose link-layer address was heard: nobody need ask for it, which an optimistic
     address must not (RFC 4429 §3.2), nor one that the home agent defends (§11.5.5)."""
@@ -100,8 +120,8 @@ def _neighbors(here: Attachment, home_agent: IPv6Address | None) -> list[State]:
     ]
 
 
-def _routes(here: Attachment) -> list[State]:
+def _routes(here: Attachment, metric: int = METRIC) -> list[State]:
     return [
-        Route(destination=here.prefix, link=here.link, metric=METRIC),
-        Route(destination=ANYWHERE, link=here.link, gateway=here.router, metric=METRIC),
+        Route(destination=here.prefix, link=here.link, metric=metric),
+        Route(destination=ANYWHERE, link=here.link, gateway=here.router, metric=metric),
     ]

@@ -23,6 +23,7 @@ from mip6.wire.neighbor_discovery import (
 
 from .addresses import is_unicast_routable
 from .packet import Packet
+from .reputation import Reputation, Way
 
 SOLICITATION_FIRST = 0.5
 """Seconds to the second Router Solicitation, doubling from there.  RFC 4861 §6.3.7 has
@@ -100,6 +101,8 @@ class Attachment:
     care_of_address: IPv6Address | None
     """None on the home link."""
     silent: bool
+    distrusted_at: float = field(default=-inf, compare=False)
+    """When the home agent did not answer what was sent this way, not long ago."""
     valid_until: float = field(compare=False)
     usable: bool
     """Whether the care-of address may be a source now: it is known to be unique, or it
@@ -145,6 +148,7 @@ class ManagedLink:
         self._home_agent = home_agent
         self._random = random
         self._optimistic = optimistic
+        self._reputation = Reputation()
         self._current: tuple[IPv6Address, IPv6Network] | None = None
         self._unique: set[IPv6Address] = set()
         try:
@@ -168,21 +172,14 @@ class ManagedLink:
         if message.router_lifetime == 0:
             self.routers.pop(address, None)
             return ""
-        if router is None and len(self.routers) == ROUTERS_MAX:
-            return "too_many_routers"
-        link_layer_address: bytes | None = None
-        interval = inf
-        for option in message.options:
-            match option:
-                case SourceLinkLayerAddress():
-                    # Links other than Ethernet pad it; ours tells how long it is.
-                    length = len(self.link.link_layer_address)
-                    link_layer_address = option.link_layer_address[:length]
-                case AdvertisementInterval() if option.advertisement_interval:
-                    interval = option.advertisement_interval / 1000
+        link_layer_address, interval = self._described(message)
         if router and link_layer_address not in (None, router.link_layer_address):
             # Another router with the same link-local address (§11.5.1).
             router = None
+        if address not in self.routers and len(self.routers) == ROUTERS_MAX:
+            proven = self._reputation.proven((address, link_layer_address))
+            if not self._make_room(proven, now):
+                return "too_many_routers"
         prefixes = {p.network: p for p in router.prefixes} if router else {}
         addresses = set(router.addresses) if router else set()
         for option in message.options:
@@ -208,6 +205,20 @@ class ManagedLink:
             # A newcomer: has the router we use gone, or have they met on this link?
             self._ask(now)
         return ""
+
+    def _described(self, message: RouterAdvertisement) -> tuple[bytes | None, float]:
+        """The router's link-layer address, and the seconds between advertisements."""
+        link_layer_address: bytes | None = None
+        interval = inf
+        for option in message.options:
+            match option:
+                case SourceLinkLayerAddress():
+                    # Links other than Ethernet pad it; ours tells how long it is.
+                    length = len(self.link.link_layer_address)
+                    link_layer_address = option.link_layer_address[:length]
+                case AdvertisementInterval() if option.advertisement_interval:
+                    interval = option.advertisement_interval / 1000
+        return link_layer_address, interval
 
     def checked(self, address: IPv6Address, unique: bool) -> bool:
         """The outcome of duplicate address detection; True if it was ours to lose."""
@@ -293,7 +304,7 @@ class ManagedLink:
         while it is preferred; the home link goes before both (§11.5.2).
         """
         best: tuple[Router, Prefix] | None = None
-        best_rank: tuple[bool, ...] = ()
+        best_rank: tuple[float, ...] = ()
         if self.conflicts < CONFLICTS_MAX:
             for router, prefix in self._candidates():
                 is_router = bool(self._current and self._current[0] == router.address)
@@ -302,9 +313,12 @@ class ManagedLink:
                 at_home = prefix.network == self._home_prefix
                 if not at_home and not preferred and not (is_router and is_prefix):
                     continue
+                way = _way(router)
                 rank = (
                     not router.silent,
+                    -self._reputation.distrusted_at(way, now),
                     at_home,
+                    self._reputation.proven(way),
                     is_router,
                     preferred,
                     is_prefix,
@@ -329,6 +343,31 @@ class ManagedLink:
         prefixes = (p for router in self.routers.values() for p in router.prefixes)
         return any(prefix.network == network for prefix in prefixes)
 
+    def reached(self, router: IPv6Address, now: float, *, answered: bool) -> None:
+        """Whether the home agent answered what was sent by this router."""
+        found = self.routers.get(router)
+        if found is None:
+            return
+        if answered:
+            self._reputation.answered(_way(found))
+        else:
+            self._reputation.failed(_way(found), now)
+
+    def forgive(self) -> None:
+        """Nothing is held against any router here."""
+        self._reputation = Reputation()
+
+    def _make_room(self, proven: bool, now: float) -> bool:
+        """Forget a router that led nowhere, or for one that is `proven` to lead to the
+        home agent any that is not; False if there is none."""
+        for router in self.routers.values():
+            way = _way(router)
+            failed = self._reputation.distrusted_at(way, now) > -inf
+            if failed or (proven and not self._reputation.proven(way)):
+                del self.routers[router.address]
+                return True
+        return False
+
     def _attached(self, router: Router, prefix: Prefix) -> Attachment:
         at_home = prefix.network == self._home_prefix
         care_of_address = None
@@ -346,6 +385,7 @@ class ManagedLink:
             prefix=prefix.network,
             care_of_address=care_of_address,
             silent=router.silent,
+            distrusted_at=self._reputation.distrusted_at(_way(router), self._now),
             valid_until=prefix.valid_until,
             usable=at_home
             or (known and self._optimistic)
@@ -374,12 +414,17 @@ class ManagedLink:
     def _moments(self) -> Iterable[float]:
         yield self._ask_at
         yield self._answer_by
+        yield from self._reputation.moments()
         for router in self.routers.values():
             yield router.expires
             yield router.quiet_at
             for prefix in router.prefixes:
                 yield prefix.valid_until
                 yield prefix.preferred_until
+
+
+def _way(router: Router) -> Way:
+    return router.address, router.link_layer_address
 
 
 def _learn(

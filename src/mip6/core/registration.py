@@ -32,6 +32,9 @@ UPDATE_WINDOW = 1.02
 """A little over that second: the executor may send one late and the next in time."""
 OUTSTANDING_MAX = 8
 """Transmissions of one Binding Update whose acknowledgement still counts."""
+TRIES = 3
+"""Transmissions without an answer after which another way is tried: one second, two and
+four have passed."""
 UNDER_WAY_MAX = 3.0
 """Seconds that a Binding Update may take to the home agent."""
 REFRESH_SHARE = 0.75
@@ -95,6 +98,10 @@ class Aim:
     link: str
     delete: bool = False
     link_local: IPv6Address | None = field(default=None, compare=False)
+    tentative: bool = field(default=False, compare=False)
+    """What stands goes on being used until this is acknowledged."""
+    patient: bool = field(default=False, compare=False)
+    """Nobody answered this way a moment ago: asked seldom."""
 
 
 class Registration:
@@ -140,6 +147,10 @@ class Registration:
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._send_at = inf
         self._refresh_at = inf
+        self._known = False
+        # This home agent has accepted something, so it knows Mobile IPv6.
+        self._unsure = False
+        # It may hold the care-of address of a tentative aim instead.
         self._at_once = False
         # The last answer is one that we can follow: 135, or 144 for the first time.
         self._registering_at = -inf
@@ -195,6 +206,9 @@ class Registration:
     def take_aim(self, aim: Aim | None, now: float) -> None:
         """Register this from now on; nothing is sent for what stands already."""
         if aim == self._aim:
+            if aim is not None and self.sent and not aim.tentative:
+                self._settled_for(aim)
+            self._aim = aim
             return
         self._aim = aim
         self.sent = False
@@ -205,7 +219,8 @@ class Registration:
         self._send_at = inf
         if aim is None or self.given_up:
             return
-        if not aim.delete and self.stands(aim.care_of_address, now):
+        stands = self.stands(aim.care_of_address, now) and not self._unsure
+        if not aim.delete and stands:
             self.status = BindingStatus.ACCEPTED
             self._send_at = self._refresh_at
         else:
@@ -242,8 +257,7 @@ class Registration:
             lifetime = max(int(seconds) // TIME_UNIT, 1) * TIME_UNIT
             self.bound_until = max(self.bound_until, now + lifetime)
             self._registering_at = now
-        if aim.care_of_address != self.care_of_address or aim.delete:
-            self.care_of_address = None
+        self._settled_for(aim)
         last = self.sequence_number
         number = ((beginning(now) if last is None else last) + 1) % 0x10000
         self.sequence_number = number
@@ -253,6 +267,12 @@ class Registration:
         self.sent_at = self.asked_at = now
         self._send_at = now + self._timeout
         return self._packet(aim, number, lifetime)
+
+    def fruitless(self, now: float) -> bool:
+        """Whether it is time to send once more, and to do so another way."""
+        if self._aim is None or not self._outstanding or now < self.deadline:
+            return False
+        return self._aim.patient or self.retransmissions + 1 >= TRIES
 
     def acknowledged(
         self, packet: Packet, message: BindingAcknowledgement, now: float
@@ -281,9 +301,10 @@ class Registration:
     def not_understood(self, sequence_number: int, now: float) -> bool:
         """An ICMP error says that the home agent knows no Mobility Header (§11.3.5).
 
-        False unless it quotes a Binding Update that waits for its acknowledgement.
+        False unless it quotes a Binding Update that waits for its acknowledgement.  A
+        home agent that accepted one before is only being started again.
         """
-        if sequence_number not in self._outstanding:
+        if sequence_number not in self._outstanding or self._known:
             return False
         self._send_at = now + RESPITE
         return True
@@ -299,6 +320,8 @@ class Registration:
         self.granted = min(message.lifetime, asked)
         self.expires = sent_at + self.granted
         self.care_of_address = aim.care_of_address
+        self._known = True
+        self._unsure = False
         if message.sequence_number == self.sequence_number:
             self.bound_until = now + self.granted
         self._timeout = INITIAL_BINDACK_TIMEOUT
@@ -363,10 +386,21 @@ class Registration:
             return "no_binding_update_outstanding"
         return ""
 
+    def _settled_for(self, aim: Aim) -> None:
+        """A Binding Update for this was sent: what stood before may be no more."""
+        if aim.care_of_address == self.care_of_address and not aim.delete:
+            return
+        if aim.tentative:
+            self._unsure = True
+        else:
+            self.care_of_address = None
+
     def _begin(self, now: float) -> None:
         self._outstanding.clear()
         self.retransmissions = 0
         self._timeout = self._initial_timeout(now)
+        if self._aim is not None and self._aim.patient:
+            self._timeout = MAX_BINDACK_TIMEOUT
         self._send_at = now
 
     def _initial_timeout(self, now: float) -> float:

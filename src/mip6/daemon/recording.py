@@ -41,7 +41,7 @@ FORMAT = 1
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed"),
     HomeAgent: (),
-    MobileNode: ("link_up", "link_down", "address_checked", "stop"),
+    MobileNode: ("link_up", "link_down", "address_checked", "handover", "stop"),
 }
 """The parts of a node, and the methods by which the daemon tells them things."""
 

@@ -193,7 +193,9 @@ class Executor:
             raise NetlinkError(code, f"{request.line}: {os.strerror(code)}")
 
     def _install_rule(self, state: Rule, request: Request) -> None:
-        """Rules cannot be replaced: another one of ours under the key goes first."""
+        """Rules cannot be replaced: another one of ours under the key goes as soon as
+        this one stands, so that no packet finds neither."""
+        stale: list[Request] = []
         for found in self.netlink.rules():
             if found.priority != state.priority or found.protocol != requests.PROTOCOL:
                 continue
@@ -202,16 +204,19 @@ class Executor:
                 continue
             suppressed = found.suppress_prefix_length == 0
             if found.table == state.table and suppressed == state.suppress_default:
-                return
-            old = requests.rule(
-                found.priority,
-                found.table,
-                source=source,
-                suppress_default=suppressed,
-                add=False,
+                continue
+            stale.append(
+                requests.rule(
+                    found.priority,
+                    found.table,
+                    source=source,
+                    suppress_default=suppressed,
+                    add=False,
+                )
             )
-            self.netlink.do(old, unless=_GONE)
         self.netlink.do(request, unless=(errno.EEXIST,))
+        for old in stale:
+            self.netlink.do(old, unless=_GONE)
 
     def _request(self, state: State, *, add: bool) -> Request:
         if isinstance(state, Rule):

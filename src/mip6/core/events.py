@@ -22,6 +22,10 @@ class Change(StrEnum):
     MOVED = "moved"
     DELETED = "deleted"
     EXPIRED = "expired"
+    EVICTED = "evicted"
+    """Another one needed its place in the cache (§9.6)."""
+    UNREACHABLE = "unreachable"
+    """Routers went on saying that its care-of address cannot be reached (§9.3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class BindingChanged:
     care_of_address: IPv6Address
     lifetime: float
     """Seconds granted; 0 when the binding is gone."""
+    correspondent: IPv6Address | None = None
+    """The address of ours that it is a binding with; None for a home registration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet
 
 from .addresses import is_unicast_routable
+from .correspondent import Correspondent
 from .effects import Effect, Notify, Send
 from .events import Dropped
 from .home_agent import HomeAgent
@@ -87,9 +88,9 @@ class Role(Protocol):
 class Node:
     """The one way for octets into the core.
 
-    addresses: our own, beside the home agent's.  Packets to other unicast addresses are
-        dropped; but a mobile node's addresses change, so with one the data plane alone
-        judges whose a packet is.
+    addresses: our own, beside the home agent's and the correspondent's.  Packets to
+        other unicast addresses are dropped; but a mobile node's addresses change, so
+        with one the data plane alone judges whose a packet is.
     errors_rate, errors_burst: packets a second, and at once, of each kind of error that
         leaves: Parameter Problem, Destination Unreachable, Binding Error.
     """
@@ -100,15 +101,20 @@ class Node:
         *,
         home_agent: HomeAgent | None = None,
         mobile_node: MobileNode | None = None,
+        correspondent: Correspondent | None = None,
         errors_rate: float = 10,
         errors_burst: int = 10,
     ) -> None:
         self.home_agent = home_agent
         self.mobile_node = mobile_node
-        self._roles: list[Role] = [role for role in (home_agent, mobile_node) if role]
+        self.correspondent = correspondent
+        roles: tuple[Role | None, ...] = (home_agent, mobile_node, correspondent)
+        self._roles = [role for role in roles if role is not None]
         self._addresses = set(addresses)
         if home_agent is not None:
             self._addresses.add(home_agent.address)
+        if correspondent is not None:
+            self._addresses |= correspondent.addresses
         # One each, so that a flood of one kind leaves the others their share.
         self._parameter_problems = TokenBucket(errors_rate, errors_burst)
         self._unreachables = TokenBucket(errors_rate, errors_burst)
@@ -132,9 +138,31 @@ class Node:
         """The kernel refused `state`: tell the role that wanted it."""
         if self.home_agent is not None and self.home_agent.owns(state):
             return self.home_agent.failed(state, now)
+        if self.correspondent is not None and self.correspondent.owns(state):
+            return self.correspondent.failed(state, now)
         if self.mobile_node is not None:
             return self.mobile_node.failed(state, now)
         return []
+
+    def talks_to(
+        self, local: IPv6Address, peer: IPv6Address, now: float
+    ) -> list[Effect]:
+        """The data plane saw traffic between an address of ours and a peer, whichever
+        way it went; told every few seconds while it goes on."""
+        if self.correspondent is None:
+            return []
+        return self.correspondent.talks_to(local, peer, now)
+
+    def addresses_changed(
+        self, addresses: Iterable[IPv6Address], now: float
+    ) -> list[Effect]:
+        """These are our unicast addresses now, the home agent's apart."""
+        self._addresses = set(addresses)
+        if self.home_agent is not None:
+            self._addresses.add(self.home_agent.address)
+        if self.correspondent is None:
+            return []
+        return self.correspondent.addresses_changed(self._addresses, now)
 
     def receive(
         self,
@@ -272,7 +300,7 @@ class Node:
             if headers.next_header == NextHeader.MOBILITY:
                 return effects
         elif headers.next_header in BINDING_NOT_NEEDED or self._is_bound(
-            home_address, source
+            home_address, source, wrapping.routing_address or destination, now
         ):
             return []
         else:
@@ -293,7 +321,19 @@ class Node:
             outer == binding.previous and now < binding.previous_until
         )
 
-    def _is_bound(self, home_address: IPv6Address, source: IPv6Address) -> bool:
+    def _is_bound(
+        self,
+        home_address: IPv6Address,
+        source: IPv6Address,
+        target: IPv6Address,
+        now: float,
+    ) -> bool:
+        """Whether `source` may send the packets of a home address to `target`, an
+        address of ours (§9.3.1)."""
+        if self.correspondent is not None:
+            bound = self.correspondent.binding(target, home_address)
+            if bound is not None and bound.is_at(source, now):
+                return True
         if self.home_agent is None:
             return False
         binding = self.home_agent.binding(home_address)
@@ -320,7 +360,9 @@ class Node:
                 return [_dropped("routing_header", "6.1", packet.source)]
         elif reason := invalid_neighbor_message(packet):
             return [_dropped(reason, "RFC 4861 6.1", packet.source)]
-        home_agent = self.home_agent
+        home_agent, correspondent = self.home_agent, self.correspondent
+        if correspondent is not None and self._is_for_correspondent(packet):
+            return correspondent.receive(packet, now)
         if home_agent is not None and (
             isinstance(message, FOR_HOME_AGENT)
             or (
@@ -335,6 +377,16 @@ class Node:
         if isinstance(message, FOR_CORRESPONDENT):
             return [_dropped("not_a_correspondent", "9", packet.source)]
         return [_dropped("unexpected_message", "9.2", packet.source)]
+
+    def _is_for_correspondent(self, packet: Packet) -> bool:
+        message, correspondent = packet.message, self.correspondent
+        assert correspondent is not None
+        if isinstance(message, BindingUpdate):
+            # One with H is for the home agent of whoever is one (§9.5.1).
+            return self.home_agent is None or not message.home_registration
+        if isinstance(message, DestinationUnreachable | PacketTooBig):
+            return correspondent.error_about(packet) is not None
+        return isinstance(message, FOR_CORRESPONDENT)
 
     def _binding_error(
         self,

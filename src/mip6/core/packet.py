@@ -54,6 +54,8 @@ class Packet:
     it (DESIGN §5, Trust)."""
     octets: bytes = field(default=b"", repr=False, compare=False)
     """As received, without the tunnel's outer header; empty on the way out."""
+    payload: bytes = field(default=b"", repr=False, compare=False)
+    """The message as received, which is what a signature covers."""
 
     @property
     def origin(self) -> IPv6Address:
@@ -249,6 +251,7 @@ def decode(
         link=link,
         protected_for=protected_for,
         octets=octets,
+        payload=headers.payload,
     )
 
 

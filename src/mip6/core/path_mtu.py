@@ -14,8 +14,12 @@ from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
 
+from .packet import unwrap
+
 OVERHEAD = 40
 """Octets of the tunnel's outer header."""
+EXTENSION = 24
+"""Octets of a type 2 routing header, and of a header with a Home Address option."""
 MTU_MIN = 1280
 """No IPv6 sender is told less (RFC 2473 §7.1 (b))."""
 MTU_LIFETIME = 600.0
@@ -54,6 +58,43 @@ def too_big(message: PacketTooBig) -> TooBig | None:
         inner.source,
         inner.destination,
         max(message.mtu - OVERHEAD, MTU_MIN),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """A packet that was to take the direct way to a care-of address (§9.3.2)."""
+
+    source: IPv6Address
+    destination: IPv6Address
+    """As on the wire: the care-of address."""
+    origin: IPv6Address
+    target: IPv6Address
+    """As the upper layers know them: the home address."""
+    overhead: int
+    """Octets of the headers that were added."""
+
+    def mtu(self, message: PacketTooBig) -> int:
+        """Octets of the largest packet that fits with them; at least 1280."""
+        return max(message.mtu - self.overhead, MTU_MIN)
+
+
+def optimized(octets: bytes) -> Optimized | None:
+    """What an error quotes; None if it has no type 2 routing header."""
+    try:
+        headers = read_packet(octets, quoted=True)
+        wrapping = unwrap(headers)
+    except WireError:
+        return None
+    home_address, target = wrapping.home_address, wrapping.routing_address
+    if target is None:
+        return None
+    return Optimized(
+        headers.source,
+        headers.destination,
+        home_address or headers.source,
+        target,
+        EXTENSION if home_address is None else 2 * EXTENSION,
     )
 
 

@@ -6,11 +6,36 @@ straight to the care-of address; who got both can make the binding management ke
 
 import hashlib
 import hmac
+from dataclasses import replace
 from ipaddress import IPv6Address
+from typing import TypeVar
 
-from mip6.wire.messages import CHECKSUM_OFFSET
+from mip6.wire.messages import (
+    CHECKSUM_OFFSET,
+    BindingAcknowledgement,
+    BindingUpdate,
+    write_message,
+)
+from mip6.wire.options import BindingAuthorizationData
 
 AUTHENTICATOR_LENGTH = 12
+BLANK = BindingAuthorizationData(bytes(AUTHENTICATOR_LENGTH))
+
+
+def home_keygen_token(
+    node_key: bytes, home_address: IPv6Address, nonce: bytes
+) -> bytes:
+    """Of 8 octets (§5.2.5)."""
+    data = home_address.packed + nonce + b"\0"
+    return hmac.digest(node_key, data, "sha1")[:8]
+
+
+def care_of_keygen_token(
+    node_key: bytes, care_of_address: IPv6Address, nonce: bytes
+) -> bytes:
+    """Of 8 octets (§5.2.5)."""
+    data = care_of_address.packed + nonce + b"\1"
+    return hmac.digest(node_key, data, "sha1")[:8]
 
 
 def binding_management_key(
@@ -44,3 +69,41 @@ def authenticator(
     octets[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = bytes(2)
     data = care_of_address.packed + correspondent.packed + octets
     return hmac.digest(key, data, "sha1")[:AUTHENTICATOR_LENGTH]
+
+
+Signed = TypeVar("Signed", bound=BindingUpdate | BindingAcknowledgement)
+
+
+def sign(
+    message: Signed,
+    key: bytes,
+    care_of_address: IPv6Address,
+    correspondent: IPv6Address,
+) -> Signed:
+    """The message with Binding Authorization Data as its last option (§5.2.6); the
+    arguments are those of `authenticator`."""
+    options = message.options
+    blank = replace(message, options=(*options, BLANK))
+    # The checksum plays no part, so neither do the addresses.
+    octets = write_message(blank, care_of_address, correspondent)
+    value = authenticator(key, care_of_address, correspondent, octets)
+    return replace(blank, options=(*options, BindingAuthorizationData(value)))
+
+
+def is_signed(
+    message: BindingUpdate | BindingAcknowledgement,
+    mobility_header: bytes,
+    key: bytes,
+    care_of_address: IPv6Address,
+    correspondent: IPv6Address,
+) -> bool:
+    """Whether the message ends, with no padding behind, in the right authenticator
+    (§9.5.1); the arguments are those of `authenticator`."""
+    last = message.options[-1] if message.options else None
+    if not isinstance(last, BindingAuthorizationData):
+        return False
+    type_, data = last.write()
+    if not mobility_header.endswith(bytes((type_, len(data))) + data):
+        return False
+    expected = authenticator(key, care_of_address, correspondent, mobility_header)
+    return hmac.compare_digest(expected, data)

@@ -1,0 +1,542 @@
+"""Correspondent node operation (§9): tests that are answered without keeping anything,
+and bindings for mobile nodes that passed them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.icmpv6 import DestinationUnreachable, PacketTooBig
+from mip6.wire.messages import (
+    BindingRefreshRequest,
+    BindingStatus,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+)
+from mip6.wire.options import TIME_UNIT
+
+from .addresses import is_unicast_routable
+from .correspondent_cache import CorrespondentBinding, CorrespondentCache, Due
+from .correspondent_request import Request, malformed
+from .effects import Effect, Notify, Send, difference
+from .events import BindingChanged, Change, Dropped, Problem, Refused
+from .home_agent import HomeAgent
+from .nonces import Ends, Nonces
+from .packet import Packet
+from .path_mtu import MTU_LIFETIME, Optimized, optimized
+from .rate import TokenBucket
+from .sequence import follows
+from .state import End, Route, RouteOptimization, State
+
+MAX_RR_BINDING_LIFETIME = 420
+"""Seconds; no binding made by return routability lasts longer (§12)."""
+REFUSAL_MAX = 1.0
+"""Seconds within which the kernel's refusal can be a Binding Update's answer."""
+PORT_UNREACHABLE = 4
+"""The code by which the mobile node itself answers: it is reachable."""
+ANYBODY = (IPv6Network("::/0"),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The last Binding Update that changed the cache, for `failed`."""
+
+    request: Request
+    at: float
+    before: CorrespondentBinding | None
+    stood: Sequence[State]
+    wanted: Sequence[State]
+
+
+class Correspondent:
+    """The correspondent of mobile nodes, at any address of this node.
+
+    addresses: our unicast addresses, a mobile node's home address among them.
+    random: octets nobody can guess, as many as asked for.
+    device: the mobility device that packets for home addresses are routed to.
+    lifetime_max: seconds, 4 to 420; no binding is granted more.
+    bindings_max: beyond it a new binding takes the place of one out of use (§9.6), or
+        is refused with status 130.
+    allowed: home addresses that may have bindings here; others get status 129.
+    home_agent: the one that this node is too.  Its mobile nodes are bound by
+        registration alone.
+    grace: seconds that packets from the previous care-of address still count after a
+        move (decision 0003).
+    tests_rate, tests_burst: tests answered a second, and at once, of either kind.
+    refusals_rate, refusals_burst: the same of acknowledgements that prove nothing
+        (status 131, 136 to 138).
+    restored: route optimization found in the kernel at the start.
+    """
+
+    def __init__(
+        self,
+        addresses: Iterable[IPv6Address],
+        *,
+        random: Callable[[int], bytes],
+        device: str = "mip0",
+        lifetime_max: float = MAX_RR_BINDING_LIFETIME,
+        bindings_max: int = 10_000,
+        allowed: tuple[IPv6Network, ...] = ANYBODY,
+        home_agent: HomeAgent | None = None,
+        grace: float = 2.0,
+        tests_rate: float = 1000,
+        tests_burst: float = 1000,
+        refusals_rate: float = 100,
+        refusals_burst: float = 100,
+        restored: Iterable[RouteOptimization] = (),
+    ) -> None:
+        if not TIME_UNIT <= lifetime_max <= MAX_RR_BINDING_LIFETIME:
+            raise ValueError(f"lifetime_max {lifetime_max} s is not 4 to 420 s")
+        self.addresses = frozenset(addresses)
+        self.device = device
+        self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
+        self.allowed = allowed
+        self.home_agent = home_agent
+        self.grace = grace
+        self._nonces = Nonces(random)
+        self._cache = CorrespondentCache(bindings_max)
+        # One each, so that a flood of one kind leaves the others their share.
+        self._home_tests = TokenBucket(tests_rate, tests_burst)
+        self._care_of_tests = TokenBucket(tests_rate, tests_burst)
+        self._refusals = TokenBucket(refusals_rate, refusals_burst)
+        self._asked: _Asked | None = None
+        for state in restored:
+            self._restore(state)
+
+    @property
+    def bindings(self) -> Iterator[CorrespondentBinding]:
+        return iter(self._cache)
+
+    def binding(
+        self, correspondent: IPv6Address, home_address: IPv6Address
+    ) -> CorrespondentBinding | None:
+        """The one with this address of ours."""
+        return self._cache.find((correspondent, home_address))
+
+    def is_home_address(self, home_address: IPv6Address) -> bool:
+        """Whether there is a binding for it, with any address of ours."""
+        return bool(self._cache.of(home_address))
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` must be called, at the latest."""
+        deadlines = (self._cache.deadline, self._nonces.deadline)
+        return min((at for at in deadlines if at is not None), default=None)
+
+    @property
+    def installed(self) -> set[State]:
+        """All the kernel state that the bindings stand for."""
+        return {
+            state for binding in self._cache for state in self._states(binding.ends)
+        }
+
+    def receive(self, packet: Packet, now: float) -> list[Effect]:
+        message = packet.message
+        match message:
+            case HomeTestInit():
+                return self._home_test(packet, message, now)
+            case CareOfTestInit():
+                return self._care_of_test(packet, message, now)
+            case BindingUpdate():
+                return self._binding_update(packet, message, now)
+            case PacketTooBig():
+                return self._too_big(packet, message, now)
+            case DestinationUnreachable():
+                return self._unreachable(packet, message, now)
+        return [_dropped("unexpected_message", "9", packet)]
+
+    def tick(self, now: float) -> list[Effect]:
+        """End bindings whose lifetime is over (§9.6), and ask for new Binding Updates
+        where they are still in use (§9.5.5)."""
+        self._nonces.expire(now)
+        effects: list[Effect] = []
+        for due, binding in self._cache.due(now):
+            if due is Due.END:
+                effects += self._end(binding, Change.EXPIRED)
+            else:
+                # To the home address, past the binding (§6.1.2).
+                request = Packet(
+                    source=binding.correspondent,
+                    destination=binding.home_address,
+                    message=BindingRefreshRequest(),
+                )
+                effects.append(Send(request))
+        return effects
+
+    def talks_to(
+        self, local: IPv6Address, peer: IPv6Address, now: float
+    ) -> list[Effect]:
+        """Traffic between an address of ours and a peer was seen, so the binding there
+        may be is in use."""
+        self._cache.talked((local, peer), now)
+        return self.tick(now)
+
+    def addresses_changed(
+        self, addresses: Iterable[IPv6Address], now: float
+    ) -> list[Effect]:
+        """These are our addresses now; bindings of those that vanished end."""
+        self.addresses = frozenset(addresses)
+        effects: list[Effect] = []
+        for binding in list(self._cache):
+            if binding.correspondent not in self.addresses:
+                effects += self._end(binding, Change.DELETED)
+        return effects
+
+    def owns(self, state: State) -> bool:
+        """Whether `state` is wanted by a binding here."""
+        return any(
+            state in self._states(binding.ends) for binding in self._about(state)
+        )
+
+    def failed(self, state: State, now: float) -> list[Effect]:
+        """The kernel refused `state`, and what stood behind it in the list is undone.
+
+        Right after the Binding Update that wanted it, the binding goes back to what it
+        was and the mobile node is told 130.  At any other time there is nobody to tell,
+        and all bindings that need the state end.
+        """
+        asked, self._asked = self._asked, None
+        problem = Notify(Problem(f"the kernel refused {state}"))
+        if asked is None or state not in asked.wanted or now - asked.at > REFUSAL_MAX:
+            effects: list[Effect] = []
+            for binding in self._about(state):
+                effects += self._end(binding, Change.DELETED, refused=state)
+            return [*effects, problem]
+        standing = {stood.key: stood for stood in asked.stood}
+        for wanted in asked.wanted:
+            if wanted == state:
+                break
+            standing[wanted.key] = wanted
+        ends, number = asked.request.ends, asked.request.update.sequence_number
+        if asked.before is None:
+            self._cache.drop(ends)
+        else:
+            # The update was valid, so its number counts even though it was refused.
+            self._cache.put(replace(asked.before, sequence_number=number), now)
+        return [
+            *difference(tuple(standing.values()), self._states(ends)),
+            *self._refuse(asked.request, BindingStatus.INSUFFICIENT_RESOURCES),
+            problem,
+        ]
+
+    # Return routability (§9.4).
+
+    def _home_test(
+        self, packet: Packet, message: HomeTestInit, now: float
+    ) -> list[Effect]:
+        if reason := self._not_to_be_tested(packet):
+            return [_dropped(reason, "9.4.1", packet)]
+        if not self._home_tests.take(now):
+            return [_dropped("rate", "9.4.3", packet)]
+        nonce = self._nonces.current(now)
+        test = HomeTest(
+            home_nonce_index=nonce.index,
+            home_init_cookie=message.home_init_cookie,
+            home_keygen_token=nonce.home_keygen_token(packet.source),
+        )
+        return [_answer(packet, test)]
+
+    def _care_of_test(
+        self, packet: Packet, message: CareOfTestInit, now: float
+    ) -> list[Effect]:
+        if reason := self._not_to_be_tested(packet):
+            return [_dropped(reason, "9.4.2", packet)]
+        if not self._care_of_tests.take(now):
+            return [_dropped("rate", "9.4.4", packet)]
+        nonce = self._nonces.current(now)
+        test = CareOfTest(
+            care_of_nonce_index=nonce.index,
+            care_of_init_cookie=message.care_of_init_cookie,
+            care_of_keygen_token=nonce.care_of_keygen_token(packet.source),
+        )
+        return [_answer(packet, test)]
+
+    def _not_to_be_tested(self, packet: Packet) -> str | None:
+        if packet.destination not in self.addresses:
+            return "not_for_us"
+        return None if is_unicast_routable(packet.source) else "source_address"
+
+    # Binding Updates (§9.5).
+
+    def _binding_update(
+        self, packet: Packet, update: BindingUpdate, now: float
+    ) -> list[Effect]:
+        dropped = malformed(packet, update, self.addresses)
+        if dropped is not None:
+            return [Notify(dropped)]
+        request = Request(packet, update)
+        if update.home_registration:
+            status = BindingStatus.HOME_REGISTRATION_NOT_SUPPORTED
+        else:
+            self._cache.updated(request.ends)
+            request, status = request.with_key(self._nonces, now)
+        if status is not BindingStatus.ACCEPTED:
+            if not self._refusals.take(now):
+                return [_dropped("rate", "9.5.4", packet)]
+            return self._refuse(request, status)
+        if not request.is_authentic:
+            return [_dropped("authenticator", "9.5.1", packet)]
+        binding = self._cache.find(request.ends)
+        status = self._validate(request, binding, now)
+        if status is not BindingStatus.ACCEPTED:
+            return self._refuse(request, status)
+        if update.lifetime == 0:
+            return self._delete(request, binding)
+        return self._bind(request, binding, now)
+
+    def _validate(
+        self, request: Request, binding: CorrespondentBinding | None, now: float
+    ) -> BindingStatus:
+        """The tests of a Binding Update that is authentic (§9.5.1, §9.5.2)."""
+        update, home_address = request.update, request.packet.origin
+        last = binding.sequence_number if binding else None
+        if last is not None and not follows(update.sequence_number, last):
+            return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        home_agent = self.home_agent
+        if home_agent is not None and home_agent.binding(home_address):
+            return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
+        if update.lifetime == 0:
+            return BindingStatus.ACCEPTED
+        if (home_agent is not None and home_address in home_agent.home_prefix) or all(
+            home_address not in network for network in self.allowed
+        ):
+            return BindingStatus.ADMINISTRATIVELY_PROHIBITED
+        if (
+            request.care_of_address == home_address
+            or request.care_of_address in self.addresses
+        ):
+            # Such packets would never leave this node, or lead to the home agent.
+            return BindingStatus.INVALID_CARE_OF_ADDRESS
+        if binding is None and self._cache.full and self._cache.idle(now) is None:
+            return BindingStatus.INSUFFICIENT_RESOURCES
+        return BindingStatus.ACCEPTED
+
+    def _bind(
+        self, request: Request, old: CorrespondentBinding | None, now: float
+    ) -> list[Effect]:
+        """§9.5.2, for a Binding Update that passed all tests."""
+        update, care_of_address = request.update, request.care_of_address
+        effects: list[Effect] = []
+        if old is None and self._cache.full:
+            idle = self._cache.idle(now)
+            assert idle is not None
+            effects += self._end(idle, Change.EVICTED)
+        lifetime = min(update.lifetime, self.lifetime_max)
+        correspondent, home_address = request.ends
+        binding = CorrespondentBinding(
+            correspondent=correspondent,
+            home_address=home_address,
+            care_of_address=care_of_address,
+            sequence_number=update.sequence_number,
+            lifetime=lifetime,
+            expires=now + lifetime,
+            nonce_serial=self._nonces.newest,
+        )
+        change = Change.CREATED
+        if old is not None and old.care_of_address == care_of_address:
+            change = Change.REFRESHED
+            binding = replace(
+                binding, previous=old.previous, previous_until=old.previous_until
+            )
+            if old.path_mtu_until > now:
+                binding = replace(
+                    binding, path_mtu=old.path_mtu, path_mtu_until=old.path_mtu_until
+                )
+        elif old is not None:
+            change = Change.MOVED
+            if self.grace:
+                until = min(now + self.grace, old.expires)
+                binding = replace(
+                    binding, previous=old.care_of_address, previous_until=until
+                )
+        stood = self._states(request.ends)
+        self._cache.put(binding, now)
+        wanted = self._states(request.ends)
+        self._asked = _Asked(request, now, old, stood, wanted)
+        effects += difference(stood, wanted)
+        if update.acknowledge:
+            effects.append(_accepted(request, lifetime))
+        effects.append(_changed(change, binding, lifetime))
+        return effects
+
+    def _delete(
+        self, request: Request, old: CorrespondentBinding | None
+    ) -> list[Effect]:
+        """§9.5.3.  A Binding Update that was sent earlier and comes later must not undo
+        it, so all nonces of before are spent, whether there was a binding or not."""
+        self._asked = None
+        effects = self._end(old, Change.DELETED) if old else []
+        self._nonces.spend(request.ends)
+        if request.update.acknowledge:
+            # Behind the states, before the news.
+            effects.insert(len(effects) - bool(old), _accepted(request, 0))
+        return effects
+
+    def _refuse(self, request: Request, status: BindingStatus) -> list[Effect]:
+        """Always said, whatever A is (§9.5.4)."""
+        number = request.update.sequence_number
+        if status is BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+            binding = self._cache.find(request.ends)
+            assert binding is not None
+            assert binding.sequence_number is not None
+            number = binding.sequence_number
+        refused = Refused(request.packet.origin, request.care_of_address, status)
+        return [Send(request.answer(status, number, 0)), Notify(refused)]
+
+    # Errors on the way to a care-of address.
+
+    def error_about(self, packet: Packet) -> CorrespondentBinding | None:
+        """The binding whose packet this error quotes: all the addresses that were in it
+        are the right ones (RFC 4443 §5.2)."""
+        found = self._quoted(packet)
+        return found[0] if found else None
+
+    def _quoted(self, packet: Packet) -> tuple[CorrespondentBinding, Optimized] | None:
+        assert isinstance(packet.message, PacketTooBig | DestinationUnreachable)
+        quoted = optimized(packet.message.packet)
+        if quoted is None or packet.destination != quoted.source:
+            return None
+        binding = self._cache.find((quoted.origin, quoted.target))
+        if binding is None or quoted.destination != binding.care_of_address:
+            return None
+        return binding, quoted
+
+    def _too_big(
+        self, packet: Packet, message: PacketTooBig, now: float
+    ) -> list[Effect]:
+        """The route to the home address gets the smaller MTU, so that the kernel tells
+        the sender, who knows nothing of a care-of address (§9.3.4)."""
+        found = self._quoted(packet)
+        if found is None:
+            return [_dropped("icmp_error_quote", "RFC 4443 5.2", packet)]
+        binding, quoted = found
+        mtu = quoted.mtu(message)
+        known = binding.path_mtu if binding.path_mtu_until > now else None
+        if known is not None and mtu >= known:
+            return [_dropped("mtu_not_smaller", "RFC 8201 4", packet)]
+        stood = self._states(binding.ends)
+        self._cache.change(
+            replace(binding, path_mtu=mtu, path_mtu_until=now + MTU_LIFETIME)
+        )
+        return difference(stood, self._states(binding.ends))
+
+    def _unreachable(
+        self, packet: Packet, message: DestinationUnreachable, now: float
+    ) -> list[Effect]:
+        """Only persistent errors end a binding (§9.3.4): anybody can make up one."""
+        binding = self.error_about(packet)
+        if binding is None or message.code == PORT_UNREACHABLE:
+            return [_dropped("icmp_error_quote", "RFC 4443 5.2", packet)]
+        if not self._cache.unreachable(binding.ends, now):
+            return [_dropped("not_persistent", "9.3.4", packet)]
+        return self._end(binding, Change.UNREACHABLE)
+
+    # One entry, and its kernel state.
+
+    def _end(
+        self,
+        binding: CorrespondentBinding,
+        change: Change,
+        refused: State | None = None,
+    ) -> list[Effect]:
+        """Drop an entry, and see that its nonces cannot make it again (§9.6)."""
+        stood = [state for state in self._states(binding.ends) if state != refused]
+        self._cache.drop(binding.ends)
+        self._nonces.spend(binding.ends, binding.nonce_serial)
+        return [
+            *difference(stood, self._states(binding.ends)),
+            _changed(change, binding, 0),
+        ]
+
+    def _states(self, ends: Ends) -> Sequence[State]:
+        """The kernel state for a pair of ends, in the order of installing.  Bindings of
+        one home address share the route."""
+        home_address = ends[1]
+        states: list[State] = []
+        binding = self._cache.find(ends)
+        if binding is not None:
+            states.append(
+                RouteOptimization(
+                    end=End.CORRESPONDENT,
+                    home_address=home_address,
+                    correspondent=binding.correspondent,
+                    care_of_address=binding.care_of_address,
+                    expires=binding.expires,
+                    previous=binding.previous,
+                    previous_until=binding.previous_until,
+                )
+            )
+        bindings = self._cache.of(home_address)
+        if bindings:
+            mtus = [b.path_mtu for b in bindings if b.path_mtu is not None]
+            states.append(
+                Route(
+                    destination=IPv6Network(home_address),
+                    link=self.device,
+                    mtu=min(mtus, default=None),
+                )
+            )
+        return states
+
+    def _about(self, state: State) -> Sequence[CorrespondentBinding]:
+        """The bindings that may want `state`."""
+        match state:
+            case RouteOptimization(end=End.CORRESPONDENT):
+                binding = self._cache.find((state.correspondent, state.home_address))
+                return (binding,) if binding else ()
+            case Route():
+                return self._cache.of(state.destination.network_address)
+        return ()
+
+    def _restore(self, state: RouteOptimization) -> None:
+        home_agent = self.home_agent
+        if (
+            state.end is not End.CORRESPONDENT
+            or state.correspondent not in self.addresses
+            or (home_agent is not None and state.home_address in home_agent.home_prefix)
+            or self._cache.full
+        ):
+            return
+        self._cache.put(
+            CorrespondentBinding(
+                correspondent=state.correspondent,
+                home_address=state.home_address,
+                care_of_address=state.care_of_address,
+                sequence_number=None,
+                lifetime=0,
+                expires=state.expires,
+                previous=state.previous,
+                previous_until=state.previous_until,
+            ),
+            0.0,
+        )
+
+
+def _answer(packet: Packet, message: HomeTest | CareOfTest) -> Send:
+    """To where the test was asked from, past any binding (§9.4.3, §9.4.4)."""
+    return Send(
+        Packet(source=packet.destination, destination=packet.source, message=message)
+    )
+
+
+def _accepted(request: Request, lifetime: int) -> Send:
+    number = request.update.sequence_number
+    return Send(request.answer(BindingStatus.ACCEPTED, number, lifetime))
+
+
+def _dropped(reason: str, section: str, packet: Packet) -> Notify:
+    return Notify(Dropped(reason, section, packet.source))
+
+
+def _changed(change: Change, binding: CorrespondentBinding, lifetime: float) -> Notify:
+    return Notify(
+        BindingChanged(
+            change,
+            binding.home_address,
+            binding.care_of_address,
+            lifetime,
+            binding.correspondent,
+        )
+    )

@@ -1,0 +1,123 @@
+"""A Binding Update to a correspondent: its form, its proof, its answer (§9.5.1)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+
+from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.options import (
+    AlternateCareOfAddress,
+    BindingAuthorizationData,
+    NonceIndices,
+)
+
+from .addresses import is_unicast_routable
+from .events import Dropped
+from .nonces import Ends, Nonces
+from .packet import Packet
+from .return_routability import binding_management_key, is_signed, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A Binding Update that is not `malformed`."""
+
+    packet: Packet
+    update: BindingUpdate
+    key: bytes = b""
+    """The binding management key; empty where there is none to sign answers with."""
+
+    @property
+    def ends(self) -> Ends:
+        return self.packet.destination, self.packet.origin
+
+    @property
+    def care_of_address(self) -> IPv6Address:
+        return _care_of_address(self.packet, self.update)
+
+    @property
+    def is_authentic(self) -> bool:
+        correspondent = self.packet.destination
+        octets = self.packet.payload
+        return is_signed(self.update, octets, self.key, self._signed_for, correspondent)
+
+    @property
+    def _signed_for(self) -> IPv6Address:
+        """Whoever deletes a binding is where the home address is (§6.2.7)."""
+        return self.care_of_address if self.update.lifetime else self.packet.origin
+
+    def with_key(self, nonces: Nonces, now: float) -> "tuple[Request, BindingStatus]":
+        """Make the key from the nonces of these indices, as far as they count; in a
+        deletion the care-of nonce plays no part (§9.5.1)."""
+        indices = next(o for o in self.update.options if isinstance(o, NonceIndices))
+        home = nonces.find(indices.home_nonce_index, now)
+        deletes = self.update.lifetime == 0
+        care_of = None
+        if not deletes:
+            care_of = nonces.find(indices.care_of_nonce_index, now)
+        if home is None:
+            if care_of is None and not deletes:
+                return self, BindingStatus.EXPIRED_NONCES
+            return self, BindingStatus.EXPIRED_HOME_NONCE_INDEX
+        home_keygen_token = home.home_keygen_token(self.packet.origin)
+        if deletes:
+            key = binding_management_key(home_keygen_token)
+        elif care_of is None or nonces.is_spent(self.ends, home, care_of):
+            return self, BindingStatus.EXPIRED_CARE_OF_NONCE_INDEX
+        else:
+            token = care_of.care_of_keygen_token(self.care_of_address)
+            key = binding_management_key(home_keygen_token, token)
+        return replace(self, key=key), BindingStatus.ACCEPTED
+
+    def answer(
+        self, status: BindingStatus, sequence_number: int, lifetime: int
+    ) -> Packet:
+        """A Binding Acknowledgement to where the update came from, whatever is in the
+        cache; signed if there is a key (§9.5.4)."""
+        packet = self.packet
+        message = BindingAcknowledgement(
+            status=status, sequence_number=sequence_number, lifetime=lifetime
+        )
+        if self.key:
+            message = sign(message, self.key, self._signed_for, packet.destination)
+        return Packet(
+            source=packet.destination,
+            destination=packet.source,
+            routing_address=packet.home_address,
+            message=message,
+        )
+
+
+def malformed(
+    packet: Packet, update: BindingUpdate, addresses: Collection[IPv6Address]
+) -> Dropped | None:
+    """What a Binding Update to one of these addresses of ours must be before anybody is
+    answered (§9.5.1)."""
+    if packet.destination not in addresses:
+        return _drop("not_for_us", "9.5.1", packet)
+    if not is_unicast_routable(packet.source):
+        return _drop("source_address", "9.5.4", packet)
+    if not is_unicast_routable(packet.origin) or packet.origin in addresses:
+        return _drop("home_address", "9.5.1", packet)
+    if not is_unicast_routable(_care_of_address(packet, update)):
+        return _drop("care_of_address", "6.1.7", packet)
+    nonces = any(isinstance(option, NonceIndices) for option in update.options)
+    if update.home_registration:
+        return _drop("nonce_indices", "9.5.1", packet) if nonces else None
+    if not nonces:
+        return _drop("nonce_indices_missing", "9.5.1", packet)
+    if not isinstance(update.options[-1], BindingAuthorizationData):
+        return _drop("binding_authorization_data_missing", "9.5.1", packet)
+    return None
+
+
+def _care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
+    """The Alternate Care-of Address where there is one, else the source (§9.5.1)."""
+    for option in update.options:
+        if isinstance(option, AlternateCareOfAddress):
+            return option.care_of_address
+    return packet.source
+
+
+def _drop(reason: str, section: str, packet: Packet) -> Dropped:
+    return Dropped(reason, section, packet.source)

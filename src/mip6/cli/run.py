@@ -49,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         print("\n".join(lines(configuration, name)))
         return FINE
-    if os.geteuid() != 0:
+    from mip6.linux import privileges
+
+    if os.geteuid() != 0 and privileges.lacking():
         print("mip6 run: needs root (or try: mip6 run --dry-run)", file=sys.stderr)
         return FAILED
     from mip6.daemon.daemon import start

@@ -59,6 +59,10 @@ def _text(document: dict[str, Any]) -> str:
         ("links", ", ".join(links) or "-"),
         ("authentication", _authentication(document)),
     ]
+    if document["user"] == "root":
+        lines.append(
+            ("user", "root: there is no user mip6, or the configuration says so")
+        )
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
 

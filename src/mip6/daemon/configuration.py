@@ -169,6 +169,8 @@ class Configuration(Section):
     """The instance: names the control socket and the pins."""
     device: LinkName = "mip0"
     log_level: Literal["debug", "info", "warning"] = "info"
+    user: Annotated[str | None, Field(min_length=1)] = None
+    """Who the daemon is once it is set up; None: mip6, where there is such a user."""
     group: Annotated[str | None, Field(min_length=1)] = None
     """Whose members may read status and counters, beside root."""
     home_agent: HomeAgentSection | None = None

@@ -42,7 +42,6 @@ def listen(path: Path, group: str | None = None) -> socket.socket:
     else:
         control.close()
         raise SetupError(f"another mip6 runs under this name ({path} answers)")
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     # The mode must be right from the first moment, not only after a chmod.
@@ -66,13 +65,14 @@ def listen(path: Path, group: str | None = None) -> socket.socket:
 
 
 def _may_change(request: web.Request) -> bool:
-    """Whether it is root who asks, or the daemon's own user."""
+    """Whether it is root who asks: not even another daemon of the same user's may."""
     peer: socket.socket | None = request.get_extra_info("socket")
     if peer is None:
         return False
     octets = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    user: int
     _, user, _ = _CREDENTIALS.unpack(octets)
-    return user in (0, os.geteuid())
+    return user == 0
 
 
 @web.middleware

@@ -7,6 +7,7 @@ node's deadline.  There is no other way for anything to happen.
 import asyncio
 import contextlib
 import os
+import pwd
 import signal
 import traceback
 from collections import Counter, deque
@@ -33,11 +34,11 @@ from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
-from . import control, roles
+from . import control, directories, roles
 from .configuration import Configuration
 from .credentials import Credentials
 from .credentials import load as load_credentials
-from .errors import SetupError
+from .errors import ConfigurationError, SetupError
 from .links import Links
 from .log import Log
 from .machine import Machine, socket_path, store_path
@@ -55,6 +56,8 @@ REPAIR_INTERVAL = 1.0
 machine to spin."""
 REPAIR_DELAY = 0.02
 """Seconds to the first: a link that goes down loses its routes before it is told."""
+OWN_USER = "mip6"
+"""Who the daemon becomes unless it is told otherwise; `make install` makes it."""
 _FAILURES_MAX = 8
 _PROBLEMS_MAX = 20
 
@@ -80,10 +83,12 @@ class Daemon:
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
+        stored = configuration.authenticates
+        directories.prepare(name, stored=stored)
         self._control = control.listen(socket_path(name), configuration.group)
         self._store: Store | None = None
         try:
-            if configuration.authenticates:
+            if stored:
                 self._store = Store(store_path(name))
             self.protection = Protection(
                 End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
@@ -99,6 +104,14 @@ class Daemon:
         except BaseException:
             self._end_control()
             raise
+        try:
+            self._assemble(recorder or Recorder())
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _assemble(self, recorder: Recorder) -> None:
+        """The parts, on a machine that is ready."""
         self.took_over = self.machine.took_over
         self._own = self.machine.own_states
         self._outbox = Outbox(Sender(), self.protection, self._store, self._report)
@@ -112,15 +125,15 @@ class Daemon:
         )
         sequence_numbers = self._store.sequences if self._store else {}
         self.node = roles.build(
-            configuration,
+            self.configuration,
             self.machine,
-            recorder or Recorder(),
+            recorder,
             sequence_numbers,
             self.now(),
         )
         self.home_agent = self.node.home_agent
         self.mobile_node = self.node.mobile_node
-        mobile = configuration.mobile_node
+        mobile = self.configuration.mobile_node
         self._links = Links(
             self.machine, self.mobile_node, mobile.interfaces if mobile else ()
         )
@@ -130,7 +143,26 @@ class Daemon:
         self._repaired_at = 0.0
 
     async def run(self) -> None:
-        """Until `stop`; then everything is put back."""
+        """Until `stop`; then everything is put back, and so it is after a mistake of
+        ours, which is raised.  But what was there before this start is left working, as
+        a kill leaves it: the next start, or `mip6 down`, sees to it.
+        """
+        try:
+            await self._serve()
+        except BaseException:
+            self._give_up()
+            raise
+        self.machine.put_back()
+        self.log.line("info", "stopped", name=self.name)
+
+    def _give_up(self) -> None:
+        self._end_control()
+        if self.machine.took_over:
+            self.machine.close()
+        else:
+            self.machine.put_back()
+
+    async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._bug)
         self._stopping = asyncio.Event()
@@ -163,8 +195,6 @@ class Daemon:
         for resource in (self._timer, self._notices, icmp, self._outbox):
             resource.close()
         self._end_control()
-        self.machine.put_back()
-        self.log.line("info", "stopped", name=self.name)
 
     def stop(self, why: str) -> None:
         """Ends `run`: de-registers first, then puts everything back."""
@@ -450,6 +480,29 @@ def start(
             except OSError as error:
                 raise SetupError(f"{recording}: {error.strerror}") from error
             recorder = Recorder(file)
+        _become_own_user(configuration, log)
         daemon = Daemon(configuration, name, log, recorder, credentials)
         privileges.reduce()
         asyncio.run(daemon.run())
+
+
+def _become_own_user(configuration: Configuration, log: Log) -> None:
+    """From root to the user that the daemon is to be, with the capabilities that the
+    set-up needs.  Raises ConfigurationError if there is none of the name asked for."""
+    asked = configuration.user
+    try:
+        user = pwd.getpwnam(asked or OWN_USER)
+    except KeyError:
+        if asked is not None:
+            what = f"{configuration.where('user')}: there is no user {asked}"
+            raise ConfigurationError([what]) from None
+        if os.geteuid() == 0:
+            log.line("warning", "user", name="root", why=f"no user {OWN_USER} here")
+        return
+    if os.geteuid() == 0:
+        try:
+            privileges.become(user)
+        except OSError as error:
+            raise SetupError(f"become the user {user.pw_name}: {error}") from error
+    elif asked is not None and user.pw_uid != os.geteuid():
+        raise SetupError(f"only root can start it as the user {asked}")

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import os
+import pwd
 from collections.abc import Collection
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 from mip6.core.packet import Packet, write
 from mip6.core.state import Route, State, Tunnel
 from mip6.linux import netlink_requests as requests
-from mip6.linux import sysctl
+from mip6.linux import privileges, sysctl
 from mip6.linux.cleanup import sweep
 from mip6.linux.dataplane import OPEN_RATE, DataPlane
 from mip6.linux.journal import Journal
@@ -19,11 +21,8 @@ from mip6.linux.tun import Device
 from mip6.wire.neighbor_discovery import RouterSolicitation
 
 from .configuration import Configuration
+from .directories import RUN, STATE, opened_pins
 from .errors import SetupError
-
-RUN = Path("/run/mip6")
-PINS = Path("/sys/fs/bpf/mip6")
-STATE = Path("/var/lib/mip6")
 
 ROOM = 48
 """Octets kept free for headers we add: a tunnel's 40, or 48 with route optimization."""
@@ -80,13 +79,15 @@ class Machine:
         self.not_attached: dict[str, str] = {}
         """Links that would not take our program, and why."""
         self.journal = former or Journal(journal_path(name), configuration.device)
-        self._pins = PINS / name
+        self._resources = contextlib.ExitStack()
+        self._pins = self._resources.enter_context(opened_pins()) / name
         try:
             # First, since it is refused when another instance holds it: then nothing
             # has been touched yet.
             self.device = Device.open(configuration.device, mtu=self._mtu())
         except OSError as error:
             self.netlink.close()
+            self._resources.close()
             raise SetupError(error.strerror or str(error)) from error
         try:
             self._prepare()
@@ -95,6 +96,7 @@ class Machine:
             if not self.took_over:
                 put_back(self.journal, self._pins, self.netlink)
             self.netlink.close()
+            self._resources.close()
             raise SetupError(error.strerror or str(error)) from error
 
     def _prepare(self) -> None:
@@ -279,6 +281,7 @@ class Machine:
         self.data_plane.close()
         self.device.close()
         self.netlink.close()
+        self._resources.close()
 
     def put_back(self) -> None:
         """Removes every trace of this instance."""
@@ -286,6 +289,7 @@ class Machine:
         self.device.close()
         put_back(self.journal, self._pins, self.netlink)
         self.netlink.close()
+        self._resources.close()
 
 
 def put_back(journal: Journal, pins: Path, netlink: Netlink) -> None:
@@ -321,14 +325,24 @@ def _solicit(link: LinkInfo) -> None:
 
 
 def clean(name: str) -> bool:
-    """Puts back what a killed daemon left; False if there was nothing."""
-    journal = Journal.load(journal_path(name))
+    """Puts back what a killed daemon left; False if there was nothing.
+
+    With no more rights than that daemon had, and for good: what it left, somebody who
+    had broken into it may have written.
+    """
+    path = journal_path(name)
+    journal = Journal.load(path)
     if journal is None:
         return False
-    netlink = Netlink()
-    try:
-        put_back(journal, PINS / name, netlink)
-    finally:
-        netlink.close()
+    with opened_pins() as pins:
+        owner = path.stat().st_uid
+        if owner != os.geteuid():
+            privileges.become(pwd.getpwuid(owner))
+        privileges.reduce()
+        netlink = Netlink()
+        try:
+            put_back(journal, pins / name, netlink)
+        finally:
+            netlink.close()
     socket_path(name).unlink(missing_ok=True)
     return True

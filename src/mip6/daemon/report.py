@@ -1,6 +1,7 @@
 """What the daemon tells about itself: the documents behind every `--json`."""
 
 import os
+import pwd
 from typing import TYPE_CHECKING, Any
 
 from mip6 import __version__
@@ -19,6 +20,7 @@ def status(daemon: "Daemon", now: float) -> Document:
         "role": "home_agent" if configuration.home_agent else "mobile_node",
         "version": __version__,
         "pid": os.getpid(),
+        "user": _user(),
         "uptime_s": round(now - daemon.started_at, 3),
         "device": configuration.device,
         "authentication": configuration.authentication,
@@ -54,6 +56,13 @@ def status(daemon: "Daemon", now: float) -> Document:
             ),
         }
     return document
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def bindings(daemon: "Daemon", now: float) -> Document:

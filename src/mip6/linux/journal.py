@@ -5,11 +5,14 @@ addresses), read by `mip6 down` and by the next start when a daemon was killed.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
 
 _VERSION = 1
+_SETTING = re.compile(r"net/ipv6/(conf|neigh)/(?!\.\.?/)[^/]{1,15}/[a-z_]+")
+"""The only files below /proc/sys that anybody is to write because it is said here."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,8 @@ class Journal:
         try:
             document = json.loads(path.read_text())
             if document["version"] != _VERSION:
+                return None
+            if not all(map(_SETTING.fullmatch, document["sysctls"])):
                 return None
             return cls(
                 path=path,

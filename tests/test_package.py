@@ -65,6 +65,7 @@ def test_uninstall_takes_away_what_install_puts(tmp_path: Path) -> None:
         "usr/lib/mip6/bin/python",
         "usr/bin/mip6",
         "etc/systemd/system/mip6@.service",
+        "etc/sysusers.d/mip6.conf",
     )
     others = ("usr/bin/another", "etc/mip6/laptop.toml")
     for name in (*ours, *others):

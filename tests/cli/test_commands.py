@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mip6.cli import client, main, run
+from mip6.linux import privileges
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MIP6 = str(Path(sys.executable).with_name("mip6"))
@@ -22,6 +23,7 @@ MIP6 = str(Path(sys.executable).with_name("mip6"))
 STATUS: dict[str, Any] = {
     "name": "mip6",
     "role": "mobile_node",
+    "user": "mip6",
     "uptime_s": 200.0,
     "authentication": "none",
     "links": [{"name": "eth0", "up": True, "mtu": 1500}],
@@ -200,6 +202,7 @@ def test_the_daemon_needs_root_and_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(run.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(privileges, "lacking", lambda: True)
     words = ["run", "-c", str(EXAMPLES / "home_agent.toml")]
     assert main.main(words) == 1
     error = capsys.readouterr().err

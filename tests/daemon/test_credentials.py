@@ -1,6 +1,8 @@
 """Key files: which are taken, and what people are told about the others."""
 
+import os
 import pickle
+import pwd
 import re
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -206,6 +208,25 @@ def test_a_key_that_others_can_read_is_refused(directory: Path, mode: int) -> No
         f"mip6.toml:6: laptop.key can be read by others: "
         f"chmod 600 {directory}/laptop.key"
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "fine"), [(0o640, True), (0o644, False), (0o660, False), (0o650, False)]
+)
+def test_the_daemons_own_group_may_read_a_key(
+    directory: Path, mode: int, fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not write it; then a reload can read it too, and only root changes it."""
+    user = ("somebody", "x", 4711, (directory / "laptop.key").stat().st_gid or 1)
+    if os.geteuid() == 0:
+        os.chown(directory / "laptop.key", 0, user[3])
+    found = pwd.struct_passwd((*user, "", "/", "/bin/false"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: found)
+    (directory / "laptop.key").chmod(mode)
+    if fine:
+        assert read(directory, HOME_AGENT).associations
+    else:
+        assert "can be read by others" in errors(directory, HOME_AGENT)[0]
 
 
 def test_a_key_that_is_not_there(directory: Path) -> None:

@@ -35,3 +35,18 @@ def test_systemd_understands_it(instance: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     complaints = [line for line in done.stderr.splitlines() if instance.name in line]
     assert complaints == []
+
+
+def test_its_user_is_the_one_that_install_makes(tmp_path: Path) -> None:
+    [line] = re.findall(r"^User=(.*)$", UNIT.read_text(), re.MULTILINE)
+    users = UNIT.with_name("mip6.sysusers")
+    assert f"\nu {line} " in users.read_text()
+    if shutil.which("systemd-sysusers") is None:
+        pytest.skip("needs systemd-sysusers")
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", users]
+    subprocess.run(command, check=True)
+    [made] = (tmp_path / "etc/passwd").read_text().splitlines()
+    name, _, user, group, *_, shell = made.split(":")
+    assert (name, shell) == (line, "/usr/sbin/nologin")
+    assert 0 not in (int(user), int(group))

@@ -3,11 +3,13 @@
 import json
 import stat
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.lab.conftest import mip6
 
-from mip6.lab.configuration import AUTHENTICATIONS
+from mip6.cli.main import main
+from mip6.lab.configuration import AUTHENTICATIONS, configured
 from mip6.lab.lab import Lab
 
 pytestmark = pytest.mark.root
@@ -40,3 +42,16 @@ def test_only_root_can_read_the_key(new_lab: Callable[[], Lab]) -> None:
     [key] = lab.directory.glob("*.key")
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert lab.associations
+
+
+def test_a_move_with_daemons_that_are_not_roots(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def by_another_user(role: str, **options: Any) -> str:
+        return f'user = "daemon"\n{configured(role, **options)}'
+
+    monkeypatch.setattr("mip6.lab.lab.configured", by_another_user)
+    words = ["lab", "run", "handover", "--moves", "2", "--json", "--name", lab.name]
+    code = main(words)
+    document = json.loads(capsys.readouterr().out)
+    assert code == 0, [check for check in document["checks"] if not check["ok"]]

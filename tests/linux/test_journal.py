@@ -7,10 +7,12 @@ from mip6.linux.journal import Journal
 
 ADDRESS = IPv6Address("2001:db8::1")
 
+SETTING = "net/ipv6/conf/eth0.7/accept_ra"
+
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "mip6.restore.json"
-    journal = Journal(path, "mip0", originals={"net/a": "1"}, links={"eth0"})
+    journal = Journal(path, "mip0", originals={SETTING: "1"}, links={"eth0"})
     journal.raised.add("eth0")
     journal.address_added(ADDRESS, 64, "eth0")
     journal.rule_added(999)
@@ -28,4 +30,24 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_a_file_that_tells_nothing_counts_as_absent(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mip6.restore.json"
     path.write_text(text)
+    assert Journal.load(path) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "net/ipv6/conf/../../../kernel/core_pattern",
+        "net/ipv6/conf/../accept_ra",
+        "kernel/core_pattern",
+        "/etc/passwd",
+        SETTING + "/../x",
+    ],
+)
+def test_a_journal_that_names_other_files_counts_as_absent(
+    tmp_path: Path, name: str
+) -> None:
+    """Root reads it, and somebody else wrote it."""
+    path = tmp_path / "mip6.restore.json"
+    Journal(path, "mip0", originals={SETTING: "1", name: "1"}).save()
     assert Journal.load(path) is None

@@ -31,6 +31,7 @@ from mip6.security.mobility_association import MobilitySecurityAssociation
 from .configuration import Configuration
 from .errors import ConfigurationError
 from .trust import OneWay, Pair, Trust
+from .user import own_user
 
 KEY_FILE_SIZE_MAX = 64 * 1024
 """Octets; a key file has a few lines."""
@@ -60,6 +61,8 @@ class _Reader:
         self._configuration = configuration
         self._errors: list[str] = []
         self._found = Credentials()
+        user = own_user(configuration)
+        self._group = user.pw_gid if user is not None and user.pw_gid else None
         if configuration.home_agent is not None:
             self._home_agent = configuration.home_agent.address
         else:
@@ -203,12 +206,14 @@ class _Reader:
         """The keys in one file; none, with the error noted, if it cannot be used."""
         path = self._configuration.directory / name
         try:
-            return parse(_read(path))
+            return parse(_read(path, self._group))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "is not text"
             advice = ""
             if isinstance(error, FileNotFoundError):
                 advice = f" (mip6 keygen > {path})"
+            elif isinstance(error, PermissionError) and self._group is not None:
+                advice = f" (chgrp {self._group} {path}; chmod 640 {path})"
             self._wrong(where, f"{name}: {reason}{advice}")
         except _OpenToOthersError:
             self._wrong(where, f"{name} can be read by others: chmod 600 {path}")
@@ -221,12 +226,14 @@ class _OpenToOthersError(Exception):
     """The mode of a key file lets others have the key, or put another in its place."""
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, group: int | None) -> str:
+    """`group`: whose members are this daemon alone; it may read."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "is not a file")
-        if status.st_mode & 0o077:
+        ours = group is not None and status.st_gid == group
+        if status.st_mode & (0o037 if ours else 0o077):
             raise _OpenToOthersError
         return file.read(KEY_FILE_SIZE_MAX).decode()
 

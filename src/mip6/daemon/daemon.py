@@ -7,7 +7,6 @@ node's deadline.  There is no other way for anything to happen.
 import asyncio
 import contextlib
 import os
-import pwd
 import signal
 import traceback
 from collections import Counter, deque
@@ -34,11 +33,11 @@ from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
-from . import control, directories, roles
+from . import control, directories, roles, user
 from .configuration import Configuration
 from .credentials import Credentials
 from .credentials import load as load_credentials
-from .errors import ConfigurationError, SetupError
+from .errors import SetupError
 from .links import Links
 from .log import Log
 from .machine import Machine, socket_path, store_path
@@ -56,8 +55,6 @@ REPAIR_INTERVAL = 1.0
 machine to spin."""
 REPAIR_DELAY = 0.02
 """Seconds to the first: a link that goes down loses its routes before it is told."""
-OWN_USER = "mip6"
-"""Who the daemon becomes unless it is told otherwise; `make install` makes it."""
 _FAILURES_MAX = 8
 _PROBLEMS_MAX = 20
 
@@ -480,29 +477,7 @@ def start(
             except OSError as error:
                 raise SetupError(f"{recording}: {error.strerror}") from error
             recorder = Recorder(file)
-        _become_own_user(configuration, log)
+        user.become(configuration, log)
         daemon = Daemon(configuration, name, log, recorder, credentials)
         privileges.reduce()
         asyncio.run(daemon.run())
-
-
-def _become_own_user(configuration: Configuration, log: Log) -> None:
-    """From root to the user that the daemon is to be, with the capabilities that the
-    set-up needs.  Raises ConfigurationError if there is none of the name asked for."""
-    asked = configuration.user
-    try:
-        user = pwd.getpwnam(asked or OWN_USER)
-    except KeyError:
-        if asked is not None:
-            what = f"{configuration.where('user')}: there is no user {asked}"
-            raise ConfigurationError([what]) from None
-        if os.geteuid() == 0:
-            log.line("warning", "user", name="root", why=f"no user {OWN_USER} here")
-        return
-    if os.geteuid() == 0:
-        try:
-            privileges.become(user)
-        except OSError as error:
-            raise SetupError(f"become the user {user.pw_name}: {error}") from error
-    elif asked is not None and user.pw_uid != os.geteuid():
-        raise SetupError(f"only root can start it as the user {asked}")

@@ -327,6 +327,7 @@ class Lab:
         path.unlink(missing_ok=True)
         ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         ear.bind(str(path))
+        path.chmod(0o666)  # the daemon has a user of its own by then
         ear.settimeout(0.05)
         return ear
 

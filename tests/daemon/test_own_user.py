@@ -13,7 +13,7 @@ from tests.support.daemons import World, snapshot, until
 
 from mip6.linux.privileges import KEPT
 
-pytestmark = [pytest.mark.root, pytest.mark.second_kernel]
+pytestmark = pytest.mark.root
 
 USER, UID = "daemon", 1
 """Every Debian has it, and it owns nothing."""
@@ -179,7 +179,12 @@ def test_a_mistake_of_ours_leaves_nothing_behind(world: World, before: bool) -> 
     if before:
         world.home_agent.start()
         world.home_agent.end(signal.SIGKILL)
-    left = snapshot(world.agent)
+
+    def standing() -> str:
+        # The kernel notes a moment later that nobody holds the device.
+        return snapshot(world.agent).replace(" linkdown", "").replace("NO-CARRIER,", "")
+
+    left = standing()
     script = (
         "import sys\n"
         "from mip6.daemon.daemon import Daemon\n"
@@ -196,7 +201,7 @@ def test_a_mistake_of_ours_leaves_nothing_behind(world: World, before: bool) -> 
     assert "RuntimeError: a bug" in text
     assert not Path(f"/run/mip6/{name}.sock").exists()
     if before:
-        assert snapshot(world.agent) == left
+        assert standing() == left
         assert world.home_agent.call("down").returncode == 0
     assert snapshot(world.agent) == clean
     assert not Path("/sys/fs/bpf/mip6", name).exists()

@@ -51,6 +51,24 @@ def test_a_move_takes_the_carrier_and_gives_it_back(lab: Lab) -> None:
     assert False in carrier and carrier[-1], lines
 
 
+def test_a_second_mobile_node_and_correspondent_where_they_are_wanted(lab: Lab) -> None:
+    lab.up(extra=("cn2", "mn2"))
+    assert lab.complete and lab.mobile_nodes == ["mn", "mn2"]
+    ping = ["ping", "-c1", "-W2", "2001:db8:a::1"]
+    assert " 0% packet loss" in lab.run("cn2", ping)
+    lab.move("b")
+    lab.move("c", role="mn2")
+    moves = lab.move_together({"mn": "c", "mn2": "b"}, unplugged_ms=50)
+    assert (lab.link, lab.link_of("mn2")) == ("c", "b")
+    one, other = moves["mn"], moves["mn2"]
+    assert (one.origin, other.origin) == ("b", "c")
+    assert one.plugged_at == other.plugged_at >= one.unplugged_at + 0.05
+    with pytest.raises(LabError, match="no mobile node 'cn'"):
+        lab.move("b", role="cn")
+    lab.down()
+    assert not traces(lab.name)
+
+
 def test_a_plain_node_hears_the_router_of_the_link_it_is_on(lab: Lab) -> None:
     lab.up()
     for link in ("b", "home"):

@@ -1,7 +1,8 @@
-"""Moves a cable to another link: run inside the namespace `links`.
+"""Moves cables to other links: run inside the namespace `links`.
 
-`python -m mip6.lab.cable PORT LINK [UNPLUGGED_MS]` sets PORT down (the machine at the
-other end sees its carrier go), makes it a port of the bridge LINK and sets it up again.
+`python -m mip6.lab.cable UNPLUGGED_MS PORT LINK [PORT LINK ...]` sets each PORT down
+(the machine at the other end sees its carrier go), makes it a port of the bridge LINK
+and sets them up again.
 Prints the moments, in seconds of the boot clock, as JSON.  Plain ioctls, because
 starting `ip` costs more than what is to be measured.
 """
@@ -37,24 +38,25 @@ def _set_up(control: socket.socket, port: str, up: bool) -> float:
     return moment
 
 
-def move(port: str, link: str, unplugged: float) -> tuple[float, float]:
-    """Moves `port` to bridge `link`, `unplugged` seconds without a carrier.
+def move(plugs: dict[str, str], unplugged: float) -> tuple[float, float]:
+    """Moves each port to its bridge, `unplugged` seconds without a carrier.
 
-    Answers when the carrier went and when it came back.
+    Answers when the first carrier went and when the last came back.
     """
-    index = socket.if_nametoindex(port)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        gone = _set_up(control, port, False)
-        for bridge in LINKS:
-            # Only one of them has the port; the others say EINVAL.
-            with contextlib.suppress(OSError):
-                _request(control, SIOCBRDELIF, bridge, index)
-        _request(control, SIOCBRADDIF, link, index)
+        gone = min(_set_up(control, port, False) for port in plugs)
+        for port, link in plugs.items():
+            index = socket.if_nametoindex(port)
+            for bridge in LINKS:
+                # Only one of them has the port; the others say EINVAL.
+                with contextlib.suppress(OSError):
+                    _request(control, SIOCBRDELIF, bridge, index)
+            _request(control, SIOCBRADDIF, link, index)
         time.sleep(unplugged)
-        return gone, _set_up(control, port, True)
+        return gone, max(_set_up(control, port, True) for port in plugs)
 
 
 if __name__ == "__main__":
-    milliseconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
-    gone_at, back_at = move(sys.argv[1], sys.argv[2], milliseconds / 1000)
+    wanted = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+    gone_at, back_at = move(wanted, float(sys.argv[1]) / 1000)
     print(json.dumps({"unplugged_at": gone_at, "plugged_at": back_at}))

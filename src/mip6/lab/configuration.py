@@ -1,20 +1,20 @@
 """What the daemons of a lab are told: their configuration files."""
 
-from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES
+from collections.abc import Sequence
+
+from .topology import CORRESPONDENTS, HOME_AGENT, MOBILE_NODES, PREFIXES
 
 LIFETIME_S = 600
 """What the mobile node asks for where nothing else is wanted."""
-KEY_FILE = "mn.key"
 
-_CONFIGURATION = {
-    "ha": """\
+_HOME_AGENT = """\
 authentication = "{authentication}"
 [home_agent]
 address = "{home_agent}"
 home_prefix = "{home_prefix}"
 {home_link}{trust}
-""",
-    "mn": """\
+"""
+_MOBILE_NODE = """\
 authentication = "{authentication}"
 [mobile_node]
 home_address = "{home_address}/64"
@@ -23,29 +23,64 @@ interfaces = ["eth0"]
 manage = true
 lifetime = {lifetime}
 {trust}
-""",
-}
-_OPTION = f'key = "{KEY_FILE}", identifier = "mn@lab.example"'
-_TRUST = {
-    ("ha", "none"): f'mobile_nodes = ["{HOME_ADDRESS}"]',
-    ("mn", "none"): "",
-    ("ha", "shared_key"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = "{KEY_FILE}"',
-    ("mn", "shared_key"): f'key = "{KEY_FILE}"',
-    ("ha", "mn_ha"): f'[home_agent.mobile_nodes]\n"{HOME_ADDRESS}" = {{ {_OPTION} }}',
-    ("mn", "mn_ha"): _OPTION.replace(", ", "\n"),
-}
+"""
+_CORRESPONDENT = "[correspondent_node]\n"
+
 AUTHENTICATIONS = ("shared_key", "mn_ha", "none")
 """What a lab can be asked to prove Binding Updates with; the first by default."""
 
 
-def configured(role: str, *, virtual: bool, authentication: str, lifetime: int) -> str:
+def key_file(mobile_node: str) -> str:
+    return f"{mobile_node}.key"
+
+
+def mobile_nodes(extra: Sequence[str]) -> list[str]:
+    """The roles of the mobile nodes in a lab with these `extra` ones."""
+    return [role for role in MOBILE_NODES if role == "mn" or role in extra]
+
+
+def configured(
+    role: str,
+    *,
+    virtual: bool,
+    authentication: str,
+    lifetime: int,
+    extra: Sequence[str] = (),
+) -> str:
     """The file for the daemon at `role`; `lifetime` in seconds."""
-    return _CONFIGURATION[role].format(
-        home_agent=HOME_AGENT,
-        home_address=HOME_ADDRESS,
-        home_prefix=PREFIXES["home"],
-        home_link="" if virtual else 'home_link = "eth1"\n',
-        lifetime=lifetime,
+    if role in CORRESPONDENTS:
+        return _CORRESPONDENT
+    if role == "ha":
+        return _HOME_AGENT.format(
+            authentication=authentication,
+            home_agent=HOME_AGENT,
+            home_prefix=PREFIXES["home"],
+            home_link="" if virtual else 'home_link = "eth1"\n',
+            trust=_trusted(authentication, mobile_nodes(extra)),
+        )
+    return _MOBILE_NODE.format(
         authentication=authentication,
-        trust=_TRUST[role, authentication],
+        home_agent=HOME_AGENT,
+        home_address=MOBILE_NODES[role],
+        lifetime=lifetime,
+        trust="\n".join(_trust(authentication, role)),
     )
+
+
+def _trust(authentication: str, mobile_node: str) -> list[str]:
+    """What a mobile node shares with its home agent, as keys of TOML."""
+    key = f'key = "{key_file(mobile_node)}"'
+    identifier = f'identifier = "{mobile_node}@lab.example"'
+    return {"none": [], "shared_key": [key], "mn_ha": [key, identifier]}[authentication]
+
+
+def _trusted(authentication: str, roles: Sequence[str]) -> str:
+    """The home agent's side of it."""
+    if authentication == "none":
+        listed = ", ".join(f'"{MOBILE_NODES[role]}"' for role in roles)
+        return f"mobile_nodes = [{listed}]"
+    entries = [
+        f'"{MOBILE_NODES[role]}" = {{ {", ".join(_trust(authentication, role))} }}'
+        for role in roles
+    ]
+    return "\n".join(["[home_agent.mobile_nodes]", *entries])

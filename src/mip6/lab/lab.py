@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,13 +24,20 @@ from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import parse_keys
 
 from . import namespaces, topology
-from .configuration import AUTHENTICATIONS, KEY_FILE, LIFETIME_S, configured
+from .configuration import (
+    AUTHENTICATIONS,
+    LIFETIME_S,
+    configured,
+    key_file,
+    mobile_nodes,
+)
 from .namespaces import LabError
-from .topology import HOME_ADDRESS, HOME_AGENT, PREFIXES, Advertising
+from .topology import HOME_AGENT, MOBILE_NODES, PREFIXES, ROLES, Advertising
 
 REGISTRY = Path("/run/mip6-lab")
 DAEMONS = ("ha", "mn")
-"""The roles that run `mip6`."""
+"""The roles that always run `mip6`."""
+_MAY_RUN = ("ha", "mn", "mn2", "cn", "cn2")
 
 UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
@@ -41,7 +48,7 @@ STOPPED_S = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One move of the mobile node's cable; times are seconds of the boot clock."""
+    """One move of a mobile node's cable; times are seconds of the boot clock."""
 
     origin: str | None
     """The link it came from; `None` if it was not plugged in."""
@@ -136,12 +143,27 @@ class Lab:
     @property
     def complete(self) -> bool:
         """Whether all its namespaces are there: neither half built nor half gone."""
-        return set(self.namespaces.values()) <= namespaces.existing()
+        wanted = {self.namespaces[role] for role in self.roles}
+        return wanted <= namespaces.existing()
+
+    @property
+    def roles(self) -> list[str]:
+        """Who is in it."""
+        return [*ROLES, *self.settings["extra"]]
+
+    @property
+    def mobile_nodes(self) -> list[str]:
+        return mobile_nodes(self.settings["extra"])
 
     @property
     def answering(self) -> list[str]:
         """The roles whose daemon answers."""
-        return [role for role in DAEMONS if self.ask(role, "status") is not None]
+        return [
+            role
+            for role in _MAY_RUN
+            if Path("/run/mip6", f"{self.instance(role)}.sock").exists()
+            and self.ask(role, "status") is not None
+        ]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -160,12 +182,14 @@ class Lab:
         advertising: Advertising | None = None,
         lifetime: int = LIFETIME_S,
         authentication: str = AUTHENTICATIONS[0],
+        extra: Sequence[str] = (),
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
 
-        `lifetime`: of the mobile node's registrations, in seconds.  `owned`: the lab
-        belongs to this process and is an orphan once that is gone.
+        `lifetime`: of the mobile nodes' registrations, in seconds.  `extra`: which of
+        the second correspondent and mobile node there are.  `owned`: the lab belongs to
+        this process and is an orphan once that is gone.
         On failure what was built is taken down again.
         """
         namespaces.require_tools("ip", "nsenter", "radvd", "sysctl", "tc")
@@ -185,12 +209,14 @@ class Lab:
                 "virtual": virtual,
                 "lifetime": lifetime,
                 "authentication": authentication,
+                "extra": list(extra),
             }
             (self.directory / "lab.json").write_text(
                 json.dumps(settings), encoding="utf-8"
             )
-            self._make_key()
-            topology.build(self.name, virtual=virtual)
+            for role in self.mobile_nodes:
+                self._make_key(key_file(role))
+            topology.build(self.name, virtual=virtual, extra=extra)
             for link in PREFIXES:
                 if not (virtual and link == "home"):
                     self._advertise(link, advertising or Advertising())
@@ -198,10 +224,10 @@ class Lab:
             self.down()
             raise
 
-    def _make_key(self) -> None:
+    def _make_key(self, name: str) -> None:
         """One file for both daemons, as if it had been copied."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(self.directory / KEY_FILE, flags, 0o600), "w") as file:
+        with os.fdopen(os.open(self.directory / name, flags, 0o600), "w") as file:
             file.write(namespaces.run([mip6_command(), "keygen"]))
 
     @property
@@ -209,8 +235,12 @@ class Lab:
         """Those of ESP, for looking into captures; none where nothing is in ESP."""
         if self.settings["authentication"] != "shared_key":
             return ()
-        [key] = parse_keys((self.directory / KEY_FILE).read_text(encoding="utf-8"))
-        return from_key(key, HOME_ADDRESS, HOME_AGENT)
+        found: list[SecurityAssociation] = []
+        for role in self.mobile_nodes:
+            file = self.directory / key_file(role)
+            [key] = parse_keys(file.read_text(encoding="utf-8"))
+            found += from_key(key, MOBILE_NODES[role], HOME_AGENT)
+        return tuple(found)
 
     def _advertise(self, link: str, advertising: Advertising) -> None:
         configuration = self.directory / f"radvd-{link}.conf"
@@ -230,7 +260,7 @@ class Lab:
 
     def _down(self) -> None:
         namespaces.delete(self.namespaces.values())
-        for instance in (self.instance(role) for role in DAEMONS):
+        for instance in (self.instance(role) for role in _MAY_RUN):
             shutil.rmtree(Path("/sys/fs/bpf/mip6", instance), ignore_errors=True)
             shutil.rmtree(Path("/var/lib/mip6", instance), ignore_errors=True)
             for path in Path("/run/mip6").glob(f"{instance}.*"):
@@ -247,24 +277,47 @@ class Lab:
     @property
     def link(self) -> str | None:
         """The link that the mobile node's cable is in."""
+        return self.link_of("mn")
+
+    def link_of(self, mobile_node: str) -> str | None:
         where = ["ip", "-n", self.namespaces["links"], "-json"]
-        port = topology.MOBILE_NODE_PORT
+        port = topology.port(mobile_node)
         shown = namespaces.run([*where, "link", "show", "dev", port])
         master = json.loads(shown)[0].get("master")
         return None if master is None else str(master)
 
-    def move(self, link: str, *, unplugged_ms: float = UNPLUGGED_MS) -> Move:
-        """Puts the mobile node's cable into another link."""
-        links = [x for x in PREFIXES if x != "home" or not self.settings["virtual"]]
-        if link not in links:
-            raise LabError(f"no link {link!r} here; there are {', '.join(links)}")
-        origin = self.link
+    def move(
+        self, link: str, *, unplugged_ms: float = UNPLUGGED_MS, role: str = "mn"
+    ) -> Move:
+        """Puts a mobile node's cable into another link."""
+        return self.move_together({role: link}, unplugged_ms=unplugged_ms)[role]
+
+    def move_together(
+        self, links: Mapping[str, str], *, unplugged_ms: float = UNPLUGGED_MS
+    ) -> dict[str, Move]:
+        """Puts the cables of several mobile nodes into other links, at one moment."""
+        origins = {role: self._free(role, link) for role, link in links.items()}
+        command = [sys.executable, "-m", "mip6.lab.cable", str(unplugged_ms)]
+        for role, link in links.items():
+            command += [topology.port(role), link]
+        moments = json.loads(self.run("links", command))
+        return {
+            role: Move(origin=origins[role], destination=link, **moments)
+            for role, link in links.items()
+        }
+
+    def _free(self, role: str, link: str) -> str | None:
+        """Where a cable that may go to `link` is now."""
+        known = [x for x in PREFIXES if x != "home" or not self.settings["virtual"]]
+        if link not in known:
+            raise LabError(f"no link {link!r} here; there are {', '.join(known)}")
+        if role not in self.mobile_nodes:
+            there = ", ".join(self.mobile_nodes)
+            raise LabError(f"no mobile node {role!r} here; there are {there}")
+        origin = self.link_of(role)
         if origin == link:
             raise LabError(f"the mobile node is on link {link} already")
-        command = [sys.executable, "-m", "mip6.lab.cable"]
-        command += [topology.MOBILE_NODE_PORT, link, str(unplugged_ms)]
-        moments = json.loads(self.run("links", command))
-        return Move(origin=origin, destination=link, **moments)
+        return origin
 
     def wire(self, router: str, link: str) -> None:
         """Puts the router's end of its own link into `link` instead."""
@@ -278,8 +331,8 @@ class Lab:
 
     def command(self, role: str, command: list[str]) -> list[str]:
         """`command` as it is run at `role`."""
-        if role not in self.namespaces:
-            raise LabError(f"no node {role!r}; there are {', '.join(topology.ROLES)}")
+        if role not in self.roles:
+            raise LabError(f"no node {role!r}; there are {', '.join(self.roles)}")
         return namespaces.inside(self.namespaces[role], command)
 
     def run(self, role: str, command: list[str]) -> str:

@@ -1,9 +1,11 @@
 """The figure "Mobile IP": who is where, under which address, and how it is built.
 
-Seven network namespaces, joined by veth pairs.  `links` holds the home link and the
-visited links B and C as bridges; the mobile node's cable ends there.
+Seven network namespaces, joined by veth pairs, and two more where a scenario wants a
+second correspondent or mobile node.  `links` holds the home link and the visited links
+B and C as bridges; the mobile nodes' cables end there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
@@ -11,6 +13,8 @@ from .cable import LINKS
 from .namespaces import LabError, inside, ip_batch, run, sysctl
 
 ROLES = ("links", "core", "ha", "b", "c", "cn", "mn")
+EXTRA = ("cn2", "mn2")
+"""Who is there only when a scenario wants it."""
 ROUTERS = ("core", "ha", "b", "c")
 ROUTER_OF = {"home": "ha", "b": "b", "c": "c"}
 
@@ -20,9 +24,14 @@ CORRESPONDENT = IPv6Address("2001:db8:e::2")
 PREFIXES = {link: IPv6Network(f"2001:db8:{link}::/64") for link in ("b", "c")} | {
     "home": IPv6Network("2001:db8:a::/64")
 }
-MOBILE_NODE_MAC = "02:00:00:00:00:64"
-MOBILE_NODE_PORT = "to-mn"
-"""The far end of the mobile node's cable, in `links`."""
+MOBILE_NODES = {"mn": HOME_ADDRESS, "mn2": IPv6Address("2001:db8:a::200")}
+"""The home address of each."""
+CORRESPONDENTS = {"cn": CORRESPONDENT, "cn2": IPv6Address("2001:db8:e2::2")}
+ADDRESS_OF = MOBILE_NODES | CORRESPONDENTS
+"""By which the ends of a conversation know each other."""
+_MAC = {"mn": "02:00:00:00:00:64", "mn2": "02:00:00:00:00:65"}
+_TRANSIT = {"ha": "f1", "b": "f2", "c": "f3", "cn": "e", "cn2": "e2"}
+"""The net between the core router and each of these, 2001:db8:NET::/64."""
 
 PICTURE = """\
                  cn  correspondent node, 2001:db8:e::2
@@ -104,29 +113,41 @@ class Advertising:
 
 def namespaces(name: str) -> dict[str, str]:
     """The network namespace of each role in the lab `name`."""
-    return {role: f"mip6-{name}-{role}" for role in ROLES}
+    return {role: f"mip6-{name}-{role}" for role in (*ROLES, *EXTRA)}
 
 
-def build(name: str, *, virtual: bool) -> None:
-    """Makes namespaces, links, addresses and routes; the mobile node is unplugged.
+def port(role: str) -> str:
+    """The far end of a mobile node's cable, in `links`."""
+    return f"to-{role}"
+
+
+def build(name: str, *, virtual: bool, extra: Sequence[str] = ()) -> None:
+    """Makes namespaces, links, addresses and routes; the mobile nodes are unplugged.
 
     `virtual`: there is no home link, the home prefix is routed to the home agent.
+    `extra`: which of `EXTRA` are there too.
     """
     space = namespaces(name)
+    roles = (*ROLES, *extra)
     links = LINKS[1:] if virtual else LINKS
-    ip_batch(f"netns add {namespace}" for namespace in space.values())
+    around = [role for role in _TRANSIT if role in roles]
+    ip_batch(f"netns add {space[role]}" for role in roles)
     sysctl(space["links"], disable_ipv6=1)
-    for role in (*ROUTERS, "cn"):
+    for role in ("core", *around):
         # Nobody can take these addresses: duplicate address detection would only cost
-        # two seconds.  The mobile node's namespace stays as the kernel comes.
-        sysctl(space[role], forwarding=int(role != "cn"), accept_dad=0, dad_transmits=0)
-    cables = [("core", role, "eth0") for role in ("ha", "b", "c", "cn")]
+        # two seconds.  The mobile nodes' namespaces stay as the kernel comes.
+        forwarding = int(role in ROUTERS)
+        sysctl(space[role], forwarding=forwarding, accept_dad=0, dad_transmits=0)
+    cables = [("core", role, "eth0") for role in around]
     cables += [("links", ROUTER_OF[link], "eth1") for link in links]
-    cables += [("links", "mn", "eth0")]
+    cables += [("links", role, "eth0") for role in MOBILE_NODES if role in roles]
     ip_batch(_wiring(space, cables))
     ip_batch(_switch(links), namespace=space["links"])
-    for role, lines in _addressing(virtual).items():
+    for role, lines in _addressing(virtual, around).items():
         ip_batch(lines, namespace=space[role])
+    for role in MOBILE_NODES:
+        if role in roles:
+            ip_batch(["link set lo up", "link set eth0 up"], namespace=space[role])
 
 
 def _wiring(space: dict[str, str], cables: list[tuple[str, str, str]]) -> list[str]:
@@ -135,7 +156,7 @@ def _wiring(space: dict[str, str], cables: list[tuple[str, str, str]]) -> list[s
     without a peer, and the kernel may report its carrier up to a second late."""
     lines = []
     for number, (near, far, interface) in enumerate(cables):
-        address = f"address {MOBILE_NODE_MAC} " if far == "mn" else ""
+        address = f"address {_MAC[far]} " if far in _MAC else ""
         lines.append(
             f"link add name {interface} index {100 + 2 * number} {address}"
             f"netns {space[far]} type veth peer name to-{far} "
@@ -158,12 +179,12 @@ def _switch(links: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _addressing(virtual: bool) -> dict[str, list[str]]:
-    """Addresses and routes of every role, as `ip -6` lines."""
+def _addressing(virtual: bool, around: list[str]) -> dict[str, list[str]]:
+    """Addresses and routes of the core router and all `around` it, as `ip -6` lines."""
     core = ["link set lo up"]
     lines = {"core": core}
-    transit = {"ha": "f1", "b": "f2", "c": "f3", "cn": "e"}
-    for role, net in transit.items():
+    for role in around:
+        net = _TRANSIT[role]
         core += [
             f"link set to-{role} up",
             f"addr add 2001:db8:{net}::1/64 dev to-{role} nodad",
@@ -176,7 +197,7 @@ def _addressing(virtual: bool) -> dict[str, list[str]]:
         ]
     for link, prefix in PREFIXES.items():
         role = ROUTER_OF[link]
-        core.append(f"route add {prefix} via 2001:db8:{transit[role]}::2")
+        core.append(f"route add {prefix} via 2001:db8:{_TRANSIT[role]}::2")
         if link == "home" and virtual:
             lines[role].append(f"addr add {HOME_AGENT}/128 dev lo nodad")
         else:
@@ -184,7 +205,6 @@ def _addressing(virtual: bool) -> dict[str, list[str]]:
                 "link set eth1 up",
                 f"addr add {prefix[1]}/64 dev eth1 nodad",
             ]
-    lines["mn"] = ["link set lo up", "link set eth0 up"]
     return lines
 
 

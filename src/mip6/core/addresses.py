@@ -1,5 +1,6 @@
 """What kind of address it is: the questions Mobile IPv6 asks."""
 
+from collections.abc import Iterable
 from ipaddress import IPv6Address, IPv6Network
 
 
@@ -25,3 +26,19 @@ def is_router_anycast(address: IPv6Address, prefix: IPv6Network) -> bool:
         return True
     interface_identifier = int(address) & 0xFFFF_FFFF_FFFF_FFFF
     return interface_identifier >> 7 == 0xFDFF_FFFF_FFFF_FF80 >> 7
+
+
+class Networks:
+    """Some networks.  Whether an address is in one of them takes one look-up for each
+    length of prefix, so a thousand listed addresses are one."""
+
+    def __init__(self, networks: Iterable[IPv6Network]) -> None:
+        self._listed: dict[int, set[int]] = {}
+        for network in networks:
+            bits = 128 - network.prefixlen
+            prefixes = self._listed.setdefault(bits, set())
+            prefixes.add(int(network.network_address) >> bits)
+
+    def __contains__(self, address: IPv6Address) -> bool:
+        value = int(address)
+        return any(value >> bits in listed for bits, listed in self._listed.items())

@@ -17,7 +17,7 @@ from mip6.wire.messages import (
 )
 from mip6.wire.options import TIME_UNIT
 
-from .addresses import is_unicast_routable
+from .addresses import Networks, is_unicast_routable
 from .correspondent_cache import CorrespondentBinding, CorrespondentCache, Due
 from .correspondent_request import Request, malformed
 from .effects import Effect, Notify, Send, difference
@@ -92,7 +92,7 @@ class Correspondent:
         self.addresses = frozenset(addresses)
         self.device = device
         self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
-        self.allowed = allowed
+        self.allowed = Networks(allowed)
         self.home_agent = home_agent
         self.grace = grace
         self._nonces = Nonces(random)
@@ -271,12 +271,12 @@ class Correspondent:
             status = BindingStatus.HOME_REGISTRATION_NOT_SUPPORTED
         else:
             self._cache.updated(request.ends)
-            request, status = request.with_key(self._nonces, now)
+            status = request.make_key(self._nonces, now)
         if status is not BindingStatus.ACCEPTED:
             if not self._refusals.take(now):
                 return [_dropped("rate", "9.5.4", packet)]
             return self._refuse(request, status)
-        if not request.is_authentic:
+        if not request.is_authentic():
             return [_dropped("authenticator", "9.5.1", packet)]
         binding = self._cache.find(request.ends)
         status = self._validate(request, binding, now)
@@ -299,8 +299,8 @@ class Correspondent:
             return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
         if update.lifetime == 0:
             return BindingStatus.ACCEPTED
-        if (home_agent is not None and home_address in home_agent.home_prefix) or all(
-            home_address not in network for network in self.allowed
+        if home_address not in self.allowed or (
+            home_agent is not None and home_address in home_agent.home_prefix
         ):
             return BindingStatus.ADMINISTRATIVELY_PROHIBITED
         if (
@@ -324,33 +324,32 @@ class Correspondent:
             assert idle is not None
             effects += self._end(idle, Change.EVICTED)
         lifetime = min(update.lifetime, self.lifetime_max)
-        correspondent, home_address = request.ends
+        previous, previous_until = None, 0.0
+        path_mtu, path_mtu_until = None, 0.0
+        change = Change.CREATED
+        if old is not None and old.care_of_address == care_of_address:
+            change = Change.REFRESHED
+            previous, previous_until = old.previous, old.previous_until
+            if old.path_mtu_until > now:
+                path_mtu, path_mtu_until = old.path_mtu, old.path_mtu_until
+        elif old is not None:
+            change = Change.MOVED
+            if self.grace:
+                previous = old.care_of_address
+                previous_until = min(now + self.grace, old.expires)
         binding = CorrespondentBinding(
-            correspondent=correspondent,
-            home_address=home_address,
+            correspondent=request.ends[0],
+            home_address=request.ends[1],
             care_of_address=care_of_address,
             sequence_number=update.sequence_number,
             lifetime=lifetime,
             expires=now + lifetime,
             nonce_serial=self._nonces.newest,
+            previous=previous,
+            previous_until=previous_until,
+            path_mtu=path_mtu,
+            path_mtu_until=path_mtu_until,
         )
-        change = Change.CREATED
-        if old is not None and old.care_of_address == care_of_address:
-            change = Change.REFRESHED
-            binding = replace(
-                binding, previous=old.previous, previous_until=old.previous_until
-            )
-            if old.path_mtu_until > now:
-                binding = replace(
-                    binding, path_mtu=old.path_mtu, path_mtu_until=old.path_mtu_until
-                )
-        elif old is not None:
-            change = Change.MOVED
-            if self.grace:
-                until = min(now + self.grace, old.expires)
-                binding = replace(
-                    binding, previous=old.care_of_address, previous_until=until
-                )
         stood = self._states(request.ends)
         self._cache.put(binding, now)
         wanted = self._states(request.ends)
@@ -470,10 +469,12 @@ class Correspondent:
             )
         bindings = self._cache.of(home_address)
         if bindings:
-            mtus = [b.path_mtu for b in bindings if b.path_mtu is not None]
+            mtus = [b.path_mtu for b in bindings if b.path_mtu]
             states.append(
                 Route(
-                    destination=IPv6Network(home_address),
+                    destination=IPv6Network(
+                        home_address.packed
+                    ),  # said so, it is quick
                     link=self.device,
                     mtu=min(mtus, default=None),
                 )

@@ -1,7 +1,6 @@
 """A Binding Update to a correspondent: its form, its proof, its answer (§9.5.1)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
@@ -18,56 +17,56 @@ from .packet import Packet
 from .return_routability import binding_management_key, is_signed, sign
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
-    """A Binding Update that is not `malformed`."""
+    """A Binding Update that is not `malformed`, and what was made of it."""
 
-    packet: Packet
-    update: BindingUpdate
-    key: bytes = b""
-    """The binding management key; empty where there is none to sign answers with."""
+    __slots__ = ("care_of_address", "ends", "key", "packet", "signed_for", "update")
 
-    @property
-    def ends(self) -> Ends:
-        return self.packet.destination, self.packet.origin
+    def __init__(self, packet: Packet, update: BindingUpdate) -> None:
+        self.packet = packet
+        self.update = update
+        self.care_of_address = care_of_address(packet, update)
+        home_address = packet.origin
+        self.ends: Ends = packet.destination, home_address
+        # Whoever deletes a binding is where the home address is (§6.2.7).
+        self.signed_for = self.care_of_address if update.lifetime else home_address
+        self.key = b""
+        """The binding management key; empty where there is none to sign answers with.
+        """
 
-    @property
-    def care_of_address(self) -> IPv6Address:
-        return _care_of_address(self.packet, self.update)
-
-    @property
-    def is_authentic(self) -> bool:
-        correspondent = self.packet.destination
-        octets = self.packet.payload
-        return is_signed(self.update, octets, self.key, self._signed_for, correspondent)
-
-    @property
-    def _signed_for(self) -> IPv6Address:
-        """Whoever deletes a binding is where the home address is (§6.2.7)."""
-        return self.care_of_address if self.update.lifetime else self.packet.origin
-
-    def with_key(self, nonces: Nonces, now: float) -> "tuple[Request, BindingStatus]":
-        """Make the key from the nonces of these indices, as far as they count; in a
-        deletion the care-of nonce plays no part (§9.5.1)."""
+    def make_key(self, nonces: Nonces, now: float) -> BindingStatus:
+        """From the nonces of these indices, as far as they count; in a deletion the
+        care-of nonce plays no part (§9.5.1)."""
         indices = next(o for o in self.update.options if isinstance(o, NonceIndices))
         home = nonces.find(indices.home_nonce_index, now)
-        deletes = self.update.lifetime == 0
-        care_of = None
-        if not deletes:
-            care_of = nonces.find(indices.care_of_nonce_index, now)
+        home_address = self.packet.origin
+        if self.update.lifetime == 0:
+            if home is None:
+                return BindingStatus.EXPIRED_HOME_NONCE_INDEX
+            self.key = binding_management_key(home.home_keygen_token(home_address))
+            return BindingStatus.ACCEPTED
+        care_of = nonces.find(indices.care_of_nonce_index, now)
         if home is None:
-            if care_of is None and not deletes:
-                return self, BindingStatus.EXPIRED_NONCES
-            return self, BindingStatus.EXPIRED_HOME_NONCE_INDEX
-        home_keygen_token = home.home_keygen_token(self.packet.origin)
-        if deletes:
-            key = binding_management_key(home_keygen_token)
-        elif care_of is None or nonces.is_spent(self.ends, home, care_of):
-            return self, BindingStatus.EXPIRED_CARE_OF_NONCE_INDEX
-        else:
-            token = care_of.care_of_keygen_token(self.care_of_address)
-            key = binding_management_key(home_keygen_token, token)
-        return replace(self, key=key), BindingStatus.ACCEPTED
+            if care_of is None:
+                return BindingStatus.EXPIRED_NONCES
+            return BindingStatus.EXPIRED_HOME_NONCE_INDEX
+        if care_of is None or nonces.is_spent(self.ends, home, care_of):
+            return BindingStatus.EXPIRED_CARE_OF_NONCE_INDEX
+        self.key = binding_management_key(
+            home.home_keygen_token(home_address),
+            care_of.care_of_keygen_token(self.care_of_address),
+        )
+        return BindingStatus.ACCEPTED
+
+    def is_authentic(self) -> bool:
+        packet = self.packet
+        return is_signed(
+            self.update,
+            packet.payload,
+            self.key,
+            self.signed_for,
+            packet.destination,
+        )
 
     def answer(
         self, status: BindingStatus, sequence_number: int, lifetime: int
@@ -79,7 +78,7 @@ class Request:
             status=status, sequence_number=sequence_number, lifetime=lifetime
         )
         if self.key:
-            message = sign(message, self.key, self._signed_for, packet.destination)
+            message = sign(message, self.key, self.signed_for, packet.destination)
         return Packet(
             source=packet.destination,
             destination=packet.source,
@@ -99,9 +98,10 @@ def malformed(
         return _drop("source_address", "9.5.4", packet)
     if not is_unicast_routable(packet.origin) or packet.origin in addresses:
         return _drop("home_address", "9.5.1", packet)
-    if not is_unicast_routable(_care_of_address(packet, update)):
-        return _drop("care_of_address", "6.1.7", packet)
     nonces = any(isinstance(option, NonceIndices) for option in update.options)
+    alternate = care_of_address(packet, update)
+    if alternate is not packet.source and not is_unicast_routable(alternate):
+        return _drop("care_of_address", "6.1.7", packet)
     if update.home_registration:
         return _drop("nonce_indices", "9.5.1", packet) if nonces else None
     if not nonces:
@@ -111,7 +111,7 @@ def malformed(
     return None
 
 
-def _care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
+def care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
     """The Alternate Care-of Address where there is one, else the source (§9.5.1)."""
     for option in update.options:
         if isinstance(option, AlternateCareOfAddress):

@@ -71,6 +71,7 @@ FOR_MOBILE_NODE = (
     | ErrorMessage
 )
 FOR_CORRESPONDENT = BindingUpdate | HomeTestInit | CareOfTestInit
+ABOUT_THE_WAY = DestinationUnreachable | PacketTooBig
 
 
 class Role(Protocol):
@@ -384,7 +385,7 @@ class Node:
         if isinstance(message, BindingUpdate):
             # One with H is for the home agent of whoever is one (§9.5.1).
             return self.home_agent is None or not message.home_registration
-        if isinstance(message, DestinationUnreachable | PacketTooBig):
+        if isinstance(message, ABOUT_THE_WAY):
             return correspondent.error_about(packet) is not None
         return isinstance(message, FOR_CORRESPONDENT)
 

@@ -7,9 +7,7 @@ from mip6.wire.buffer import WireError
 from mip6.wire.checksum import checksum
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6, write_icmpv6
 from mip6.wire.messages import (
-    KnownMessage,
     Message,
-    UnknownMessage,
     read_message,
     write_message,
 )
@@ -125,7 +123,7 @@ def write(packet: Packet) -> bytes:
         option = HomeAddressOption(packet.home_address)
         extensions.append(DestinationOptions((option,)))
     message = packet.message
-    if isinstance(message, KnownMessage | UnknownMessage):
+    if isinstance(message, Message):
         next_header = NextHeader.MOBILITY
         payload = write_message(message, packet.origin, packet.target)
     else:

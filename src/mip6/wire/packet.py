@@ -329,35 +329,44 @@ class IPv6Packet:
     there.  0 in a packet that was not read."""
 
     def __post_init__(self) -> None:
-        check_bits("hop_limit", self.hop_limit, 8)
-        check_bits("traffic_class", self.traffic_class, 8)
-        check_bits("flow_label", self.flow_label, 20)
-        check_bits("next_header", self.next_header, 8)
-        if len(self.extensions) > EXTENSION_HEADERS_MAX:
-            raise ValueError(f"more than {EXTENSION_HEADERS_MAX} extension headers")
-        *others, last = self.extensions or (None,)
-        if any(_ends_chain(extension) for extension in others):
-            raise ValueError("nothing is known behind a fragment's start")
-        if _ends_chain(last):
-            return
+        # One test for what is almost never wrong; the calls cost more than it.
+        if (
+            self.hop_limit >> 8
+            or self.traffic_class >> 8
+            or self.flow_label >> 20
+            or self.next_header >> 8
+        ):
+            check_bits("hop_limit", self.hop_limit, 8)
+            check_bits("traffic_class", self.traffic_class, 8)
+            check_bits("flow_label", self.flow_label, 20)
+            check_bits("next_header", self.next_header, 8)
+        if self.extensions:
+            if len(self.extensions) > EXTENSION_HEADERS_MAX:
+                raise ValueError(f"more than {EXTENSION_HEADERS_MAX} extension headers")
+            *others, last = self.extensions
+            for extension in others:
+                if _ends_chain(extension):
+                    raise ValueError("nothing is known behind a fragment's start")
+            if _ends_chain(last):
+                return
         if self.next_header in READ:
             raise ValueError(f"header {self.next_header} belongs to the extensions")
-        if _excess(self.next_header, self.payload):
+        if self.next_header == _MOBILITY and _excess(self.payload):
             raise ValueError("octets behind the Mobility Header")
 
 
-def _ends_chain(extension: Extension | None) -> bool:
+def _ends_chain(extension: Extension) -> bool:
     """A fragment that is not the first begins somewhere inside a header or its data."""
     return isinstance(extension, FragmentHeader) and extension.offset > 0
 
 
-def _excess(next_header: int, payload: bytes) -> int:
+def _excess(mobility_header: bytes) -> int:
     """Octets behind a Mobility Header, which is the last of the chain (§6.1.1)."""
-    if next_header != _MOBILITY or len(payload) < 8:
+    if len(mobility_header) < 8:
         return 0
-    reader = Reader(payload)
+    reader = Reader(mobility_header)
     reader.position = 1
-    return max(0, len(payload) - (reader.u8() + 1) * 8)
+    return max(0, len(mobility_header) - (reader.u8() + 1) * 8)
 
 
 def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
@@ -396,8 +405,7 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
         whole = not _ends_chain(extensions[-1])
     payload_offset = reader.position
     payload = reader.rest()
-    excess = _excess(next_header, payload) if whole else 0
-    if excess:
+    if next_header == _MOBILITY and whole and (excess := _excess(payload)):
         raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(
         source=IPv6Address(source),
@@ -417,23 +425,24 @@ def write_packet(packet: IPv6Packet) -> bytes:
 
     Raises `ValueError` when it is longer than a Payload Length can say.
     """
-    headers = [extension.HEADER for extension in packet.extensions]
-    headers.append(packet.next_header)
-    chain = Writer()
-    for extension, next_header in zip(packet.extensions, headers[1:], strict=True):
-        extension.write(chain, next_header)
-    chain.octets(packet.payload)
-    if len(chain) > PAYLOAD_LENGTH_MAX:
-        raise ValueError(f"a payload of {len(chain)} octets is too long")
-    writer = Writer()
-    writer.pack(
-        HEADER,
+    if packet.extensions:
+        headers = [extension.HEADER for extension in packet.extensions]
+        headers.append(packet.next_header)
+        chain = Writer()
+        for extension, next_header in zip(packet.extensions, headers[1:], strict=True):
+            extension.write(chain, next_header)
+        chain.octets(packet.payload)
+        first, rest = headers[0], bytes(chain)
+    else:
+        first, rest = packet.next_header, packet.payload
+    if len(rest) > PAYLOAD_LENGTH_MAX:
+        raise ValueError(f"a payload of {len(rest)} octets is too long")
+    header = HEADER.pack(
         6 << 28 | packet.traffic_class << 20 | packet.flow_label,
-        len(chain),
-        headers[0],
+        len(rest),
+        first,
         packet.hop_limit,
         packet.source.packed,
         packet.destination.packed,
     )
-    writer.octets(bytes(chain))
-    return bytes(writer)
+    return header + rest

@@ -88,7 +88,9 @@ def packets() -> list[bytes]:
         update = BindingUpdate(
             sequence_number=n, lifetime=420, acknowledge=True, options=(indices,)
         )
-        key = binding_management_key(home.home_keygen_token, care_of.care_of_keygen_token)
+        key = binding_management_key(
+            home.home_keygen_token, care_of.care_of_keygen_token
+        )
         signed = sign(update, key, care_of_address, CORRESPONDENT)
         every += [
             home_init,

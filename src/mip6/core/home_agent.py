@@ -1,11 +1,13 @@
 """Home agent operation (§10): registrations, and the tunnels they make."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
+from math import inf
 
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
 from mip6.wire.options import (
     TIME_UNIT,
     AlternateCareOfAddress,
@@ -16,15 +18,31 @@ from mip6.wire.options import (
 
 from .addresses import is_router_anycast, is_unicast_routable
 from .binding_cache import Binding, BindingCache
-from .effects import Effect, Notify, Send, difference
+from .effects import Effect, Notify, Remove, Send
 from .events import BindingChanged, Change, Dropped, Problem, Refused
+from .home_link import CHECK_TIME, HomeLink, link_local_of
+from .interception import Interception
+from .movement import Link
 from .packet import Packet
 from .path_mtu import MTU_LIFETIME, too_big
 from .sequence import follows
-from .state import End, ProxyNeighbor, Route, State, Tunnel
+from .state import End, ProxyNeighbor, State, Tunnel
+from .timers import earliest
 
 REFUSAL_MAX = 1.0
 """Seconds within which the kernel's refusal can be a Binding Update's answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A Binding Update that changed the cache: whom `failed` must answer, what it must
+    go back to, and what has been said."""
+
+    packet: Packet
+    update: BindingUpdate
+    before: Binding | None
+    after: Binding
+    effects: list[Effect]
 
 
 class HomeAgent:
@@ -41,6 +59,7 @@ class HomeAgent:
         for home addresses in `mobile_nodes`.
     grace: seconds that packets from and for the previous care-of address still count
         after a move (decision 0003); 0 switches it off.
+    check_time: seconds of duplicate address detection on the home link.
     restored: tunnels found in the kernel at the start.  They are bindings again, with
         what is left of their lifetime.
     sequence_numbers: the last one of each home address, as `last_sequence_number` told
@@ -59,6 +78,7 @@ class HomeAgent:
         authentication_required: bool,
         mobile_nodes: tuple[IPv6Network, ...] = (),
         grace: float = 2.0,
+        check_time: float = CHECK_TIME,
         restored: Iterable[Tunnel] = (),
         sequence_numbers: Iterable[tuple[IPv6Address, int]] = (),
     ) -> None:
@@ -67,7 +87,10 @@ class HomeAgent:
         self.address = address
         self.home_prefix = home_prefix
         self.home_link = home_link
-        self.device = device
+        self._link: HomeLink | None = None
+        if home_link is not None:
+            self._link = HomeLink(home_link, address, bindings_max, check_time)
+        self._interception = Interception(address, device, self._link)
         self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
         self.authentication_required = authentication_required
         # By prefix length, so that a thousand listed addresses are one look-up.
@@ -78,9 +101,9 @@ class HomeAgent:
             )
         self.grace = grace
         self._cache = BindingCache(bindings_max, sequence_numbers)
-        # The last Binding Update that changed the cache, when it did, and the entry
-        # before it: whom `failed` must answer, and what it must go back to.
-        self._asked: tuple[Packet, BindingUpdate, float, Binding | None] | None = None
+        # The registrations of the last input, in the order of its effects.
+        self._answers: list[_Answer] = []
+        self._answered_at = -inf
         for tunnel in restored:
             self._restore(tunnel)
 
@@ -102,19 +125,36 @@ class HomeAgent:
     @property
     def deadline(self) -> float | None:
         """When `tick` must be called, at the latest."""
-        return self._cache.deadline
+        return earliest(
+            self._cache.deadline, self._link.deadline if self._link else None
+        )
 
     @property
     def installed(self) -> set[State]:
         """All the kernel state that the bindings stand for."""
-        return {state for binding in self._cache for state in self._states(binding)}
+        states = self._interception.states
+        return {state for binding in self._cache for state in states(binding)}
+
+    def link_up(self, link: Link, now: float) -> list[Effect]:
+        """The home link is there, or its link-layer address has changed."""
+        if self._link is not None and link.name == self._link.name:
+            self._link.link_layer_address = link.link_layer_address
+        return []
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
-        if isinstance(packet.message, PacketTooBig):
-            return self._too_big(packet, packet.message, now)
-        if not isinstance(packet.message, BindingUpdate):
-            return [_dropped("unexpected_message", "10", packet)]
-        update = packet.message
+        match packet.message:
+            case BindingUpdate() as update:
+                return self._binding_update(packet, update, now)
+            case PacketTooBig() as message:
+                return self._too_big(packet, message, now)
+            case NeighborAdvertisement() | NeighborSolicitation():
+                return self._neighbor_heard(packet)
+            case _:
+                return [_dropped("unexpected_message", "10", packet)]
+
+    def _binding_update(
+        self, packet: Packet, update: BindingUpdate, now: float
+    ) -> list[Effect]:
         dropped = self._malformed(packet, update) or self._untrusted(packet)
         if dropped is not None:
             return [Notify(dropped)]
@@ -123,8 +163,11 @@ class HomeAgent:
             return [_dropped("not_a_correspondent", "9.5.1", packet)]
         status = self._validate(packet, update, binding)
         if status is BindingStatus.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE:
-            # It may have overtaken the Binding Update that it is to undo.
+            # It may have overtaken the Binding Update that it is to undo; or that one
+            # waits, and is undone.
             self._cache.delete(packet.origin, update.sequence_number, now)
+            if self._link is not None:
+                self._link.stop(packet.origin)
         if status is not BindingStatus.ACCEPTED:
             return self._refuse(packet, update, status)
         if _care_of_address_unprotected(packet, update):
@@ -139,7 +182,30 @@ class HomeAgent:
             self._cache.remember(packet.origin, update.sequence_number)
         if update.lifetime == 0:
             return self._deregister(packet, update, binding, now)
+        if self._link is not None:
+            wanted = [packet.origin]
+            if update.link_local_address_compatibility:
+                wanted.append(link_local_of(packet.origin))
+            unchecked = tuple(a for a in wanted if not self._defends(a))
+            if unchecked:
+                return self._link.check(packet, update, unchecked, now)
         return self._register(packet, update, binding, now)
+
+    def _defends(self, address: IPv6Address) -> bool:
+        """Whether nobody on the home link can take `address`: it is ours already."""
+        assert self._link is not None
+        return self._cache.find(address) is not None or self._link.serves(address)
+
+    def _neighbor_heard(self, packet: Packet) -> list[Effect]:
+        """Somebody on the home link may hold an address that is being checked."""
+        waiting = self._link.taken(packet) if self._link else ()
+        return [
+            effect
+            for w in waiting
+            for effect in self._refuse(
+                w.packet, w.update, BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED
+            )
+        ]
 
     def _too_big(
         self, packet: Packet, message: PacketTooBig, now: float
@@ -162,20 +228,39 @@ class HomeAgent:
             binding, path_mtu=quoted.mtu, path_mtu_until=now + MTU_LIFETIME
         )
         self._cache.put(smaller)
-        return difference(self._states(binding), self._states(smaller))
+        return self._interception.change(binding, smaller)
 
     def tick(self, now: float) -> list[Effect]:
         """End bindings whose lifetime is over (§10.3.1); `deadline` is still due when
         there are too many to end in one go."""
         effects: list[Effect] = []
         for binding in self._cache.expire(now):
-            effects += difference(self._states(binding), ())
+            effects += self._interception.change(binding, None)
             effects.append(_changed(Change.EXPIRED, binding, lifetime=0))
-        return effects
+        link = self._link
+        if link is None:
+            return effects
+        for address, times in link.repeats(now):
+            if self._defends(address):
+                effects += link.advertise(address, now, times)
+        answers = []
+        for waiting in link.checked(now):
+            packet, update = waiting.packet, waiting.update
+            old = self._cache.find(packet.origin)
+            # What stands behind a state that is refused has not happened: these last.
+            answers.append(self._bind(packet, update, old, now))
+        if answers:
+            self._answers, self._answered_at = answers, now
+        return effects + [effect for answer in answers for effect in answer.effects]
 
     def owns(self, state: State) -> bool:
         """Whether `state` is wanted by a binding here."""
-        return state in self._states(self._binding_of(state))
+        address = self._interception.home_address_of(state)
+        if address is None:
+            return False
+        if self._link is not None and self._link.serves(address):
+            return state == ProxyNeighbor(address=address, link=self._link.name)
+        return state in self._interception.states(self._cache.find(address))
 
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`, and what stood behind it in the list is undone.
@@ -185,34 +270,38 @@ class HomeAgent:
         binding stood behind the state, so it never left.  At any other time there is
         nobody to tell, and the binding ends.
         """
-        binding = self._binding_of(state)
+        answers, self._answers = self._answers, []
+        if now - self._answered_at <= REFUSAL_MAX:
+            for place, answer in enumerate(answers):
+                wanted = self._interception.states(answer.after)
+                if any(state.key == own.key for own in wanted):
+                    self._answers = answers[place + 1 :]
+                    rest = (e for a in self._answers for e in a.effects)
+                    return [*self._take_back(answer, state), *rest]
+        address = self._interception.home_address_of(state)
+        binding = self._cache.find(address) if address is not None else None
         if binding is None:
             return []
-        asked, self._asked = self._asked, None
-        if (
-            asked is None
-            or asked[0].origin != binding.home_address
-            or now - asked[2] > REFUSAL_MAX
-        ):
-            self._cache.drop(binding.home_address)
-            rest = [s for s in self._states(binding) if s != state]
-            return [
-                *difference(rest, ()),
-                _changed(Change.DELETED, binding, lifetime=0),
-                Notify(Problem(f"the kernel refused {state}; its binding has ended")),
-            ]
-        packet, update, _, before = asked
-        standing = self._standing(before, binding, state)
+        self._cache.drop(binding.home_address)
+        ended = self._interception.change(binding, None)
+        return [
+            *(effect for effect in ended if effect != Remove(state)),
+            _changed(Change.DELETED, binding, lifetime=0),
+            Notify(Problem(f"the kernel refused {state}; its binding has ended")),
+        ]
+
+    def _take_back(self, answer: _Answer, refused: State) -> list[Effect]:
+        packet, update, before = answer.packet, answer.update, answer.before
         if before is None:
-            self._cache.drop(binding.home_address)
+            self._cache.drop(packet.origin)
         else:
             # The update was valid, so its number counts even though it was refused.
             number = update.sequence_number
             self._cache.put(replace(before, sequence_number=number))
         return [
-            *difference(standing, self._states(before)),
+            *self._interception.undo(before, answer.after, refused),
             *self._refuse(packet, update, BindingStatus.INSUFFICIENT_RESOURCES),
-            Notify(Problem(f"the kernel refused {state}")),
+            Notify(Problem(f"the kernel refused {refused}")),
         ]
 
     # What is silently discarded.
@@ -261,7 +350,7 @@ class HomeAgent:
     ) -> BindingStatus:
         """The tests of §9.5.1 and §10.3, in their order."""
         home_address = packet.origin
-        last = self._cache.last_sequence_number(home_address)
+        last = self._last_sequence_number(home_address)
         if last is not None and not follows(update.sequence_number, last):
             return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
         if binding and update.home_registration != binding.home_registration:
@@ -282,13 +371,36 @@ class HomeAgent:
             # A tunnel to a home address here would lead back into itself (decision
             # 0004).
             return BindingStatus.INVALID_CARE_OF_ADDRESS
-        if binding is None and self._cache.full:
+        if binding is None and self._full(home_address):
             return BindingStatus.INSUFFICIENT_RESOURCES
         return BindingStatus.ACCEPTED
+
+    def _full(self, home_address: IPv6Address) -> bool:
+        """Whether there is room for one more; a check under way has it already."""
+        if self._link is None:
+            return self._cache.full
+        if self._link.find(home_address) is not None:
+            return False
+        return len(self._cache) + self._link.waiting >= self._cache.bindings_max
+
+    def _last_sequence_number(self, home_address: IPv6Address) -> int | None:
+        waiting = self._link.find(home_address) if self._link else None
+        if waiting is not None:
+            return waiting.update.sequence_number
+        return self._cache.last_sequence_number(home_address)
 
     def _register(
         self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
     ) -> list[Effect]:
+        if self._link is not None:
+            self._link.stop(packet.origin)
+        answer = self._bind(packet, update, old, now)
+        self._answers, self._answered_at = [answer], now
+        return answer.effects
+
+    def _bind(
+        self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
+    ) -> _Answer:
         """§10.3.1, for a Binding Update that passed all tests."""
         care_of_address = _care_of_address(packet, update)
         lifetime = min(update.lifetime, self.lifetime_max)
@@ -318,20 +430,27 @@ class HomeAgent:
             path_mtu_until=path_mtu_until,
         )
         self._cache.put(binding)
-        self._asked = (packet, update, now, old)
-        return [
-            *difference(self._states(old), self._states(binding)),
-            self._acknowledge(packet, update, BindingStatus.ACCEPTED, lifetime),
-            _changed(change, binding, lifetime=lifetime),
-        ]
+        effects = self._interception.change(old, binding)
+        if self._link is not None:
+            standing = self._interception.intercepted(old) if old else ()
+            for address in self._interception.intercepted(binding):
+                if address not in standing:
+                    effects += self._link.advertise(address, now)
+        effects.append(
+            self._acknowledge(packet, update, BindingStatus.ACCEPTED, lifetime)
+        )
+        effects.append(_changed(change, binding, lifetime=lifetime))
+        return _Answer(packet, update, old, binding, effects)
 
     def _deregister(
         self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
     ) -> list[Effect]:
         """§10.3.2: stop intercepting at once, remember the sequence number a while."""
         self._cache.delete(packet.origin, update.sequence_number, now)
-        self._asked = None
-        effects = difference(self._states(old), ())
+        self._answers = []
+        if self._link is not None:
+            self._link.stop(packet.origin)
+        effects = self._interception.change(old, None)
         effects.append(self._acknowledge(packet, update, BindingStatus.ACCEPTED, 0))
         if old is not None:
             effects.append(_changed(Change.DELETED, old, lifetime=0))
@@ -353,7 +472,7 @@ class HomeAgent:
         """To where the Binding Update came from, whatever is in the cache (§9.5.4)."""
         number = update.sequence_number
         if status is BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            last = self._cache.last_sequence_number(packet.origin)
+            last = self._last_sequence_number(packet.origin)
             assert last is not None
             number = last
         at_home = packet.source == packet.origin
@@ -370,60 +489,6 @@ class HomeAgent:
                 link=self.home_link if at_home else None,
             )
         )
-
-    # Kernel state.
-
-    def _states(self, binding: Binding | None) -> Sequence[State]:
-        """The kernel state that one binding stands for, in the order of installing."""
-        if binding is None:
-            return ()
-        home_address = binding.home_address
-        tunnel = Tunnel(
-            end=End.HOME_AGENT,
-            home_address=home_address,
-            care_of_address=binding.care_of_address,
-            home_agent=self.address,
-            expires=binding.expires,
-            previous=binding.previous,
-            previous_until=binding.previous_until,
-        )
-        if self.home_link is None and binding.path_mtu is None:
-            # The prefix has its route; only what differs from it needs one of its own.
-            return (tunnel,)
-        route = Route(
-            destination=IPv6Network((int(home_address), 128)),
-            link=self.device,
-            mtu=binding.path_mtu,
-        )
-        if self.home_link is None:
-            return (tunnel, route)
-        return (
-            tunnel,
-            route,
-            ProxyNeighbor(address=home_address, link=self.home_link),
-        )
-
-    def _standing(
-        self, before: Binding | None, after: Binding, refused: State
-    ) -> Sequence[State]:
-        """What the kernel holds when it refused a state on the way to `after`."""
-        standing = {state.key: state for state in self._states(before)}
-        for wanted in self._states(after):
-            if wanted == refused:
-                break
-            standing[wanted.key] = wanted
-        return tuple(standing.values())
-
-    def _binding_of(self, state: State) -> Binding | None:
-        match state:
-            case Tunnel(end=End.HOME_AGENT):
-                return self._cache.find(state.home_address)
-            case Route():
-                return self._cache.find(state.destination.network_address)
-            case ProxyNeighbor():
-                return self._cache.find(state.address)
-            case _:
-                return None
 
     def _restore(self, tunnel: Tunnel) -> None:
         if (

@@ -16,8 +16,14 @@ HOP_LIMIT = 255
 """No router can have forwarded a packet that arrives with it."""
 
 LINK_LOCAL = IPv6Network("fe80::/10")
+ALL_NODES = IPv6Address("ff02::1")
 SOLICITED_NODE = IPv6Network("ff02::1:ff00:0/104")
 UNSPECIFIED = IPv6Address("::")
+
+
+def solicited_node(address: IPv6Address) -> IPv6Address:
+    """The group that whoever holds `address` listens to (RFC 4291 §2.7.1)."""
+    return IPv6Address(int(SOLICITED_NODE.network_address) | int(address) & 0xFF_FFFF)
 
 
 def invalid_neighbor_message(packet: Packet) -> str | None:

@@ -371,6 +371,11 @@ class Node:
                 isinstance(message, PacketTooBig)
                 and packet.destination == home_agent.address
             )
+            or (
+                isinstance(message, NeighborMessage)
+                and packet.link is not None
+                and packet.link == home_agent.home_link
+            )
         ):
             return home_agent.receive(packet, now)
         if self.mobile_node is not None and isinstance(message, FOR_MOBILE_NODE):

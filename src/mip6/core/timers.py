@@ -10,6 +10,11 @@ GARBAGE_MIN = 64
 """Below this many stale heap entries a compaction would cost more than it frees."""
 
 
+def earliest(*deadlines: float | None) -> float | None:
+    """The first of some deadlines, of which any may not be set."""
+    return min((at for at in deadlines if at is not None), default=None)
+
+
 class Timers(Generic[K]):
     """One deadline per key, in seconds of the caller's clock.
 

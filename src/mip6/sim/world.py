@@ -19,12 +19,18 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import CareOfAddress, State, Tunnel
 from mip6.wire.messages import BindingUpdate
-from mip6.wire.neighbor_discovery import RouterSolicitation
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborMessage,
+    NeighborSolicitation,
+    RouterSolicitation,
+)
 
 from . import trace
 from .chance import Chance
 from .labels import event_label, packet_label, packet_step, state_label
 from .network import (
+    ALL_NODES,
     CORE_DELAY,
     HOME,
     HOME_ADDRESS,
@@ -53,6 +59,8 @@ class World:
     links: the mobile node's interfaces, the preferred first.
     lifetime: seconds that the mobile node asks for.
     virtual: the home agent has no home link; its prefix is routed to it.
+    check_time: seconds of the home agent's duplicate address detection.  It is a second
+        in truth; in a world where only moves matter it would hide all else.
     inspect: called after every step of a node.
     """
 
@@ -65,6 +73,7 @@ class World:
         links: tuple[str, ...] = ("eth0",),
         lifetime: float = 600,
         virtual: bool = False,
+        check_time: float = 0.0,
         inspect: Callable[["World"], None] | None = None,
     ) -> None:
         self.now = 0.0
@@ -80,6 +89,7 @@ class World:
         of what the one before it sent."""
         self.lifetime = lifetime
         self.virtual = virtual
+        self.check_time = check_time
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._inspect = inspect
@@ -219,6 +229,7 @@ class World:
             bindings_max=100,
             authentication_required=False,
             mobile_nodes=(IPv6Network(HOME_ADDRESS),),
+            check_time=self.check_time,
             restored=restored,
         )
 
@@ -294,10 +305,30 @@ class World:
 
     def _send(self, name: str, packet: Packet) -> None:
         octets = write(packet)
-        if name == trace.HOME_AGENT:
+        if name == trace.HOME_AGENT and isinstance(packet.message, NeighborMessage):
+            self._onto_home_link(packet.message)
+        elif name == trace.HOME_AGENT:
             self._from_home_agent(packet, octets)
         else:
             self._from_mobile_node(packet, octets)
+
+    def _onto_home_link(self, message: NeighborMessage) -> None:
+        """Another node there may hold what the home agent asks for."""
+        if not isinstance(message, NeighborSolicitation):
+            return
+        target = message.target_address
+        if target in self.taken:
+            answer = Packet(
+                source=target,
+                destination=ALL_NODES,
+                message=NeighborAdvertisement(target_address=target, override=True),
+                hop_limit=255,
+            )
+            octets = write(answer)
+            self.at(
+                self.now + 2 * LINK_DELAY,
+                lambda: self._into_home_agent(octets, HOME_LINK),
+            )
 
     def _from_home_agent(self, packet: Packet, octets: bytes) -> None:
         destination = packet.destination
@@ -338,9 +369,11 @@ class World:
             delay = LINK_DELAY if link == HOME else CORE_DELAY + LINK_DELAY
             self._travel(octets, delay, self._into_home_agent, arrow)
 
-    def _into_home_agent(self, octets: bytes) -> None:
+    def _into_home_agent(self, octets: bytes, link: str | None = None) -> None:
         if self.ha.running:
-            self.perform(self.ha, lambda now: self.ha.node.receive(octets, now))
+            self.perform(
+                self.ha, lambda now: self.ha.node.receive(octets, now, link=link)
+            )
 
     def _into_mobile_node(self, octets: bytes, interface: str) -> None:
         if self.mn.running:

@@ -117,6 +117,7 @@ def serve(file: io.StringIO) -> None:
         restored=[before],
     )
     node = recorder.new(Node, home_agent=home_agent)
+    home_agent.link_up(Link("eth1", bytes.fromhex("020000000001")), 101.0)
     node.receive(write(binding_update(7)), 101.5)
     node.receive(
         write(binding_update(8, source=NEXT_CARE_OF_ADDRESS)),
@@ -148,7 +149,8 @@ def test_a_replay_gives_what_was_recorded(scene: Callable[[io.StringIO], Any]) -
 
 
 def test_every_input_was_in_these_recordings() -> None:
-    seen = {json.loads(line).get("input") for line in recording(roam)}
+    lines = recording(roam) + recording(serve)
+    seen = {json.loads(line).get("input") for line in lines}
     assert seen - {None} == {
         f"{kind.__name__}.{name}" for kind, names in INPUTS.items() for name in names
     }

@@ -138,7 +138,8 @@ class HomeAgent:
     def link_up(self, link: Link, now: float) -> list[Effect]:
         """The home link is there, or its link-layer address has changed."""
         if self._link is not None and link.name == self._link.name:
-            self._link.link_layer_address = link.link_layer_address
+            octets = link.link_layer_address
+            self._link.link_layer_address = octets if len(octets) == 6 else None
         return []
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:

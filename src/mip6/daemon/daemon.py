@@ -30,7 +30,7 @@ from mip6.linux import clock, privileges
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
 from mip6.linux.netlink import LinkInfo, Listener, Notice
-from mip6.linux.sockets import IcmpListener, Sender
+from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
 from . import control, directories, roles, user
@@ -132,8 +132,14 @@ class Daemon:
         self.mobile_node = self.node.mobile_node
         mobile = self.configuration.mobile_node
         self._links = Links(
-            self.machine, self.mobile_node, mobile.interfaces if mobile else ()
+            self.machine,
+            self.mobile_node,
+            mobile.interfaces if mobile else (),
+            self.home_agent,
         )
+        self._neighbors: NeighborListener | None = None
+        if self.home_agent is not None and self.home_agent.home_link is not None:
+            self._neighbors = NeighborListener()
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled = False
         self._repair_due = False
@@ -178,6 +184,8 @@ class Daemon:
         }
         icmp = IcmpListener(advertisements=self.mobile_node is not None)
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
+        if self._neighbors is not None:
+            readers[self._neighbors.fileno()] = self._neighbor
         for descriptor, reader in readers.items():
             loop.add_reader(descriptor, reader)
         self._look()
@@ -189,6 +197,8 @@ class Daemon:
         for descriptor in readers:
             loop.remove_reader(descriptor)
         await runner.cleanup()
+        if self._neighbors is not None:
+            self._neighbors.close()
         for resource in (self._timer, self._notices, icmp, self._outbox):
             resource.close()
         self._end_control()
@@ -366,6 +376,14 @@ class Daemon:
             self.perform(self.node.receive(octets, self.now(), link=link))
         self._finish()
 
+    def _neighbor(self) -> None:
+        """Who else has an address that the home agent is about to take over."""
+        assert self.home_agent is not None and self._neighbors is not None
+        for octets in self._neighbors.read():
+            link = self.home_agent.home_link
+            self.perform(self.node.receive(octets, self.now(), link=link))
+        self._finish()
+
     def _noticed(self) -> None:
         notices = self._notices.read()
         if notices is None:
@@ -382,6 +400,10 @@ class Daemon:
         self._follow_links()
 
     def _follow_links(self) -> None:
+        if self._neighbors is not None and self.home_agent is not None:
+            link = self.machine.links.get(self.home_agent.home_link or "")
+            if link is not None:
+                self._neighbors.follow(link.index)
         for link in self._links.appeared:
             task = asyncio.get_running_loop().create_task(self._attach(link))
             self._tasks.add(task)

@@ -60,6 +60,7 @@ def _home_agent(configuration: Configuration) -> Iterator[str]:
         yield describe(route)
     else:
         yield line(ipv6(wanted.home_link, "proxy_ndp"), 1)
+        yield line(ipv6("all", "proxy_ndp"), 1)
         yield line(f"net/ipv6/neigh/{wanted.home_link}/proxy_delay", 0)
     home_address = wanted.home_networks[0].network_address
     if home_address == wanted.home_prefix.network_address:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from mip6.core.effects import Effect
+from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
 from mip6.core.movement import Link
 from mip6.linux import netlink_requests as requests
@@ -20,7 +21,8 @@ from .machine import Machine
 
 
 class Links:
-    """Keeps `machine.links` true and tells the mobile node of its managed links.
+    """Keeps `machine.links` true, tells the mobile node of its managed links and the
+    home agent of its home link.
 
     `disturbed`: something of ours was removed by others since it was last cleared.
     `appeared`: links that need the ingress program, and have it not yet.
@@ -31,11 +33,13 @@ class Links:
         machine: Machine,
         mobile_node: MobileNode | None,
         managed: tuple[str, ...] = (),
+        home_agent: HomeAgent | None = None,
     ) -> None:
         self.disturbed = False
         self.appeared: list[LinkInfo] = []
         self._machine = machine
         self._mobile_node = mobile_node
+        self._home_agent = home_agent
         self._managed = managed
         self._names = {link.index: name for name, link in machine.links.items()}
         self._told: dict[str, Link] = {}
@@ -94,6 +98,9 @@ class Links:
             self._attached.add(link.name)
             self._machine.appeared(link)
             self.appeared.append(link)
+        agent = self._home_agent
+        if agent is not None and link.name == agent.home_link and link.is_up:
+            effects += agent.link_up(Link(link.name, link.link_layer_address), now)
         if link.name in self._managed:
             effects += self._carrier(former, link, now)
         elif former is not None and link.is_up and not former.is_up:

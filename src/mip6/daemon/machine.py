@@ -154,7 +154,10 @@ class Machine:
     def prepare_link(self, name: str) -> None:
         """Settings of a link that the role is about, before it is used."""
         if self.configuration.mobile_node is None:
+            # The second makes the kernel refuse packets to link-local addresses of
+            # mobile nodes that are away, and tell their senders (§10.4.2).
             self._set(sysctl.ipv6(name, "proxy_ndp"), 1)
+            self._set(sysctl.ipv6("all", "proxy_ndp"), 1)
             self._set(f"net/ipv6/neigh/{name}/proxy_delay", 0)
             return
         for setting, value in MANAGED.items():

@@ -40,7 +40,7 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed"),
-    HomeAgent: (),
+    HomeAgent: ("link_up",),
     MobileNode: ("link_up", "link_down", "address_checked", "handover", "stop"),
 }
 """The parts of a node, and the methods by which the daemon tells them things."""

@@ -1,5 +1,6 @@
 """Raw IPv6: whole packets out, Router Advertisements and ICMPv6 errors in, whole."""
 
+import ctypes
 import errno
 import socket
 import struct
@@ -105,6 +106,79 @@ class IcmpListener:
                 ">IHBB", first, length, socket.IPPROTO_ICMPV6, hop_limit
             )
             yield header + source + destination + payload, index
+
+
+_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
+_PACKET_MR_ALLMULTI = 2
+_ETH_P_IPV6 = 0x86DD
+_SO_ATTACH_FILTER = 26
+_LOAD_8, _LOAD_32, _EQUAL, _RETURN = 0x30, 0x20, 0x15, 0x06
+_FILTER = (
+    # Hop limit 255, ICMPv6; a Neighbor Advertisement, or a Neighbor Solicitation from
+    # the unspecified address: (code, jump if true, jump if false, value).
+    (_LOAD_8, 0, 0, 7),
+    (_EQUAL, 0, 14, 255),
+    (_LOAD_8, 0, 0, 6),
+    (_EQUAL, 0, 12, socket.IPPROTO_ICMPV6),
+    (_LOAD_8, 0, 0, 40),
+    (_EQUAL, 9, 0, 136),
+    (_EQUAL, 0, 9, 135),
+    (_LOAD_32, 0, 0, 8),
+    (_EQUAL, 0, 7, 0),
+    (_LOAD_32, 0, 0, 12),
+    (_EQUAL, 0, 5, 0),
+    (_LOAD_32, 0, 0, 16),
+    (_EQUAL, 0, 3, 0),
+    (_LOAD_32, 0, 0, 20),
+    (_EQUAL, 0, 1, 0),
+    (_RETURN, 0, 0, 0xFFFF),
+    (_RETURN, 0, 0, 0),
+)
+
+
+class NeighborListener:
+    """What nodes of one link say about addresses that are being checked: Neighbor
+    Advertisements, and the probes of others, which go to groups that this machine has
+    not joined, so that the kernel keeps them to itself (RFC 4862 §5.4)."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(
+            socket.AF_PACKET,
+            socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+            0,  # of no protocol, until there is a link
+        )
+        program = b"".join(struct.pack("=HBBI", *line) for line in _FILTER)
+        octets = ctypes.create_string_buffer(program)
+        pointer = struct.pack("@HP", len(_FILTER), ctypes.addressof(octets))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._index = 0
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def follow(self, index: int) -> None:
+        """Listen to the link with this index from now on.  Raises OSError."""
+        if index == self._index:
+            return
+        self._socket.bind((socket.if_indextoname(index), _ETH_P_IPV6))
+        wanted = struct.pack("=iHH8s", index, _PACKET_MR_ALLMULTI, 0, b"")
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, wanted)
+        self._index = index
+
+    def read(self) -> Iterator[bytes]:
+        """The packets that wait, whole."""
+        for _ in range(_READ_MAX):
+            try:
+                yield self._socket.recv(_PACKET_SIZE_MAX)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:
+                    raise
 
 
 def _raw(protocol: int) -> socket.socket:

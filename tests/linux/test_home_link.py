@@ -37,9 +37,13 @@ def ends() -> Iterator[tuple[Namespace, Namespace]]:
         connect(agent, "home", host, "eth0")
         agent.ip(f"addr add {HOME_AGENT}/64 dev home nodad")
         host.ip(f"addr add {NEIGHBOR}/64 dev eth0 nodad")
-        for setting in ("ipv6/conf/all/forwarding=1", "ipv6/conf/home/proxy_ndp=1"):
-            agent.run(f"sysctl -qw net/{setting}")
-        agent.run("sysctl -qw net/ipv6/neigh/home/proxy_delay=0")
+        for setting in (
+            "conf/all/forwarding=1",
+            "conf/all/proxy_ndp=1",
+            "conf/home/proxy_ndp=1",
+            "neigh/home/proxy_delay=0",
+        ):
+            agent.run(f"sysctl -qw net/ipv6/{setting}")
         yield agent, host
 
 
@@ -166,7 +170,6 @@ def test_the_proxy_answers(
 @pytest.mark.rfc("10.4.2-4", "Destination Unreachable, code 3")
 def test_packets_to_the_link_local_address(ends: tuple[Namespace, Namespace]) -> None:
     agent, host = ends
-    agent.run("sysctl -qw net/ipv6/conf/all/proxy_ndp=1")
     agent.ip(f"neigh add proxy {LINK_LOCAL} dev home")
     with host.entered():
         sender = Sender()

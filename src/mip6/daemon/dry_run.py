@@ -8,6 +8,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 from mip6.core.effects import Effect, Install
 from mip6.core.home_agent import HomeAgent
+from mip6.core.home_link import CHECK_TIME
 from mip6.core.mobile_node import MobileNode
 from mip6.core.movement import Link
 from mip6.core.node import Node
@@ -89,7 +90,9 @@ def _home_agent(configuration: Configuration) -> Iterator[str]:
         ),
     )
     yield f"# when {home_address} registers from {care_of_address}:"
-    yield from _installed(role.receive(update, 0.0))
+    # On a home link the answer waits for duplicate address detection.
+    effects = role.receive(update, 0.0) + role.tick(CHECK_TIME)
+    yield from _installed(effects)
 
 
 def _mobile_node(configuration: Configuration) -> Iterator[str]:

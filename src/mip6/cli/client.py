@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,24 @@ def ask(name: str, path: str, *, method: str = "GET") -> dict[str, Any]:
         raise NotRunningError(
             f"mip6: no daemon named {name} is running{hint}"
         ) from None
+    finally:
+        connection.close()
+
+
+def follow(name: str, path: str) -> Iterator[dict[str, Any]]:
+    """What the daemon tells (server-sent events), until it stops.  Raises as `ask`."""
+    connection = _Connection(RUN / f"{name}.sock")
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        connection.sock.settimeout(None)
+        while line := response.readline():
+            if line.startswith(b"data: "):
+                yield json.loads(line[6:])
+    except PermissionError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError):
+        raise NotRunningError(f"mip6: no daemon named {name} is running") from None
     finally:
         connection.close()
 

@@ -15,6 +15,8 @@ SUBCOMMANDS = {
     "updates": "the binding update list: who knows where we are (mobile node)",
     "stats": "counters of signalling, drops and the data plane",
     "trace": "the last moves, step by step with times (mobile node)",
+    "watch": "events as they happen",
+    "handover": "move to an interface now (mobile node)",
     "down": "stop the daemon and put everything back",
     "decode": "what is in these packets: a capture, or one packet in hexadecimal",
     "replay": "what `mip6 run --record FILE` recorded, through the core again",

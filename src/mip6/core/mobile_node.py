@@ -207,7 +207,10 @@ class MobileNode:
         if link not in self.links or self._stopped:
             return []
         self.attachments.want(link)
-        return self._settle(now)
+        began: list[Effect] = []
+        if link in self.attachments.up and link != self.link:
+            began = self._progress.begin(link)
+        return self._settle(now, *began)
 
     def address_checked(
         self, address: IPv6Address, link: str, unique: bool, now: float

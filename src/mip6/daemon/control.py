@@ -1,5 +1,8 @@
 """The control socket: HTTP on a Unix socket, for the owner and the group only."""
 
+import asyncio
+import contextlib
+import json
 import os
 import shutil
 import socket
@@ -25,6 +28,8 @@ _READS: dict[str, Callable[["Daemon", float], dict[str, Any]]] = {
 }
 
 
+_KEEPALIVE = 15.0
+"""Seconds after which a silent stream of events says that it is alive."""
 _CREDENTIALS = struct.Struct("=3i")
 """Process, user and group of the peer: unix(7), SO_PEERCRED."""
 
@@ -86,6 +91,29 @@ async def _guard(
     return await handler(request)
 
 
+async def _stream(request: web.Request, daemon: "Daemon") -> web.StreamResponse:
+    """Events as they happen (server-sent events), until the reader or we end it."""
+    queue = daemon.feed.follow()
+    if queue is None:
+        return web.json_response({"error": "too many followers"}, status=503)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    try:
+        await response.prepare(request)
+        while not daemon.stopping:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KEEPALIVE):
+                    document = await queue.get()
+                text = json.dumps(document)
+                await response.write(f"data: {text}\n\n".encode())
+                continue
+            await response.write(b":\n\n")  # tells us when the reader has gone
+    except ConnectionError:
+        pass
+    finally:
+        daemon.feed.leave(queue)
+    return response
+
+
 async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     """Answers on `control` until the runner's `cleanup`."""
     application = web.Application(middlewares=[_guard])
@@ -102,10 +130,23 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
         daemon.stop("down")
         return web.json_response({"stopping": True})
 
+    async def handover(request: web.Request) -> web.Response:
+        if error := daemon.handover(request.query.get("interface", "")):
+            return web.json_response({"error": error}, status=409)
+        return web.json_response({"moving": True})
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        return await _stream(request, daemon)
+
     for path, document in _READS.items():
         application.router.add_get(path, reader(document))
+    application.router.add_get("/events", events)
+    application.router.add_post("/handover", handover)
     application.router.add_post("/down", down)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    # Who follows events when the daemon stops is not waited for.
+    runner = web.AppRunner(
+        application, access_log=None, handle_signals=False, shutdown_timeout=0.1
+    )
     await runner.setup()
     await web.SockSite(runner, control).start()
     return runner

@@ -38,6 +38,7 @@ from .configuration import Configuration
 from .credentials import Credentials
 from .credentials import load as load_credentials
 from .errors import SetupError
+from .feed import Feed
 from .links import Links
 from .log import Log
 from .machine import Machine, socket_path, store_path
@@ -76,6 +77,7 @@ class Daemon:
         self.now = clock.now
         self.started_at = clock.now()
         self.timeline = Timeline()
+        self.feed = Feed()
         self.received = 0
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
@@ -208,6 +210,25 @@ class Daemon:
         if not self._stopping.is_set():
             self.log.line("info", "stopping", why=why)
             self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def handover(self, interface: str) -> str:
+        """Moves the mobile node to an interface now; what is wrong with that, or ""."""
+        mobile_node = self.mobile_node
+        if mobile_node is None:
+            return "only a mobile node moves"
+        if interface not in mobile_node.links:
+            return (
+                f"{interface} is not one of interfaces: {', '.join(mobile_node.links)}"
+            )
+        if interface not in mobile_node.attachments.up:
+            return f"{interface} is down: there is nowhere to move to"
+        self.perform(mobile_node.handover(interface, self.now()))
+        self._finish()
+        return ""
 
     def _bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake of ours, in one input: it is told, and the next input is served."""
@@ -470,6 +491,7 @@ class Daemon:
                 if place in (Place.REGISTERED, Place.AT_HOME):
                     asyncio.get_running_loop().call_soon(self._settle)
         self.log.event(event, now)
+        self.feed.event(event, now)
 
     def links_in_use(self) -> list[LinkInfo]:
         return self.machine.attachable()

@@ -24,9 +24,10 @@ PLACES = {
     "ha": ("ha", "eth0"),
     "hahome": ("ha", "eth1"),
     "cn": ("cn", "eth0"),
+    "mn1": ("mn", "eth1"),
 }
 """Where is listened: `ha` on the home agent's side towards the core, `hahome` on its
-home link."""
+home link, `mn1` at the mobile node's second interface if it has one."""
 
 SIGNALLING = (
     "icmp6 or ip6 proto 135 or ip6 proto 60 or ip6 proto 43 or ip6 proto 50"
@@ -51,6 +52,8 @@ class Capture:
         for place, (role, interface) in PLACES.items():
             if virtual and place == "hahome":
                 continue
+            if place == "mn1" and lab.settings["interfaces"] < 2:
+                continue
             log = lab.directory / f"tcpdump-{place}.log"
             self._files[place] = (directory / f"{place}.pcap").absolute()
             command = ["tcpdump", "-n", "-U", "--immediate-mode", "-Z", "root"]
@@ -73,10 +76,13 @@ class Capture:
             process.send_signal(signal.SIGINT)
         for process in self._running:
             process.wait()
-        return {
+        frames = {
             place: list(read_pcap(file, self._associations))
             for place, file in self._files.items()
         }
+        if second := frames.pop("mn1", []):
+            frames["mn"] = sorted(frames["mn"] + second, key=lambda frame: frame.at)
+        return frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .lab import Lab
 from .namespaces import LabError
-from .topology import HOME_ADDRESS, PREFIXES
+from .topology import HOME_ADDRESS, INTERFACES, PREFIXES, plug
 
 KERNEL_RULES = {0, 32766}
 """Priorities of the routing rules that every network namespace has."""
@@ -79,26 +79,39 @@ def addresses(lab: Lab, interface: str) -> set[IPv6Address]:
     }
 
 
+def _interfaces(lab: Lab, link: str) -> tuple[list[str], list[str]]:
+    """The mobile node's interfaces that are on `link`, and the others."""
+    names = INTERFACES[: lab.settings["interfaces"]]
+    used = [name for name in names if lab.link_of(plug(name)) == link]
+    return used, [name for name in names if name not in used]
+
+
 def _address_leftovers(lab: Lab, link: str) -> list[str]:
-    have = addresses(lab, "eth0")
-    prefix = PREFIXES[link]
-    wrong = [f"address {a} on eth0" for a in have if a not in prefix]
-    if (HOME_ADDRESS in have) != (link == "home"):
-        has = "has" if HOME_ADDRESS in have else "lacks"
-        wrong.append(f"eth0 {has} the home address")
+    wrong = []
+    used, others = _interfaces(lab, link)
+    for name in used:
+        have = addresses(lab, name)
+        wrong += [f"address {a} on {name}" for a in have if a not in PREFIXES[link]]
+        if (HOME_ADDRESS in have) != (link == "home"):
+            has = "has" if HOME_ADDRESS in have else "lacks"
+            wrong.append(f"{name} {has} the home address")
+    for name in others:
+        wrong += [f"address {a} on {name}" for a in addresses(lab, name)]
     return wrong
 
 
 def _route_leftovers(lab: Lab, link: str) -> list[str]:
     """Routes into other links, by whatever table."""
-    others = [prefix for name, prefix in PREFIXES.items() if name != link]
+    prefixes = [prefix for name, prefix in PREFIXES.items() if name != link]
+    used, others = _interfaces(lab, link)
     wrong = []
     for route in lab.ip("mn", "route", "show", "table", "all"):
-        if route.get("dev") != "eth0" or route.get("table") == "local":
+        if route.get("table") == "local" or route["dst"].startswith(("fe80", "ff")):
             continue
         destination = route["dst"].partition("/")[0].replace("default", "::")
-        if any(IPv6Address(destination) in prefix for prefix in others):
-            wrong.append(f"route to {route['dst']} by eth0")
+        elsewhere = any(IPv6Address(destination) in prefix for prefix in prefixes)
+        if route.get("dev") in others or (route.get("dev") in used and elsewhere):
+            wrong.append(f"route to {route['dst']} by {route['dev']}")
     defaults = lab.ip("mn", "route", "show", "default")
     if len(defaults) != 1:
         wrong.append(f"{len(defaults)} default routes in the main table")

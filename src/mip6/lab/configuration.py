@@ -1,8 +1,9 @@
 """What the daemons of a lab are told: their configuration files."""
 
+import json
 from collections.abc import Sequence
 
-from .topology import CORRESPONDENTS, HOME_AGENT, MOBILE_NODES, PREFIXES
+from .topology import CORRESPONDENTS, HOME_AGENT, INTERFACES, MOBILE_NODES, PREFIXES
 
 LIFETIME_S = 600
 """What the mobile node asks for where nothing else is wanted."""
@@ -19,7 +20,7 @@ authentication = "{authentication}"
 [mobile_node]
 home_address = "{home_address}/64"
 home_agent = "{home_agent}"
-interfaces = ["eth0"]
+interfaces = {interfaces}
 manage = true
 lifetime = {lifetime}
 {trust}
@@ -46,6 +47,7 @@ def configured(
     authentication: str,
     lifetime: int,
     extra: Sequence[str] = (),
+    interfaces: int = 1,
 ) -> str:
     """The file for the daemon at `role`; `lifetime` in seconds."""
     if role in CORRESPONDENTS:
@@ -63,6 +65,7 @@ def configured(
         home_agent=HOME_AGENT,
         home_address=MOBILE_NODES[role],
         lifetime=lifetime,
+        interfaces=json.dumps(INTERFACES[: interfaces if role == "mn" else 1]),
         trust="\n".join(_trust(authentication, role)),
     )
 

@@ -183,13 +183,15 @@ class Lab:
         lifetime: int = LIFETIME_S,
         authentication: str = AUTHENTICATIONS[0],
         extra: Sequence[str] = (),
+        interfaces: int = 1,
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
 
         `lifetime`: of the mobile nodes' registrations, in seconds.  `extra`: which of
-        the second correspondent and mobile node there are.  `owned`: the lab belongs to
-        this process and is an orphan once that is gone.
+        the second correspondent and mobile node there are.  `interfaces`: how many the
+        first mobile node has.  `owned`: the lab belongs to this process and is an
+        orphan once that is gone.
         On failure what was built is taken down again.
         """
         namespaces.require_tools("ip", "nsenter", "radvd", "sysctl", "tc")
@@ -210,13 +212,16 @@ class Lab:
                 "lifetime": lifetime,
                 "authentication": authentication,
                 "extra": list(extra),
+                "interfaces": interfaces,
             }
             (self.directory / "lab.json").write_text(
                 json.dumps(settings), encoding="utf-8"
             )
             for role in self.mobile_nodes:
                 self._make_key(key_file(role))
-            topology.build(self.name, virtual=virtual, extra=extra)
+            topology.build(
+                self.name, virtual=virtual, extra=extra, interfaces=interfaces
+            )
             for link in PREFIXES:
                 if not (virtual and link == "home"):
                     self._advertise(link, advertising or Advertising())
@@ -279,9 +284,10 @@ class Lab:
         """The link that the mobile node's cable is in."""
         return self.link_of("mn")
 
-    def link_of(self, mobile_node: str) -> str | None:
+    def link_of(self, plug: str) -> str | None:
+        """The link that a mobile node's cable is in; see `topology.plug`."""
         where = ["ip", "-n", self.namespaces["links"], "-json"]
-        port = topology.port(mobile_node)
+        port = topology.port(plug)
         shown = namespaces.run([*where, "link", "show", "dev", port])
         master = json.loads(shown)[0].get("master")
         return None if master is None else str(master)
@@ -311,13 +317,35 @@ class Lab:
         known = [x for x in PREFIXES if x != "home" or not self.settings["virtual"]]
         if link not in known:
             raise LabError(f"no link {link!r} here; there are {', '.join(known)}")
-        if role not in self.mobile_nodes:
+        if role.partition(".")[0] not in self.mobile_nodes:
             there = ", ".join(self.mobile_nodes)
             raise LabError(f"no mobile node {role!r} here; there are {there}")
         origin = self.link_of(role)
         if origin == link:
             raise LabError(f"the mobile node is on link {link} already")
         return origin
+
+    def unplug(self, plug: str = "mn") -> float:
+        """Takes a mobile node's cable out; when, in seconds of the boot clock."""
+        moment = time.clock_gettime(time.CLOCK_BOOTTIME)
+        where = ["ip", "-n", self.namespaces["links"]]
+        port = topology.port(plug)
+        namespaces.run([*where, "link", "set", port, "nomaster", "down"])
+        return moment
+
+    def cut(self, router: str, *, cut: bool = True) -> None:
+        """The router loses its way to the home agent, or gets it back; it goes on
+        advertising its link, and says nothing."""
+        where = ["ip", "-6", "-n", self.namespaces[router], "route"]
+        verb = "add" if cut else "del"
+        namespaces.run([*where, verb, "blackhole", str(HOME_AGENT), "metric", "1"])
+
+    def handover(self, interface: str) -> float:
+        """`mip6 handover` at the mobile node; when it was asked for."""
+        command = [mip6_command(), "handover", interface, "--name", self.instance("mn")]
+        moment = time.clock_gettime(time.CLOCK_BOOTTIME)
+        namespaces.run(self.command("mn", command))
+        return moment
 
     def wire(self, router: str, link: str) -> None:
         """Puts the router's end of its own link into `link` instead."""

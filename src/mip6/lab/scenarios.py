@@ -23,6 +23,8 @@ class Scenario:
     """Without a home link."""
     lifetime: int = LIFETIME_S
     """Seconds that the mobile node registers for."""
+    interfaces: int = 1
+    """Of the mobile node."""
 
 
 def _handover(session: Session) -> None:
@@ -108,6 +110,48 @@ def _binding_refresh(session: Session) -> None:
     session.outlive(2 * session.lab.settings["lifetime"])
 
 
+def _two_interfaces(session: Session) -> None:
+    """Whichever link goes or comes: with both working no packet is lost."""
+    session.start("home")
+    session.move("b")
+    with session.undeceived("a second interface"):
+        session.plug("eth1", "c")
+        time.sleep(1.0)
+    for interface in islice(cycle(("eth1", "eth0")), session.options.moves or 4):
+        session.switch(interface)
+    if session.lab.link_of("mn.eth1") == session.where:
+        session.switch("eth0")
+    session.unplug("eth0", "c")
+    session.better("eth0", "b")
+
+
+def _broken_network(session: Session) -> None:
+    """Link b is up, and its router knows no way to the home agent."""
+    session.start("home")
+    session.move("b")
+    session.plug("eth1", "c")
+    session.unplug("eth0", "c")
+    session.broken("eth0", "b", "c")
+
+
+def _link_flap(session: Session) -> None:
+    session.start("home")
+    session.move("b")
+    session.flap("b", 0.2, 0.05, 0.01, 0.3, 0.02, 0.1)
+
+
+def _moves_faster(session: Session) -> None:
+    session.start("home")
+    session.move("b")
+    session.rush(*islice(cycle("cb"), session.options.moves or 20), stay=0.02)
+
+
+def _suspend_resume(session: Session) -> None:
+    session.start("home")
+    session.move("b")
+    session.sleep("c", 3.0)
+
+
 SCENARIOS = {
     "handover": Scenario(
         "home → B → C → B → home while ping, a stream each way and TCP run",
@@ -147,6 +191,28 @@ SCENARIOS = {
         "lost advertisements and a second router are no move, a dead router is",
         _movement_detection,
     ),
+    "two_interfaces": Scenario(
+        "eth0 and eth1: between links that work no packet is lost, either way",
+        _two_interfaces,
+        interfaces=2,
+    ),
+    "broken_network": Scenario(
+        "a link that is up and does not lead to the home agent is left alone",
+        _broken_network,
+        interfaces=2,
+    ),
+    "link_flap": Scenario(
+        "a cable with a bad contact: the same link, six times in a second",
+        _link_flap,
+    ),
+    "moves_faster_than_registration": Scenario(
+        "twenty moves in a second end in the right place",
+        _moves_faster,
+    ),
+    "suspend_resume": Scenario(
+        "the mobile node sleeps, loses its link, and wakes up on another",
+        _suspend_resume,
+    ),
     "binding_refresh": Scenario(
         "a registration of 8 s is refreshed, and no packet notices",
         _binding_refresh,
@@ -177,6 +243,7 @@ def run(
             advertising=options.advertising,
             authentication=options.authentication,
             lifetime=scenario.lifetime,
+            interfaces=scenario.interfaces,
             owned=True,
         )
     except LabError as error:

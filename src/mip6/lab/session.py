@@ -4,6 +4,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,12 @@ DETECTION_MAX_MS = 3500.0
 """What duplicate address detection adds where the kernel has no optimistic addresses:
 the router's questions for the care-of address stay unanswered meanwhile."""
 OPTIMISTIC = Path("/proc/sys/net/ipv6/conf/all/optimistic_dad")
+
+
+FRUITLESS_S = 9.0
+"""Three Binding Updates without an answer take seven; then another link is taken."""
+UPDATES_MAX = 3
+"""Binding Updates in a second (MAX_UPDATE_RATE, §12)."""
 
 
 def boot_time() -> float:
@@ -61,6 +69,9 @@ class Session:
         """Times in which no packet may be lost."""
         self._updates: list[tuple[str, float, float, range]] = []
         """Times with the number of Binding Updates that may be sent in them."""
+        self._rates: list[tuple[str, float, float]] = []
+        """Times in which the rate of Binding Updates is looked at."""
+        self._where: str | None = None
         self._trace: list[dict[str, Any]] = []
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
@@ -97,6 +108,7 @@ class Session:
         )
         self.lab.start_daemons("ha", "mn")
         self.lab.move(link)
+        self._where = link
         self._settle(f"started {_on(link)}", link)
         self.tell(f"home agent and mobile node run; the mobile node is {_on(link)}")
         self._probes = Probes(self.lab, tcp_rate=tcp_rate)
@@ -125,7 +137,147 @@ class Session:
         time.sleep(SETTLE_S)
         self._arrive(name, link)
 
+    def plug(self, interface: str, link: str) -> None:
+        """Puts the cable of another interface into a link."""
+        self.lab.move(link, role=topology.plug(interface))
+        self.tell(f"{interface} is on link {link.upper()}")
+
+    def unplug(self, interface: str, other: str) -> None:
+        """Pulls the cable of the interface in use; link `other` is there too.  It is
+        measured like a move.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        moment = self.lab.unplug(topology.plug(interface))
+        self._elsewhere(f"{interface} has lost its cable", moment, other)
+
+    def switch(self, interface: str) -> None:
+        """`mip6 handover`, with both links working: no packet may be lost.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        link = self.lab.link_of(topology.plug(interface))
+        assert link is not None
+        self._pause(f"move to {interface}, on {_the(link)}")
+        moment = self.lab.handover(interface)
+        name = self._elsewhere(f"mip6 handover {interface}", moment, link)
+        self._quiet.append((name, moment, boot_time()))
+
+    def better(self, interface: str, link: str) -> None:
+        """The preferred interface gets its cable: what works is used until it is
+        registered, and no packet may be lost."""
+        if self._astray:
+            return
+        move = self.lab.move(link, role=topology.plug(interface))
+        said = f"{interface} has its cable again"
+        name = self._elsewhere(said, move.plugged_at, link)
+        self._quiet.append((name, move.plugged_at, boot_time()))
+
+    def broken(self, interface: str, link: str, other: str) -> None:
+        """The preferred interface comes to a link that leads nowhere: it is left for
+        `other`, and no packet is lost; then the link is repaired, and used.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        router = topology.ROUTER_OF[link]
+        self.lab.cut(router)
+        begin = boot_time()
+        self.lab.move(link, role=topology.plug(interface))
+        self.tell(f"{interface} is on link {link.upper()}, which leads nowhere")
+        time.sleep(FRUITLESS_S)
+        self._settle("a link that leads nowhere is left", other)
+        self._quiet.append(("a link that leads nowhere", begin, boot_time()))
+        self.lab.cut(router, cut=False)
+        self.tell(f"link {link.upper()} is repaired")
+        self.switch(interface)
+
+    @property
+    def where(self) -> str | None:
+        """The link that the mobile node should be on."""
+        return self._where
+
+    def _elsewhere(self, said: str, moment: float, link: str) -> str:
+        """A move without a hand at its cable."""
+        move = Move(
+            origin=self._where, destination=link, unplugged_at=moment, plugged_at=moment
+        )
+        name = self._moved(move)
+        self.tell(f"{name}: {said}")
+        time.sleep(SETTLE_S + 1.0)  # the former care-of address counts for two seconds
+        self._arrive(name, link)
+        return name
+
+    def flap(self, link: str, *seconds: float) -> None:
+        """The cable goes out of `link` and in again, each time for so long.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self.tell(f"the cable is pulled and put in again, {len(seconds)} times")
+        begin = self.lab.unplug()
+        move = None
+        for wait in seconds:
+            move = self.lab.move(link, unplugged_ms=wait * 1000)
+            time.sleep(wait)
+            if wait != seconds[-1]:
+                self.lab.unplug()
+        assert move is not None
+        move = replace(move, origin=link, unplugged_at=begin)
+        name = self._moved(move)
+        time.sleep(SETTLE_S + 1.0)
+        self._arrive(name, link)
+        self._rates.append((name, begin, boot_time()))
+
+    def rush(self, *links: str, stay: float) -> None:
+        """Moves that nobody waits for; only what is left after the last is checked.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self.tell(f"{len(links)} moves, one each {stay * 1000:.0f} ms")
+        begin = boot_time()
+        for link in links:
+            move = self.lab.move(link, unplugged_ms=5)
+            name = self._moved(move)
+            self._hurried.add(move)
+            time.sleep(stay)
+        time.sleep(SETTLE_S + 1.0)
+        self._arrive(name, links[-1])
+        self._rates.append(("twenty moves", begin, boot_time()))
+
+    def sleep(self, link: str, seconds: float) -> None:
+        """The machine sleeps, and wakes up on another link.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        daemon = self.lab.daemons["mn"]
+        self.tell(f"the mobile node sleeps for {seconds:.0f} s")
+        self._cuts.append(boot_time())
+        gone = self.lab.unplug()
+        daemon.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        move = self.lab.move(link, unplugged_ms=0)
+        time.sleep(0.2)
+        daemon.send_signal(signal.SIGCONT)
+        move = replace(
+            move, origin=self._where, unplugged_at=gone, plugged_at=boot_time()
+        )
+        name = self._moved(move)
+        time.sleep(SETTLE_S)
+        self._arrive(name, link)
+
     def _moved(self, move: Move) -> str:
+        self._where = move.destination
         self._moves.append(move)
         return f"move {len(self._moves)} {move.origin} → {move.destination}"
 
@@ -341,6 +493,15 @@ class Session:
             sent = story.updates(frames, begin, end)
             detail = f"sequence numbers {sent or 'none'}"
             self.check(name, len(set(sent)) in wanted, detail)
+
+        for name, begin, end in self._rates:
+            moments = story.update_moments(frames, begin, end)
+            close = [
+                b - a for a, b in zip(moments, moments[UPDATES_MAX:], strict=False)
+            ]
+            fine = min(close, default=inf) >= 1.0
+            detail = f"{len(moments)} in {end - begin:.1f} s"
+            self.check(f"{name}: at most {UPDATES_MAX} updates a second", fine, detail)
 
     def _check_proof(self, frames: dict[str, list[Frame]]) -> None:
         mechanism = self.lab.settings["authentication"]

@@ -236,6 +236,17 @@ def updates(frames: dict[str, list[Frame]], begin: float, end: float) -> list[in
     ]
 
 
+def update_moments(
+    frames: dict[str, list[Frame]], begin: float, end: float
+) -> list[float]:
+    """When Binding Updates left the mobile node, in seconds of the boot clock."""
+    return [
+        frame.at
+        for frame in frames.get("mn", [])
+        if begin <= frame.at < end and isinstance(frame.message, BindingUpdate)
+    ]
+
+
 def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
     """Whether packets went both ways through the tunnel after `move`, until `end`."""
     prefix = PREFIXES[move.destination]

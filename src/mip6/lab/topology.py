@@ -29,7 +29,13 @@ MOBILE_NODES = {"mn": HOME_ADDRESS, "mn2": IPv6Address("2001:db8:a::200")}
 CORRESPONDENTS = {"cn": CORRESPONDENT, "cn2": IPv6Address("2001:db8:e2::2")}
 ADDRESS_OF = MOBILE_NODES | CORRESPONDENTS
 """By which the ends of a conversation know each other."""
-_MAC = {"mn": "02:00:00:00:00:64", "mn2": "02:00:00:00:00:65"}
+INTERFACES = ("eth0", "eth1")
+"""Of the mobile node; most labs have the first only."""
+_MAC = {
+    "to-mn": "02:00:00:00:00:64",
+    "to-mn2": "02:00:00:00:00:65",
+    "to-mn.eth1": "02:00:00:00:00:66",
+}
 _TRANSIT = {"ha": "f1", "b": "f2", "c": "f3", "cn": "e", "cn2": "e2"}
 """The net between the core router and each of these, 2001:db8:NET::/64."""
 
@@ -116,16 +122,24 @@ def namespaces(name: str) -> dict[str, str]:
     return {role: f"mip6-{name}-{role}" for role in (*ROLES, *EXTRA)}
 
 
-def port(role: str) -> str:
+def plug(interface: str) -> str:
+    """The cable of one of the mobile node's interfaces; that of eth0 has its name."""
+    return "mn" if interface == "eth0" else f"mn.{interface}"
+
+
+def port(plug: str) -> str:
     """The far end of a mobile node's cable, in `links`."""
-    return f"to-{role}"
+    return f"to-{plug}"
 
 
-def build(name: str, *, virtual: bool, extra: Sequence[str] = ()) -> None:
+def build(
+    name: str, *, virtual: bool, extra: Sequence[str] = (), interfaces: int = 1
+) -> None:
     """Makes namespaces, links, addresses and routes; the mobile nodes are unplugged.
 
     `virtual`: there is no home link, the home prefix is routed to the home agent.
-    `extra`: which of `EXTRA` are there too.
+    `extra`: which of `EXTRA` are there too.  `interfaces`: how many the mobile node
+    has.
     """
     space = namespaces(name)
     roles = (*ROLES, *extra)
@@ -141,6 +155,8 @@ def build(name: str, *, virtual: bool, extra: Sequence[str] = ()) -> None:
     cables = [("core", role, "eth0") for role in around]
     cables += [("links", ROUTER_OF[link], "eth1") for link in links]
     cables += [("links", role, "eth0") for role in MOBILE_NODES if role in roles]
+    mine = INTERFACES[1:interfaces]
+    cables += [("links", "mn", interface) for interface in mine]
     ip_batch(_wiring(space, cables))
     ip_batch(_switch(links), namespace=space["links"])
     for role, lines in _addressing(virtual, around).items():
@@ -148,6 +164,7 @@ def build(name: str, *, virtual: bool, extra: Sequence[str] = ()) -> None:
     for role in MOBILE_NODES:
         if role in roles:
             ip_batch(["link set lo up", "link set eth0 up"], namespace=space[role])
+    ip_batch([f"link set {name} up" for name in mine], namespace=space["mn"])
 
 
 def _wiring(space: dict[str, str], cables: list[tuple[str, str, str]]) -> list[str]:
@@ -156,10 +173,13 @@ def _wiring(space: dict[str, str], cables: list[tuple[str, str, str]]) -> list[s
     without a peer, and the kernel may report its carrier up to a second late."""
     lines = []
     for number, (near, far, interface) in enumerate(cables):
-        address = f"address {_MAC[far]} " if far in _MAC else ""
+        end = f"to-{far}"
+        if near == "links" and far == "mn":
+            end = port(plug(interface))
+        address = f"address {_MAC[end]} " if end in _MAC else ""
         lines.append(
             f"link add name {interface} index {100 + 2 * number} {address}"
-            f"netns {space[far]} type veth peer name to-{far} "
+            f"netns {space[far]} type veth peer name {end} "
             f"index {101 + 2 * number} netns {space[near]}"
         )
     return lines

@@ -131,6 +131,51 @@ def movement_detection(story: Story) -> None:
     world.run(world.now + 2.5)
 
 
+def two_interfaces(story: Story) -> None:
+    """With both links working no packet is lost, whichever is taken."""
+    world = story.world
+    story.begin("b", stay=1.0)
+    world.plug("c", "eth1")
+    story.talk(0.2)
+    for interface, origin, to in (("eth1", "b", "c"), ("eth0", "c", "b")):
+        story.plugged_at.append((origin, to, world.now, world.now))
+        world.handover(interface)
+        world.run(world.now + 2.5)
+    # Now the one in use is lost.
+    story.plugged_at.append(("b", "c", world.now, world.now))
+    world.unplug("eth0")
+    world.run(world.now + 0.5)
+
+
+def broken_network(story: Story) -> None:
+    """The preferred link is up, and does not lead to the home agent."""
+    world = story.world
+    world.plug("c", "eth1")
+    story.talk(1.0, period=0.02)
+    world.sever("b")
+    story.begin("b", stay=10.0)
+    world.repair("b")
+    world.run(world.now + 32.0)
+
+
+def link_flap(story: Story) -> None:
+    story.begin("b")
+    story.talk(0.1)
+    for stay in (0.01, 0.2, 0.03, 0.1):
+        story.move("b", stay)
+    story.world.run(story.world.now + 2.0)
+
+
+def moves_faster_than_registration(story: Story) -> None:
+    """Twenty moves in a second; the last one wins."""
+    story.begin("b")
+    story.talk(0.1, period=0.01)
+    for _ in range(10):
+        story.move("c", stay=0.03)
+        story.move("b", stay=0.03)
+    story.world.run(story.world.now + 2.0)
+
+
 def home_agent_restart(story: Story) -> None:
     world = story.world
     story.begin("b")
@@ -171,6 +216,21 @@ SCENARIOS: dict[str, Scenario] = {
         "the router of b stops; the other interface takes over",
         movement_detection,
         links=("eth0", "eth1"),
+    ),
+    "two_interfaces": Scenario(
+        "between two links that work; then one of them is lost",
+        two_interfaces,
+        links=("eth0", "eth1"),
+    ),
+    "broken_network": Scenario(
+        "the preferred link leads nowhere until it is repaired",
+        broken_network,
+        links=("eth0", "eth1"),
+        advertising=SELDOM,
+    ),
+    "link_flap": Scenario("a cable with a bad contact", link_flap),
+    "moves_faster_than_registration": Scenario(
+        "twenty moves in a second", moves_faster_than_registration
     ),
     "home_agent_restart": Scenario(
         "the home agent's daemon is killed, started again, and then asked to move",

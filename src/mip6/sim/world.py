@@ -100,6 +100,8 @@ class World:
         }
         self.silenced: set[str] = set()
         """Links whose router has stopped working."""
+        self.severed: set[str] = set()
+        """Links that work and do not lead to the home agent."""
         self._told_by: set[str] = set()
         """Interfaces that have heard their router."""
         self.ha = self._party(trace.HOME_AGENT, Node(home_agent=self._home_agent()))
@@ -201,6 +203,20 @@ class World:
         self.note(trace.ROUTER, f"router of {link} stops")
         self.silenced.add(link)
 
+    def sever(self, link: str) -> None:
+        """The router of a link loses its way to the home agent."""
+        self.note(trace.ROUTER, f"link {link} leads nowhere")
+        self.severed.add(link)
+
+    def repair(self, link: str) -> None:
+        self.note(trace.ROUTER, f"link {link} is repaired")
+        self.severed.discard(link)
+
+    def handover(self, interface: str) -> None:
+        """A person wants the mobile node to be there."""
+        self.note(trace.MOBILE_NODE, f"mip6 handover {interface}")
+        self.perform(self.mn, lambda now: self.mobile_node.handover(interface, now))
+
     def note(self, place: str, text: str, step: int = 0) -> None:
         self.trace.append(trace.Note(self.now, place, text, step))
 
@@ -213,7 +229,7 @@ class World:
     def holder(self, address: IPv6Address) -> str | None:
         """The interface by which a care-of address is reached, and sends."""
         link = link_of(address)
-        works = link is not None and link not in self.silenced
+        works = link not in self.silenced | self.severed
         interface = self.interface_on(link) if link and works else None
         key = (CareOfAddress, address, interface)
         return interface if key in self.mn.ledger else None
@@ -365,6 +381,8 @@ class World:
             router = self.routers.get(link)
             if router is not None:
                 self._travel(octets, LINK_DELAY, lambda _: self._answer(router), arrow)
+        elif link in self.severed:
+            arrow("leads nowhere")
         elif packet.destination == HOME_AGENT:
             delay = LINK_DELAY if link == HOME else CORE_DELAY + LINK_DELAY
             self._travel(octets, delay, self._into_home_agent, arrow)

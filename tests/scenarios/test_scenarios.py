@@ -32,7 +32,9 @@ def test_trace(name: str, trace_is: Callable[[str, str], None]) -> None:
 def test_ends_well_with_other_seeds(name: str, seed: int) -> None:
     """`play` raises if an invariant breaks or the two ends do not agree."""
     outcome = play(name, seed)
-    assert outcome.lost_up == 0 or name == "movement_detection"
+    # A silent router takes what is sent to it; at most 64 packets wait for a rate.
+    loses = {"movement_detection", "moves_faster_than_registration"}
+    assert outcome.lost_up == 0 or name in loses
 
 
 def test_a_move_loses_only_what_was_sent_to_the_old_link() -> None:

@@ -91,6 +91,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     tunnel = roamer.tunnel or next(iter(roamer.standing(Tunnel)))
     roamer.do(roamer.node.failed(tunnel, roamer.now))
     roamer.wait(2)
+    roamer.do(roamer.mobile_node.handover("eth0", roamer.now))
     roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.wait(5)
     roamer.receive(b"nonsense")

@@ -359,6 +359,17 @@ def test_bindings_restored_from_the_kernel() -> None:
     assert status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
 
 
+def test_bindings_restored_from_disk_know_their_sequence_number() -> None:
+    first = home_agent()
+    first.receive(binding_update(7), 100.0)
+    role = home_agent(restored=[*first.bindings, TUNNEL])
+    assert list(role.bindings) == list(first.bindings), "what is on disk counts"
+    assert role.known == 1
+    effects = role.receive(binding_update(7), 110.0)
+    status = acknowledgement(effects).status
+    assert status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+
+
 def test_a_restored_binding_can_be_deregistered_and_expires() -> None:
     role = home_agent(restored=[TUNNEL])
     assert acknowledgement(role.receive(from_home(77), 110.0)).status == 0

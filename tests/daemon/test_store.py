@@ -1,22 +1,28 @@
 """What survives the process, and that nothing is sent before it does."""
 
+import contextlib
+import itertools
+import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 from tests.support.security import BINDING_UPDATE, HOME_ADDRESS, KEY
 
+from mip6.core.binding_cache import Binding
 from mip6.core.events import Dropped, Event, Problem
 from mip6.core.packet import write
 from mip6.core.state import End
+from mip6.daemon import changes
 from mip6.daemon.credentials import Credentials
 from mip6.daemon.errors import SetupError
 from mip6.daemon.outbox import Outbox
 from mip6.daemon.protection import Protection
-from mip6.daemon.store import Store, StoreError
+from mip6.daemon.store import Store, Stored, StoreError
 from mip6.linux.executor import Counts
 from mip6.security import mobility_association
 from mip6.security.association import from_key
@@ -26,6 +32,7 @@ from mip6.security.verdict import Mark, Protected, Refused, Rejected, Verified
 from mip6.wire.messages import BindingAcknowledgement
 from mip6.wire.packet import read_packet
 
+CARE_OF_ADDRESS = IPv6Address("2001:db8:b::8")
 HOME_AGENT = IPv6Address("2001:db8:a::1")
 ESP = Credentials(associations=list(from_key(KEY, HOME_ADDRESS, HOME_AGENT)))
 OPTION = Credentials(
@@ -39,36 +46,185 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "mip6" / "state.sqlite"
 
 
+def opened(path: Path, ahead: float = 0.0) -> Store:
+    return Store(path, lambda: ahead)
+
+
+class Cache:
+    """What a home agent knows."""
+
+    def __init__(self) -> None:
+        self.bindings: dict[IPv6Address, Binding] = {}
+        self.numbers: dict[IPv6Address, int] = {}
+
+    @property
+    def known(self) -> int:
+        return len(self.bindings) + len(self.numbers)
+
+    def binding(self, home_address: IPv6Address) -> Binding | None:
+        return self.bindings.get(home_address)
+
+    def last_sequence_number(self, home_address: IPv6Address) -> int | None:
+        binding = self.binding(home_address)
+        if binding is not None:
+            return binding.sequence_number
+        return self.numbers.get(home_address)
+
+    def bind(self, store: Store, **changes: object) -> Binding:
+        binding = replace(BINDING, **changes)  # type: ignore[arg-type]
+        self.bindings[binding.home_address] = binding
+        store.changed(binding.home_address)
+        return binding
+
+
+BINDING = Binding(
+    home_address=HOME_ADDRESS,
+    care_of_address=IPv6Address("2001:db8:b::7"),
+    home_registration=True,
+    sequence_number=7,
+    lifetime=600,
+    expires=1600.0,
+)
+
+
 def test_what_was_committed_is_there_again(path: Path) -> None:
-    store = Store(path)
-    assert (store.marks, store.sequences) == ({}, {})
+    store, cache = opened(path), Cache()
+    store.follow(cache)
+    assert store.marks == {} and list(store.stored()) == []
     store.mark(LARGE, promised=False)
     store.mark(Mark("a counter", 256), promised=True)
-    store.sequence(HOME_ADDRESS, 65535)
+    cache.bind(store)
     store.commit()
     store.mark(Mark("a counter", 512), promised=True)
+    cache.bind(store, sequence_number=8)
     store.close()
-    again = Store(path)
+    again = opened(path)
     assert again.marks == {LARGE.name: LARGE.number, "a counter": 256}
-    assert again.sequences == {HOME_ADDRESS: 65535}
+    assert list(again.stored()) == [Stored(HOME_ADDRESS, 7, BINDING)]
+    again.close()
+
+
+def test_every_part_of_a_binding_that_lasts(path: Path) -> None:
+    store, cache = opened(path), Cache()
+    store.follow(cache)
+    binding = cache.bind(
+        store,
+        sequence_number=None,
+        link_local_address_compatibility=True,
+        previous=IPv6Address("2001:db8:c::7"),
+        previous_until=1002.5,
+    )
+    store.commit()
+    store.close()
+    again = opened(path)
+    assert [stored.binding for stored in again.stored()] == [binding]
+    again.close()
+
+
+def test_after_a_reboot_a_binding_has_what_was_left(path: Path) -> None:
+    """The boot clock begins anew; the wall clock is what goes on."""
+    store, cache = opened(path, ahead=5000.0), Cache()
+    store.follow(cache)
+    cache.bind(store, previous=CARE_OF_ADDRESS, previous_until=1001.0)
+    store.commit()
+    store.close()
+    again = opened(path, ahead=6500.0)
+    [stored] = again.stored()
+    assert stored.binding is not None
+    assert (stored.binding.expires, stored.binding.previous_until) == (100.0, -499.0)
+    again.close()
+
+
+def test_what_is_forgotten_is_gone(path: Path) -> None:
+    """A binding without authentication leaves nothing behind; with it, its number."""
+    store, cache = opened(path), Cache()
+    store.follow(cache)
+    other = HOME_ADDRESS + 1
+    cache.bind(store)
+    cache.bind(store, home_address=other)
+    store.commit()
+    cache.bindings.clear()
+    cache.numbers[other] = 9
+    store.changed(HOME_ADDRESS)
+    store.changed(other)
+    store.commit()
+    store.close()
+    again = opened(path)
+    found = {stored.home_address: stored for stored in again.stored()}
+    assert found == {
+        HOME_ADDRESS: Stored(HOME_ADDRESS, None, None),
+        other: Stored(other, 9, None),
+    }
+    again.close()
+
+
+def test_old_rows_go_and_nothing_that_counts_with_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "SLACK", 40)
+    store, cache = opened(path), Cache()
+    store.follow(cache)
+    quiet = cache.bind(store, home_address=HOME_ADDRESS + 1)
+    store.mark(LARGE, promised=True)
+    numbers = itertools.cycle(range(2**16))
+    for _ in range(300):
+        last = cache.bind(store, sequence_number=next(numbers))
+        store.mark(Mark("a counter", last.sequence_number or 0), promised=True)
+        store.commit()
+        assert len(store._binding_changes) <= 2 * cache.known + 42
+        assert len(store._mark_changes) <= 2 * len(store.marks) + 42
+    store.close()
+    again = opened(path)
+    assert {stored.binding for stored in again.stored()} == {quiet, last}
+    assert again.marks[LARGE.name] == LARGE.number
+    again.close()
+
+
+def test_a_file_of_version_0_1_is_taken_over(path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.executescript(
+            "CREATE TABLE marks (name TEXT PRIMARY KEY, number TEXT NOT NULL);"
+            "CREATE TABLE sequences"
+            " (home_address TEXT PRIMARY KEY, number INTEGER NOT NULL);"
+            f"INSERT INTO marks VALUES ('{LARGE.name}', '{LARGE.number}');"
+            f"INSERT INTO sequences VALUES ('{HOME_ADDRESS}', 77);"
+        )
+    for _ in range(2):
+        store = opened(path)
+        assert store.marks == {LARGE.name: LARGE.number}
+        assert list(store.stored()) == [Stored(HOME_ADDRESS, 77, None)]
+        store.close()
+
+
+def test_rows_that_make_no_sense_are_for_a_person_to_judge(path: Path) -> None:
+    store, cache = opened(path), Cache()
+    store.follow(cache)
+    cache.bind(store)
+    store.commit()
+    store.close()
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE binding_changes SET care_of_address = x'00'")
+    again = opened(path)
+    with pytest.raises(SetupError, match="the bindings in the state file"):
+        list(again.stored())
     again.close()
 
 
 def test_only_its_owner_may_look(path: Path) -> None:
-    Store(path).close()
+    opened(path).close()
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_what_is_promised(path: Path) -> None:
-    store = Store(path)
+    store, cache = opened(path), Cache()
+    store.follow(cache)
     store.mark(LARGE, promised=False)
     assert not store.promised
-    store.sequence(HOME_ADDRESS, 7)
+    cache.bind(store)
     assert store.promised
     store.commit()
     assert not store.promised
-    store.sequence(HOME_ADDRESS, 7)
-    assert not store.promised, "it is there already"
     store.close()
 
 
@@ -79,7 +235,7 @@ def test_a_killed_process_has_promised_nothing_in_vain(path: Path) -> None:
         "from pathlib import Path\n"
         "from mip6.daemon.store import Store\n"
         "from mip6.security.verdict import Mark\n"
-        "store = Store(Path(sys.argv[1]))\n"
+        "store = Store(Path(sys.argv[1]), lambda: 0.0)\n"
         "for number in range(1, 21):\n"
         "    store.mark(Mark('a counter', number), promised=True)\n"
         "    store.commit()\n"
@@ -87,7 +243,7 @@ def test_a_killed_process_has_promised_nothing_in_vain(path: Path) -> None:
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", script, path], check=False)
-    store = Store(path)
+    store = opened(path)
     assert store.marks == {"a counter": 20}
     store.close()
 
@@ -96,17 +252,17 @@ def test_a_file_that_is_damaged_is_for_a_person_to_judge(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(SetupError, match="remembers which packets are replays"):
-        Store(path)
+        opened(path)
     path.unlink()
     path.mkdir()
     with pytest.raises(SetupError, match=r"state\.sqlite: "):
-        Store(path)
+        opened(path)
 
 
 def test_two_processes_do_not_share_it(path: Path) -> None:
-    first = Store(path)
+    first = opened(path)
     with pytest.raises(SetupError, match="locked"):
-        Store(path)
+        opened(path)
     first.close()
 
 
@@ -137,7 +293,7 @@ class Side:
     def __init__(
         self, end: End, path: Path | None, credentials: Credentials = ESP
     ) -> None:
-        self.store = Store(path) if path else None
+        self.store = opened(path) if path else None
         self.protection = Protection(
             end, credentials, self.store.marks if self.store else {}
         )
@@ -233,7 +389,7 @@ def test_a_packet_that_cannot_leave_is_counted(mobile: Side) -> None:
 
 def test_exhausted_numbers_stop_it(path: Path) -> None:
     """2^32 packets are the end of a key (RFC 4303 §3.3.3)."""
-    store = Store(path)
+    store = opened(path)
     for association in ESP.associations:
         store.mark(Mark(association.name, 2**32 - 1), promised=True)
     store.commit()

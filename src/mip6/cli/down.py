@@ -16,20 +16,30 @@ def add_parser(
     summary = "Stop the daemon and put everything back, even after it was killed."
     parser = subparsers.add_parser("down", help=summary, description=summary)
     add_name(parser)
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="end the daemon only: traffic goes on, and the next one takes over",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     name: str = arguments.name
+    keep: bool = arguments.keep
     try:
-        ask(name, "/down", method="POST")
+        ask(name, "/down?keep" if keep else "/down", method="POST")
     except PermissionError:
         print(f"mip6: not allowed to stop {name}: use sudo", file=sys.stderr)
         return FAILED
     except NotRunningError as error:
+        if keep:
+            print(error, file=sys.stderr)
+            return NOT_RUNNING
         return _clean(name, error)
-    journal = RUN / f"{name}.restore.json"
+    # The last that goes in either case.
+    last = RUN / (f"{name}.sock" if keep else f"{name}.restore.json")
     end = time.monotonic() + _WAIT_MAX
-    while journal.exists():
+    while last.exists():
         if time.monotonic() > end:
             print(f"mip6: {name} did not stop in {_WAIT_MAX:.0f} s", file=sys.stderr)
             return FAILED

@@ -72,6 +72,11 @@ class BindingCache:
         return iter(self._bindings.values())
 
     @property
+    def known(self) -> int:
+        """Bindings and remembered numbers: as many home addresses at the most."""
+        return len(self._bindings) + len(self._remembered)
+
+    @property
     def deadline(self) -> float | None:
         return self._timers.deadline
 

@@ -60,8 +60,8 @@ class HomeAgent:
     grace: seconds that packets from and for the previous care-of address still count
         after a move (decision 0003); 0 switches it off.
     check_time: seconds of duplicate address detection on the home link.
-    restored: tunnels found in the kernel at the start.  They are bindings again, with
-        what is left of their lifetime.
+    restored: bindings that were kept on disk, and tunnels found in the kernel at the
+        start.  They are bindings again, with what is left of their lifetime.
     sequence_numbers: the last one of each home address, as `last_sequence_number` told
         an earlier process; without it any number follows.
     """
@@ -79,7 +79,7 @@ class HomeAgent:
         mobile_nodes: tuple[IPv6Network, ...] = (),
         grace: float = 2.0,
         check_time: float = CHECK_TIME,
-        restored: Iterable[Tunnel] = (),
+        restored: Iterable[Tunnel | Binding] = (),
         sequence_numbers: Iterable[tuple[IPv6Address, int]] = (),
     ) -> None:
         if lifetime_max < TIME_UNIT:
@@ -104,8 +104,8 @@ class HomeAgent:
         # The registrations of the last input, in the order of its effects.
         self._answers: list[_Answer] = []
         self._answered_at = -inf
-        for tunnel in restored:
-            self._restore(tunnel)
+        for found in restored:
+            self._restore(found)
 
     @property
     def bindings(self) -> Iterator[Binding]:
@@ -123,6 +123,11 @@ class HomeAgent:
         return self._cache.last_sequence_number(home_address)
 
     @property
+    def known(self) -> int:
+        """Of how many home addresses it knows something; perhaps a few more."""
+        return self._cache.known
+
+    @property
     def deadline(self) -> float | None:
         """When `tick` must be called, at the latest."""
         return earliest(
@@ -132,8 +137,12 @@ class HomeAgent:
     @property
     def installed(self) -> set[State]:
         """All the kernel state that the bindings stand for."""
-        states = self._interception.states
-        return {state for binding in self._cache for state in states(binding)}
+        return set(self.states())
+
+    def states(self) -> Iterator[State]:
+        """The same one by one, for a million bindings."""
+        for binding in self._cache:
+            yield from self._interception.states(binding)
 
     def link_up(self, link: Link, now: float) -> list[Effect]:
         """The home link is there, or its link-layer address has changed."""
@@ -491,25 +500,29 @@ class HomeAgent:
             )
         )
 
-    def _restore(self, tunnel: Tunnel) -> None:
+    def _restore(self, found: Tunnel | Binding) -> None:
+        binding = self._restored(found) if isinstance(found, Tunnel) else found
         if (
-            tunnel.end is not End.HOME_AGENT
-            or tunnel.home_agent != self.address
-            or tunnel.home_address not in self.home_prefix
-            or self._cache.full
+            binding is not None
+            and binding.home_address in self.home_prefix
+            and self._cache.find(binding.home_address) is None
+            and not self._cache.full
         ):
-            return
-        self._cache.put(
-            Binding(
-                home_address=tunnel.home_address,
-                care_of_address=tunnel.care_of_address,
-                home_registration=True,
-                sequence_number=None,
-                lifetime=0,
-                expires=tunnel.expires,
-                previous=tunnel.previous,
-                previous_until=tunnel.previous_until,
-            )
+            self._interception.change(None, binding)  # who shares a link-local address
+            self._cache.put(binding)
+
+    def _restored(self, tunnel: Tunnel) -> Binding | None:
+        if tunnel.end is not End.HOME_AGENT or tunnel.home_agent != self.address:
+            return None
+        return Binding(
+            home_address=tunnel.home_address,
+            care_of_address=tunnel.care_of_address,
+            home_registration=True,
+            sequence_number=None,
+            lifetime=0,
+            expires=tunnel.expires,
+            previous=tunnel.previous,
+            previous_until=tunnel.previous_until,
         )
 
 

@@ -1,6 +1,6 @@
 """A whole node: octets in, effects out, each packet to the role that it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address
 from typing import Protocol
 
@@ -130,7 +130,12 @@ class Node:
     @property
     def installed(self) -> set[State]:
         """All the kernel state wanted now."""
-        return {state for role in self._roles for state in role.installed}
+        return set(self.states())
+
+    def states(self) -> Iterator[State]:
+        """The same one by one: a home agent's may be a million."""
+        for role in self._roles:
+            yield from role.states() if isinstance(role, HomeAgent) else role.installed
 
     def tick(self, now: float) -> list[Effect]:
         return [effect for role in self._roles for effect in role.tick(now)]

@@ -127,7 +127,7 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
         return answer
 
     async def down(request: web.Request) -> web.Response:
-        daemon.stop("down")
+        daemon.stop("down", keep="keep" in request.query)
         return web.json_response({"stopping": True})
 
     async def handover(request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from typing import Any
 from mip6.core import events
 from mip6.core.effects import Effect, Send
 from mip6.core.events import (
+    BindingChanged,
     Dropped,
     Event,
     PhaseReached,
@@ -25,7 +26,7 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
 )
-from mip6.core.state import CareOfAddress, End, State
+from mip6.core.state import CareOfAddress, End, State, Tunnel
 from mip6.linux import clock, privileges
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
@@ -46,6 +47,7 @@ from .notify import notify
 from .outbox import Outbox
 from .protection import Protection
 from .recording import Recorder, open_recording
+from .restoration import bring_up
 from .store import Store, StoreError
 from .timeline import Timeline
 
@@ -82,13 +84,13 @@ class Daemon:
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
-        stored = configuration.authenticates
+        stored = configuration.authenticates or configuration.home_agent is not None
         directories.prepare(name, stored=stored)
         self._control = control.listen(socket_path(name), configuration.group)
         self._store: Store | None = None
         try:
             if stored:
-                self._store = Store(store_path(name))
+                self._store = Store(store_path(name), clock.wall_ahead)
             self.protection = Protection(
                 End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
                 credentials or Credentials(),
@@ -113,7 +115,13 @@ class Daemon:
         """The parts, on a machine that is ready."""
         self.took_over = self.machine.took_over
         self._own = self.machine.own_states
-        self._outbox = Outbox(Sender(), self.protection, self._store, self._report)
+        self._outbox = Outbox(
+            Sender(),
+            self.protection,
+            self._store,
+            self._report,
+            hold=self.configuration.home_agent is not None,
+        )
         self.executor = Executor(
             netlink=self.machine.netlink,
             tunnels=self.machine.data_plane,
@@ -122,12 +130,11 @@ class Daemon:
             links=self.machine.links,
             report=self._report,
         )
-        sequence_numbers = self._store.sequences if self._store else {}
         self.node = roles.build(
             self.configuration,
             self.machine,
             recorder,
-            sequence_numbers,
+            self._store,
             self.now(),
         )
         self.home_agent = self.node.home_agent
@@ -143,6 +150,7 @@ class Daemon:
         if self.home_agent is not None and self.home_agent.home_link is not None:
             self._neighbors = NeighborListener()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keep = False
         self._settled = False
         self._repair_due = False
         self._repaired_at = 0.0
@@ -157,8 +165,9 @@ class Daemon:
         except BaseException:
             self._give_up()
             raise
-        self.machine.put_back()
-        self.log.line("info", "stopped", name=self.name)
+        if not self._keep:
+            self.machine.put_back()
+        self.log.line("info", "stopped", name=self.name, kept=self._keep or None)
 
     def _give_up(self) -> None:
         self._end_control()
@@ -203,12 +212,17 @@ class Daemon:
             self._neighbors.close()
         for resource in (self._timer, self._notices, icmp, self._outbox):
             resource.close()
+        if self._keep:
+            # Before the socket goes: who waits for that can start the next daemon.
+            self.machine.close()
         self._end_control()
 
-    def stop(self, why: str) -> None:
-        """Ends `run`: de-registers first, then puts everything back."""
+    def stop(self, why: str, *, keep: bool = False) -> None:
+        """Ends `run`: de-registers first, then puts everything back.  `keep`: neither;
+        traffic goes on, and the next daemon takes over."""
         if not self._stopping.is_set():
             self.log.line("info", "stopping", why=why)
+            self._keep = keep
             self._stopping.set()
 
     @property
@@ -238,7 +252,7 @@ class Daemon:
 
     async def _leave(self) -> None:
         """Gives the home agent a moment to acknowledge the de-registration."""
-        if self.mobile_node is None:
+        if self.mobile_node is None or self._keep:
             return
         self.perform(self.mobile_node.stop(self.now()))
         self._finish()
@@ -251,17 +265,24 @@ class Daemon:
         it stands already, and nothing that stands is touched."""
         for address in self._diverted():
             self.machine.data_plane.divert(address)
-        wanted = self.node.installed | self._own
-        tunnels = {state.key for state in wanted}
-        for tunnel in self.machine.tunnels():
-            if tunnel.key not in tunnels:
-                self.machine.data_plane.drop(tunnel)
+        with contextlib.suppress(OSError):  # what could not be put, packets will miss
+            bring_up(
+                self.machine.data_plane,
+                (state for state in self.node.states() if isinstance(state, Tunnel)),
+            )
+        wanted = self._wanted()
         for state in self.executor.missing(wanted):
             self._reinstall(state)
         self.perform(self.node.tick(self.now()))
         self._outbox.flush(self.executor.counts)
         if self.mobile_node is None:
             self._settle()
+
+    def _wanted(self) -> set[State]:
+        """What is to stand in the kernel's tables; tunnels, perhaps a million, stand in
+        maps that nobody else touches."""
+        states = (s for s in self.node.states() if not isinstance(s, Tunnel))
+        return {*states, *self._own}
 
     def _diverted(self) -> list[IPv6Address]:
         if self.home_agent is not None:
@@ -274,7 +295,7 @@ class Daemon:
         if self._settled:
             return
         self._settled = True
-        wanted = self.node.installed | self._own
+        wanted = self._wanted()
         sweep(self.machine.netlink, self.machine.journal, wanted)
         used = {state.address for state in wanted if isinstance(state, CareOfAddress)}
         for address in self.machine.data_plane.diverted():
@@ -379,11 +400,16 @@ class Daemon:
             # while it is waited for.
             promised = self.home_agent is not None
             self._store.mark(verdict.mark, promised=promised)
+        before = self._last_sequence_number(home_address)
         self.perform(self.node.receive(verdict.octets, now, protected_for=home_address))
-        if self.home_agent is not None and home_address is not None:
-            number = self.home_agent.last_sequence_number(home_address)
-            if number is not None and self._store is not None:
-                self._store.sequence(home_address, number)
+        if home_address and before != self._last_sequence_number(home_address):
+            assert self._store is not None  # there is protection, so there is a store
+            self._store.changed(home_address)
+
+    def _last_sequence_number(self, home_address: IPv6Address | None) -> int | None:
+        if self.home_agent is None or home_address is None:
+            return None
+        return self.home_agent.last_sequence_number(home_address)
 
     def _data(self) -> None:
         for octets in self.machine.device.read(self.machine.device.data):
@@ -459,7 +485,7 @@ class Daemon:
         if self._stopping.is_set():
             return
         self._repaired_at = self.now()
-        for state in self.executor.missing(self.node.installed | self._own):
+        for state in self.executor.missing(self._wanted()):
             if self._reinstall(state):
                 self.executor.counts.repaired += 1
                 self.log.line("warning", "repaired", state=describe(state))
@@ -479,6 +505,14 @@ class Daemon:
         match event:
             case Dropped(reason=reason):
                 self.dropped[reason] += 1
+            case BindingChanged(home_address=home_address):
+                home_agent = self.home_agent
+                if (
+                    home_agent
+                    and self._store
+                    and home_address in home_agent.home_prefix
+                ):
+                    self._store.changed(home_address)
             case events.Refused(status=status):
                 self.refused[status] += 1
             case PhaseReached():

@@ -16,6 +16,8 @@ class Outbox:
     """Sends like a `Sender`, but what must not leave before a commit waits for `flush`.
 
     store: None where there is nothing to remember.
+    hold: every packet waits, since what it promises is known only when all that came
+        with it has been looked at (a home agent's acknowledgements).
     """
 
     def __init__(
@@ -24,11 +26,14 @@ class Outbox:
         protection: Protection,
         store: Store | None,
         report: Callable[[Event], None],
+        *,
+        hold: bool = False,
     ) -> None:
         self._sender = sender
         self._protection = protection
         self._store = store
         self._report = report
+        self._hold = hold
         self._waiting: list[tuple[bytes, int | None]] = []
 
     def close(self) -> None:
@@ -40,12 +45,11 @@ class Outbox:
         if isinstance(verdict, Rejected):
             self._report(Dropped(verdict.reason, verdict.section, verdict.source))
             raise OSError(errno.EKEYREVOKED, verdict.reason)
-        if self._store is not None:
-            if verdict.mark is not None:
-                self._store.mark(verdict.mark, promised=True)
-            if self._store.promised:
-                self._waiting.append((verdict.octets, index))
-                return
+        if verdict.mark is not None and self._store is not None:
+            self._store.mark(verdict.mark, promised=True)
+        if self._hold or (self._store is not None and self._store.promised):
+            self._waiting.append((verdict.octets, index))
+            return
         self._sender.send(verdict.octets, index)
 
     def send_routed(self, octets: bytes) -> None:

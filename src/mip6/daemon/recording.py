@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar, get_type_hints
 
 from mip6 import __version__
+from mip6.core.binding_cache import Binding
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
@@ -49,6 +50,7 @@ PARTS = {kind.__name__: kind for kind in INPUTS}
 VALUES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        Binding,
         Link,
         CareOfAddress,
         HomeAddress,

@@ -1,8 +1,6 @@
 """The node that a configuration describes, with what an earlier process left."""
 
 import os
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv6Address
 
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
@@ -12,20 +10,23 @@ from mip6.core.state import End, Tunnel
 from .configuration import Configuration, HomeAgentSection, MobileNodeSection
 from .machine import Machine
 from .recording import Recorder
+from .restoration import restore
+from .store import Store
 
 
 def build(
     configuration: Configuration,
     machine: Machine,
     recorder: Recorder,
-    sequence_numbers: Mapping[IPv6Address, int],
+    store: Store | None,
     now: float,
 ) -> Node:
-    """sequence_numbers: those an earlier process promised to remember (decision 0007).
+    """store: what an earlier process promised to remember (decisions 0007, 0016); a
+    home agent has one.
 
     now: what ended before it is not taken up.
     """
-    return _Builder(configuration, machine, recorder, now).node(sequence_numbers)
+    return _Builder(configuration, machine, recorder, now).node(store)
 
 
 class _Builder:
@@ -39,24 +40,23 @@ class _Builder:
         self._configuration = configuration
         self._machine = machine
         self._recorder = recorder
-        self._tunnels = [t for t in machine.tunnels() if t.expires > now]
+        self._now = now
 
-    def node(self, sequence_numbers: Mapping[IPv6Address, int]) -> Node:
+    def node(self, store: Store | None) -> Node:
         wanted = self._configuration
         home_agent = mobile_node = None
         if wanted.home_agent is not None:
-            numbers = tuple(sequence_numbers.items())
-            home_agent = self._home_agent(wanted.home_agent, numbers)
+            assert store is not None
+            home_agent = self._home_agent(wanted.home_agent, store)
         if wanted.mobile_node is not None:
             mobile_node = self._mobile_node(wanted.mobile_node)
         return self._recorder.new(Node, home_agent=home_agent, mobile_node=mobile_node)
 
-    def _home_agent(
-        self,
-        wanted: HomeAgentSection,
-        sequence_numbers: Iterable[tuple[IPv6Address, int]],
-    ) -> HomeAgent:
-        return self._recorder.new(
+    def _home_agent(self, wanted: HomeAgentSection, store: Store) -> HomeAgent:
+        data_plane = self._machine.data_plane
+        found = restore(store, data_plane, wanted.address, self._now)
+        authenticates = self._configuration.authenticates
+        home_agent = self._recorder.new(
             HomeAgent,
             wanted.address,
             wanted.home_prefix,
@@ -64,24 +64,27 @@ class _Builder:
             device=self._configuration.device,
             lifetime_max=wanted.lifetime_max,
             bindings_max=wanted.bindings_max,
-            authentication_required=self._configuration.authenticates,
+            authentication_required=authenticates,
             mobile_nodes=wanted.home_networks,
             grace=wanted.grace,
-            restored=[
-                t
-                for t in self._tunnels
-                if t.end == End.HOME_AGENT and t.home_agent == wanted.address
-            ],
-            sequence_numbers=sequence_numbers,
+            restored=found.bindings,
+            # Without authentication nothing is remembered beyond a binding (0007).
+            sequence_numbers=found.sequence_numbers if authenticates else (),
         )
+        store.follow(home_agent)
+        for kept in found.bindings:
+            if isinstance(kept, Tunnel):  # it was not on disk
+                store.changed(kept.home_address)
+        return home_agent
 
     def _mobile_node(self, wanted: MobileNodeSection) -> MobileNode:
         home_address = wanted.home_address.ip
         restored: Tunnel | None = next(
             (
                 t
-                for t in self._tunnels
+                for t in self._machine.tunnels()
                 if t.end == End.MOBILE_NODE
+                and t.expires > self._now
                 and t.home_address == home_address
                 and t.home_agent == wanted.home_agent
             ),

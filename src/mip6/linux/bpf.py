@@ -40,7 +40,8 @@ TCX_INGRESS, TCX_EGRESS = 46, 47
 _FILE_SYSTEM = 0xCAFE4A11
 _LOG_SIZE = 1 << 20
 _ATTRIBUTE_SIZE = 120
-_BATCH = 4096
+BATCH = 4096
+"""Entries of a map that one call takes or gives."""
 
 _SYSCALL = {
     "x86_64": 321,
@@ -220,8 +221,8 @@ class Map(_Descriptor):
     def update_many(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
         """Many entries at 1 us each; on an error some of them may stand."""
         entries = list(entries)
-        for start in range(0, len(entries), _BATCH):
-            part = entries[start : start + _BATCH]
+        for start in range(0, len(entries), BATCH):
+            part = entries[start : start + BATCH]
             keys = ctypes.create_string_buffer(b"".join(key for key, _ in part))
             values = ctypes.create_string_buffer(b"".join(value for _, value in part))
             attributes = struct.pack(
@@ -241,7 +242,7 @@ class Map(_Descriptor):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every entry.  Of those that come or go meanwhile some may be missing."""
         key_size, value_size = self.info.key_size, self.info.value_size
-        room = min(_BATCH, max(self.info.entries_max, 16))
+        room = min(BATCH, max(self.info.entries_max, 16))
         position = ctypes.create_string_buffer(max(key_size, 8))
         first = True
         while True:

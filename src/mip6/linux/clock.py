@@ -19,6 +19,11 @@ def now() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def wall_ahead() -> float:
+    """Seconds that the wall clock is ahead of `now`, for what outlives a boot."""
+    return time.time() - now()
+
+
 class Timer:
     """One deadline: the descriptor is readable from then on (timerfd_create(2))."""
 

@@ -10,7 +10,7 @@ loads the programs anew, over the maps that stand; attaching replaces them in on
 """
 
 import errno
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -182,7 +182,11 @@ class DataPlane:
         """The same for many, at a fifth of the cost.  On an error some may stand."""
         entries: dict[str, list[tuple[bytes, bytes]]] = {}
         for tunnel in tunnels:
-            entries.setdefault(_MAP_OF[tunnel.end], []).append(write_tunnel(tunnel))
+            name = _MAP_OF[tunnel.end]
+            part = entries.setdefault(name, [])
+            part.append(write_tunnel(tunnel))
+            if len(part) == bpf.BATCH:  # a million must not stand in memory twice
+                self.maps[name].update_many(entries.pop(name))
         for name, part in entries.items():
             self.maps[name].update_many(part)
 
@@ -192,11 +196,16 @@ class DataPlane:
             return
         self.maps[_MAP_OF[tunnel.end]].delete(tunnel.home_address.packed)
 
-    def tunnels(self) -> Iterator[Tunnel]:
-        """What the maps hold, expired ones too; times to the nanosecond."""
+    def tunnels(self, known: Container[bytes] = ()) -> Iterator[Tunnel]:
+        """What the maps hold, expired ones too; times to the nanosecond.
+
+        known: home addresses, packed, of a home agent's tunnels that nobody asks for.
+        """
         for end, name in _MAP_OF.items():
+            left_out = known if end is End.HOME_AGENT else ()
             for key, value in self.maps[name].items():
-                yield read_tunnel(end, key, value)
+                if key not in left_out:
+                    yield read_tunnel(end, key, value)
 
     # Signalling
 

@@ -1,0 +1,66 @@
+"""What a home agent knows again when it starts: from disk, and what the maps hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Address
+
+from mip6.core.binding_cache import Binding
+from mip6.core.state import End, Tunnel
+from mip6.linux.dataplane import DataPlane
+
+from .store import Store
+
+
+@dataclass(slots=True)
+class Restored:
+    bindings: list[Binding | Tunnel] = field(default_factory=list)
+    sequence_numbers: list[tuple[IPv6Address, int]] = field(default_factory=list)
+
+
+def restore(
+    store: Store, data_plane: DataPlane, home_agent: IPv6Address, now: float
+) -> Restored:
+    """What is on disk counts; a tunnel that is not there counts as it stands.
+
+    Such a tunnel is one that a process installed and was killed before it could
+    acknowledge it, or whose file is lost.  Raises SetupError.
+    """
+    found = Restored()
+    known = set()
+    for stored in store.stored():
+        known.add(stored.home_address.packed)
+        if stored.sequence_number is not None:
+            found.sequence_numbers.append((stored.home_address, stored.sequence_number))
+        binding = stored.binding
+        if binding is not None and binding.expires > now:
+            # Should the wall clock have been put back, nobody gets more than once.
+            latest = now + binding.lifetime
+            if binding.expires > latest > now:
+                binding = replace(binding, expires=latest)
+            found.bindings.append(binding)
+    found.bindings += (
+        tunnel
+        for tunnel in data_plane.tunnels(known)
+        if tunnel.end == End.HOME_AGENT
+        and tunnel.home_agent == home_agent
+        and tunnel.expires > now
+    )
+    return found
+
+
+def bring_up(data_plane: DataPlane, tunnels: Iterator[Tunnel]) -> None:
+    """Makes exactly these tunnels stand; what stands as it should is not disturbed.
+
+    Raises OSError.
+    """
+    wanted: dict[End, set[bytes]] = {end: set() for end in End}
+
+    def noted() -> Iterator[Tunnel]:
+        for tunnel in tunnels:
+            wanted[tunnel.end].add(tunnel.home_address.packed)
+            yield tunnel
+
+    data_plane.put_many(noted())
+    for tunnel in data_plane.tunnels(wanted[End.HOME_AGENT]):
+        if tunnel.home_address.packed not in wanted[tunnel.end]:
+            data_plane.drop(tunnel)

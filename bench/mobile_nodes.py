@@ -1,0 +1,268 @@
+"""A million mobile nodes on one link: their Binding Updates, and who hears the answers.
+
+Each has a home address and a care-of address of its own, in no order.  Packets are made
+before the clock runs; nothing is timed but sending, and waiting for acknowledgements.
+"""
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from mip6.core.packet import Packet, write
+from mip6.core.state import End
+from mip6.security.association import SecurityAssociation, from_key
+from mip6.security.associations import Associations
+from mip6.security.keys import Purpose, Secret
+from mip6.security.verdict import Protected, Verified
+from mip6.wire.messages import BindingUpdate
+from mip6.wire.options import AlternateCareOfAddress
+
+HOME_PREFIX = "2001:db8:a::/64"
+HOME_AGENT = IPv6Address("2001:db8:f::2")
+LIFETIME = 3600
+LOST_S = 2.0
+"""After so long without an acknowledgement the rest of a batch is given up."""
+WINDOW = 512
+"""Updates under way at once, when the rate is what is measured."""
+
+_HOME = int(IPv6Address("2001:db8:a::"))
+_VISITED = int(IPv6Address("2001:db8:c000::"))
+_ETHERTYPE = 0x86DD
+_IGNORE_OUTGOING = 23
+_SCATTER = 0x9E3779B97F4A7C15
+"""Odd, so that i * _SCATTER are distinct modulo 2^64 and in no order."""
+_ROUTING_ADDRESS = slice(14 + 48, 14 + 64)
+"""Home address in an acknowledgement's type 2 routing header."""
+_STATUS = 14 + 40 + 24 + 6
+
+
+def home_address(number: int) -> IPv6Address:
+    return IPv6Address(_HOME + ((number + 1) * _SCATTER & (1 << 63) - 1 | 1 << 62))
+
+
+def care_of_address(number: int, move: int) -> IPv6Address:
+    scattered = (number + 1) * _SCATTER & 0xFFFF_FFFF_FFFF_FFFF
+    return IPv6Address(_VISITED + (move << 88) + ((number & 0xFFFFF) << 64) + scattered)
+
+
+def key(number: int) -> Secret:
+    return Secret(number.to_bytes(32))
+
+
+def associations(number: int) -> list[SecurityAssociation]:
+    """Those for Binding Updates and their acknowledgements."""
+    found = from_key(key(number), home_address(number), HOME_AGENT)
+    return [one for one in found if one.purpose is Purpose.BINDING]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of some Binding Updates."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    """Seconds, of those that were acknowledged."""
+    statuses: dict[int, int] = field(default_factory=dict)
+    lost: int = 0
+
+
+class MobileNodes:
+    """All of them, behind the interface `link` of the namespace this is made in.
+
+    protected: Binding Updates are in ESP.
+    """
+
+    def __init__(self, link: str, agent: bytes, *, protected: bool) -> None:
+        self._protected = protected
+        kind = socket.htons(_ETHERTYPE)
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, kind)
+        self._socket.setsockopt(263, _IGNORE_OUTGOING, 1)  # SOL_PACKET
+        self._socket.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE
+        self._socket.setsockopt(socket.SOL_SOCKET, 32, 16 << 20)  # SO_SNDBUFFORCE
+        self._socket.bind((link, _ETHERTYPE))
+        self._socket.setblocking(False)
+        own = Path(f"/sys/class/net/{link}/address")
+        mac = self._socket.getsockname()[4] or bytes.fromhex(
+            own.read_text().strip().replace(":", "")
+        )
+        self._ethernet = agent + mac + struct.pack("!H", _ETHERTYPE)
+        self._seal: dict[int, Associations] = {}
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def update(
+        self, number: int, move: int, sequence_number: int, lifetime: int = LIFETIME
+    ) -> tuple[bytes, bytes]:
+        """The home address, and the frame with the Binding Update."""
+        home, care_of = home_address(number), care_of_address(number, move)
+        octets = write(
+            Packet(
+                source=care_of,
+                destination=HOME_AGENT,
+                home_address=home,
+                message=BindingUpdate(
+                    sequence_number=sequence_number,
+                    lifetime=lifetime,
+                    acknowledge=True,
+                    home_registration=True,
+                    link_local_address_compatibility=False,
+                    key_management_mobility_capability=False,
+                    options=(AlternateCareOfAddress(care_of),),
+                ),
+            )
+        )
+        if self._protected:
+            verdict = self._mobile_node(number).protect(octets)
+            assert isinstance(verdict, Protected)
+            octets = verdict.octets
+        return home.packed, self._ethernet + octets
+
+    def _mobile_node(self, number: int) -> Associations:
+        if number not in self._seal:
+            self._seal[number] = Associations(
+                End.MOBILE_NODE, associations(number), random=os.urandom, first=1
+            )
+        return self._seal[number]
+
+    def send(
+        self,
+        updates: Iterable[tuple[bytes, bytes]],
+        *,
+        window: int = WINDOW,
+        interval: float = 0.0,
+        verify: int | None = None,
+    ) -> Batch:
+        """Send them and wait for the answers: at most `window` at once, one each
+        `interval` seconds at most.  `verify`: this one's answer must be authentic."""
+        batch, sent_at = Batch(), {}
+        waiting = iter(updates)
+        begin = heard = time.perf_counter()
+        ended, due = False, begin
+        while not ended or sent_at:
+            now = time.perf_counter()
+            while not ended and len(sent_at) < window and now >= due:
+                found = next(waiting, None)
+                if found is None:
+                    ended = True
+                    break
+                home, frame = found
+                self._put(frame)
+                now = sent_at[home] = time.perf_counter()
+                due += interval
+                heard = max(heard, now)
+            if not sent_at:
+                time.sleep(max(0.0, min(due - now, 0.001)))
+                continue
+            patience = min(due - now, LOST_S) if not ended and interval else 0.05
+            if not select.select([self._socket], [], [], max(patience, 0.0))[0]:
+                if time.perf_counter() - heard > LOST_S:
+                    batch.lost += len(sent_at)
+                    sent_at.clear()
+                continue
+            heard = self._hear(sent_at, batch, verify)
+        batch.seconds = heard - begin
+        return batch
+
+    def _put(self, frame: bytes) -> None:
+        while True:
+            try:
+                self._socket.send(frame)
+                return
+            except (BlockingIOError, OSError):  # the queue of the link is full
+                time.sleep(0.0002)
+
+    def _hear(
+        self, sent_at: dict[bytes, float], batch: Batch, verify: int | None
+    ) -> float:
+        while True:
+            try:
+                frame = self._socket.recv(2048)
+            except BlockingIOError:
+                return time.perf_counter()
+            sent = sent_at.pop(frame[_ROUTING_ADDRESS], None)
+            if sent is None:
+                continue
+            batch.latencies.append(time.perf_counter() - sent)
+            if not self._protected:
+                status = frame[_STATUS]
+                batch.statuses[status] = batch.statuses.get(status, 0) + 1
+            elif verify is not None and (
+                frame[_ROUTING_ADDRESS] == home_address(verify).packed
+            ):
+                self._check(verify, frame)
+
+    def _check(self, number: int, frame: bytes) -> None:
+        verdict = self._mobile_node(number).verify(frame[14:])
+        assert isinstance(verdict, Verified) and verdict.protected_for
+        assert verdict.octets[_STATUS - 14] == 0
+
+    def flood(
+        self,
+        refreshes: Sequence[tuple[bytes, bytes]],
+        others: Sequence[bytes],
+        *,
+        rate: float,
+        seconds: float,
+        answered: Callable[[Batch], None] = lambda _: None,
+    ) -> tuple[Batch, Batch]:
+        """`others` again and again at `rate` a second, and `refreshes` evenly among
+        them; what came of either within `LOST_S` of the end."""
+        theirs, ours = Batch(), Batch()
+        sent_at: dict[bytes, float] = {}
+        begin, count, done = time.perf_counter(), 0, 0
+        others_at: dict[bytes, float] = {}
+        while (now := time.perf_counter()) < begin + seconds:
+            due = int((now - begin) * rate)
+            for _ in range(min(due - count, 64)):
+                frame = others[count % len(others)]
+                with_home = frame[14 + 40 + 8 : 14 + 64]
+                others_at.setdefault(with_home, now)
+                try:
+                    self._socket.send(frame)
+                except OSError:
+                    theirs.lost += 1
+                count += 1
+            if done < len(refreshes) and now >= begin + done * seconds / len(refreshes):
+                home, frame = refreshes[done]
+                self._put(frame)
+                sent_at[home] = now
+                done += 1
+            self._sort(sent_at, ours, others_at, theirs)
+        end = time.perf_counter() + LOST_S
+        while time.perf_counter() < end:
+            select.select([self._socket], [], [], 0.1)
+            self._sort(sent_at, ours, others_at, theirs)
+        theirs.seconds = ours.seconds = seconds
+        ours.lost = len(sent_at)
+        theirs.lost = count - sum(theirs.statuses.values())
+        return ours, theirs
+
+    def _sort(
+        self,
+        sent_at: dict[bytes, float],
+        ours: Batch,
+        others_at: dict[bytes, float],
+        theirs: Batch,
+    ) -> None:
+        while True:
+            try:
+                frame = self._socket.recv(2048)
+            except BlockingIOError:
+                return
+            home, now = frame[_ROUTING_ADDRESS], time.perf_counter()
+            if (sent := sent_at.pop(home, None)) is not None:
+                batch = ours
+            elif (sent := others_at.get(home)) is not None:
+                batch = theirs
+            else:
+                continue
+            batch.latencies.append(now - sent)
+            status = frame[_STATUS] if not self._protected else 0
+            batch.statuses[status] = batch.statuses.get(status, 0) + 1

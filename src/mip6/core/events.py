@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
 
+from .route_optimization import Why
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -99,4 +101,22 @@ class Problem:
     advice: str = ""
 
 
-Event = Dropped | BindingChanged | Refused | PhaseReached | PlaceChanged | Problem
+@dataclass(frozen=True, slots=True)
+class WayChanged:
+    """Packets of a mobile node and a correspondent take another way."""
+
+    correspondent: IPv6Address
+    direct: bool
+    """Not through the home agent."""
+    why: Why
+
+
+Event = (
+    Dropped
+    | BindingChanged
+    | Refused
+    | PhaseReached
+    | PlaceChanged
+    | Problem
+    | WayChanged
+)

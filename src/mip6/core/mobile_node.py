@@ -9,27 +9,23 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.buffer import WireError
-from mip6.wire.icmpv6 import (
-    DestinationUnreachable,
-    PacketTooBig,
-    ParameterProblem,
-    TimeExceeded,
-)
+from mip6.wire.icmpv6 import PacketTooBig, ParameterProblem
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingError,
     BindingErrorStatus,
-    BindingRefreshRequest,
     BindingStatus,
     BindingUpdate,
-    read_message,
 )
 from mip6.wire.neighbor_discovery import RouterAdvertisement
-from mip6.wire.next_header import NextHeader
-from mip6.wire.packet import read_packet
 
 from .attachments import Attachments
+from .binding_update_list import (
+    UNRECOGNIZED_NEXT_HEADER,
+    BindingUpdateList,
+    CorrespondentMessage,
+)
+from .direct_errors import quote
 from .effects import Effect, Forward, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
@@ -40,10 +36,8 @@ from .packet import Packet
 from .path_mtu import PathMtu, too_big
 from .progress import Progress
 from .registration import Aim, Registration
-from .state import End, HomeAddress, Neighbor, State, Tunnel
-
-UNRECOGNIZED_NEXT_HEADER = 1
-"""Code of a Parameter Problem (RFC 4443 §3.4)."""
+from .route_optimization import CorrespondentPolicy, Whereabouts
+from .state import End, HomeAddress, Neighbor, RouteOptimization, State, Tunnel
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
@@ -72,6 +66,10 @@ class MobileNode:
     held_max: packets that wait for a tunnel.
     optimistic: whether a care-of address may be used while it is checked (RFC 4429);
         without, a kernel's tentative address sends nothing (RFC 4862 §5.4).
+    route_optimization: whether correspondents are asked to send here directly.
+    policies: which of them, and how.
+    correspondents_max: how many of them at the same time.
+    restored_ways: the direct ways that an earlier process left.
     """
 
     def __init__(
@@ -90,6 +88,10 @@ class MobileNode:
         restored: Tunnel | None = None,
         held_max: int = 64,
         optimistic: bool = True,
+        route_optimization: bool = True,
+        policies: tuple[CorrespondentPolicy, ...] = (),
+        correspondents_max: int = 256,
+        restored_ways: tuple[RouteOptimization, ...] = (),
     ) -> None:
         if lifetime < 4 or lifetime % 4:
             raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")
@@ -114,6 +116,17 @@ class MobileNode:
             optimistic=optimistic,
             away_at=restored.care_of_address if restored else None,
         )
+        self.correspondents = BindingUpdateList(
+            home_address,
+            home_agent,
+            device=device,
+            table=table,
+            random=random,
+            authentication_required=authentication_required,
+            policies=policies,
+            correspondents_max=correspondents_max if route_optimization else 0,
+            restored=restored_ways,
+        )
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
         self._held_max = held_max
@@ -137,6 +150,8 @@ class MobileNode:
         if restored is not None:
             self._ledger.found(restored)
             self.registration.restore(restored.expires)
+        for way in restored_ways:
+            self._ledger.found(way)
 
     # What `mip6 status` shows.
 
@@ -173,7 +188,7 @@ class MobileNode:
         if self._stopped:
             return None
         moments = [self.registration.deadline, self._path.deadline(self._now)]
-        moments.append(self.attachments.deadline)
+        moments += (self.attachments.deadline, self.correspondents.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
         if self._refused:
@@ -242,6 +257,22 @@ class MobileNode:
             return [Forward(octets)]
         return self._holding.refuse(octets, now, "no_tunnel")
 
+    def talks_to(
+        self, local: IPv6Address, peer: IPv6Address, now: float
+    ) -> list[Effect]:
+        """Traffic between an address of ours and `peer` was seen, either way."""
+        if local != self.home_address or self._stopped:
+            return []
+        self.correspondents.talks_to(peer, now)
+        return self._settle(now)
+
+    def prefer(
+        self, policies: tuple[CorrespondentPolicy, ...], now: float
+    ) -> list[Effect]:
+        """The operator wants another way for some correspondents from now on."""
+        self.correspondents.prefer(policies)
+        return self._settle(now)
+
     def stop(self, now: float) -> list[Effect]:
         """De-register and let go of everything; `stopped` tells when that is done."""
         if self._stop_by is None:
@@ -260,29 +291,28 @@ class MobileNode:
                     self._progress.undone(phase)
                 case Notify(PlaceChanged()):
                     self._where = None  # nobody was told, so it is to be told again
+        if isinstance(state, RouteOptimization):
+            self.correspondents.refused(state, now)
         self._refused[state.key] = state
         self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
         self._refused_until = now + self._refused_for
         return self._settle(now)
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
+        known = self.correspondents.find(packet.source) is not None
         match packet.message:
             case RouterAdvertisement() as message:
                 return self._advertised(packet, message, now)
-            case BindingAcknowledgement() as message:
+            case BindingAcknowledgement() as message if not known:
                 return self._acknowledged(packet, message, now)
-            case BindingError() as message:
+            case BindingError() as message if packet.source == self.home_agent:
                 return self._binding_error(packet, message, now)
-            case BindingRefreshRequest():
-                # Only correspondents send it, and none has a binding of ours (§11.7.4).
-                return _dropped("not_in_binding_update_list", "11.7.4", packet)
             case ParameterProblem() as message:
                 return self._parameter_problem(packet, message, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
-            case DestinationUnreachable() | TimeExceeded():
-                # Retransmission copes; one of these alone must not move anything.
-                return _dropped("icmp_error", "11.3.5", packet)
+            case message if isinstance(message, CorrespondentMessage):
+                return self._corresponded(packet, message, now)
             case _:
                 return _dropped("unexpected_message", "9.2", packet)
 
@@ -328,9 +358,7 @@ class MobileNode:
     def _binding_error(
         self, packet: Packet, message: BindingError, now: float
     ) -> list[Effect]:
-        """§11.3.6; correspondents are no part of the binding update list yet."""
-        if packet.source != self.home_agent:
-            return _dropped("not_in_binding_update_list", "11.3.6", packet)
+        """The home agent knows no binding of ours (§11.3.6)."""
         if (
             message.status != BindingErrorStatus.UNKNOWN_BINDING
             or message.home_address != self.home_address
@@ -344,15 +372,14 @@ class MobileNode:
         self, packet: Packet, message: ParameterProblem, now: float
     ) -> list[Effect]:
         """§11.3.5: code 1 for a Binding Update means no home agent lives there."""
-        try:
-            quoted = read_packet(message.packet)
-            update = read_message(quoted.payload)
-        except WireError:
+        quoted = quote(message.packet)
+        if quoted is None:
             return _dropped("icmp_error_quote", "11.3.5", packet)
+        if quoted.destination != self.home_agent:
+            return self._corresponded(packet, message, now)
+        update = quoted.message
         if (
             message.code != UNRECOGNIZED_NEXT_HEADER
-            or quoted.next_header != NextHeader.MOBILITY
-            or quoted.destination != self.home_agent
             or not isinstance(update, BindingUpdate)
             or not self.registration.not_understood(update.sequence_number, now)
         ):
@@ -369,9 +396,10 @@ class MobileNode:
         """A router between here and the home agent (RFC 2473 §7.1): applications learn
         it from the route into the tunnel."""
         quoted = too_big(message)
+        if quoted is None:
+            return self._corresponded(packet, message, now)
         if (
-            quoted is None
-            or quoted.source != self.care_of_address
+            quoted.source != self.care_of_address
             or quoted.destination != self.home_agent
             or quoted.inner_source != self.home_address
         ):
@@ -379,6 +407,13 @@ class MobileNode:
         if not self._path.learn(quoted, now):
             return _dropped("mtu_not_smaller", "RFC 8201 4", packet)
         return self._settle(now)
+
+    def _corresponded(
+        self, packet: Packet, message: CorrespondentMessage, now: float
+    ) -> list[Effect]:
+        """From a correspondent, or about packets to one."""
+        dropped = self.correspondents.receive(packet, message, now)
+        return [Notify(dropped)] if dropped else self._settle(now)
 
     # What follows.
 
@@ -418,8 +453,11 @@ class MobileNode:
                 link = update.link or there.link
                 effects += self._progress.reached(Phase.BINDING_UPDATE, link)
         arrived = self._placed(now)
+        packets = self.correspondents.update(now, self._whereabouts(now))
         effects += self._reconcile(now)
+        effects += map(Send, packets)
         effects += arrived
+        effects += map(Notify, self.correspondents.events())
         if self._open:
             effects += self._holding.release(now)
         self._ledger.answered(effects)
@@ -427,7 +465,8 @@ class MobileNode:
 
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""
-        possible = all(type(state) is Neighbor for state in self._refused.values())
+        spared = (Neighbor, RouteOptimization)
+        possible = all(isinstance(state, spared) for state in self._refused.values())
         here = self.attachments.here
         at = here.care_of_address if here else None
         stands = self.registration.stands(at, now) and self._stop_by is None
@@ -526,7 +565,25 @@ class MobileNode:
             )
         if tunnel := self._tunnel(now):
             states.append(tunnel)
+        states += self.correspondents.states(now)
         return states
+
+    def _whereabouts(self, now: float) -> Whereabouts:
+        """Where we are, as far as correspondents are concerned."""
+        here, registration = self.attachments.here, self.registration
+        if here is None:
+            return Whereabouts()
+        stands = registration.stands(here.care_of_address, now)
+        gone = here.at_home and now >= registration.bound_until
+        return Whereabouts(
+            link=here.link,
+            care_of_address=here.care_of_address if here.usable else None,
+            at_home=here.at_home,
+            told=registration.sent or stands,
+            confirmed=stands or gone,
+            until=min(registration.expires if stands else inf, here.valid_until),
+            stopping=self._stop_by is not None,
+        )
 
     def _tunnel(self, now: float) -> Tunnel | None:
         """The tunnel at this end: both ways once it is registered; before, packets come

@@ -1,0 +1,122 @@
+"""The two address tests of return routability, at the mobile node (§11.6, §11.8).
+
+A test is one cookie on its way; what it brings is a keygen token.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from math import inf
+
+from .registration import (
+    INITIAL_BINDACK_TIMEOUT,
+    MAX_BINDACK_TIMEOUT,
+    MAX_UPDATE_RATE,
+    UPDATE_WINDOW,
+)
+
+MAX_RO_FAILURE = 3
+"""Retransmissions without an answer before traffic stays with the home agent (§12)."""
+MAX_TOKEN_LIFETIME = 210.0
+"""Seconds for which a keygen token is used (§12)."""
+FRESH_SHARE = 0.75
+"""Part of that lifetime after which a home keygen token that may be needed is renewed:
+time for several losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeygenToken:
+    """What a test brought.  Times are counted from sending the cookie."""
+
+    token: bytes = field(repr=False)
+    nonce_index: int
+    tested_at: float
+
+    @property
+    def until(self) -> float:
+        return self.tested_at + MAX_TOKEN_LIFETIME
+
+    @property
+    def renew_at(self) -> float:
+        return self.tested_at + MAX_TOKEN_LIFETIME * FRESH_SHARE
+
+
+class Allowance:
+    """No more than MAX_UPDATE_RATE messages of one type to one node within a second
+    (§11.8)."""
+
+    __slots__ = ("_recent",)
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=MAX_UPDATE_RATE)
+
+    @property
+    def at(self) -> float:
+        """When the next message may leave."""
+        full = len(self._recent) == MAX_UPDATE_RATE
+        return self._recent[0] + UPDATE_WINDOW if full else -inf
+
+    def used(self, now: float) -> None:
+        self._recent.append(now)
+
+
+class AddressTest:
+    """Either the home test or the care-of test of one correspondent."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.tries = 0
+        """Messages sent in this test."""
+        self._address: IPv6Address | None = None
+        self._cookie = b""
+        self._sent_at = -inf
+        self._send_at = inf
+        self._timeout = INITIAL_BINDACK_TIMEOUT
+        self._allowance = Allowance()
+
+    def begin(self, now: float) -> None:
+        """Test from now on, if it is not under way."""
+        if self.running:
+            return
+        self.running = True
+        self.tries = 0
+        self._cookie = b""
+        self._send_at = now
+        self._timeout = INITIAL_BINDACK_TIMEOUT
+
+    def stop(self) -> None:
+        self.running = False
+
+    @property
+    def deadline(self) -> float:
+        """When to send the message, again or for the first time."""
+        return max(self._send_at, self._allowance.at) if self.running else inf
+
+    def failed(self, now: float) -> bool:
+        """Whether it is due again and was sent as often as it may be in vain."""
+        return self.deadline <= now and self.tries > MAX_RO_FAILURE
+
+    def sent(self, address: IPv6Address, cookie: bytes, now: float) -> None:
+        """The message left from `address` with a new cookie (§11.8)."""
+        if self.tries:
+            self._timeout = min(self._timeout * 2, MAX_BINDACK_TIMEOUT)
+        self.tries += 1
+        self._address, self._cookie, self._sent_at = address, cookie, now
+        self._send_at = now + self._timeout
+        self._allowance.used(now)
+
+    def expects(self, address: IPv6Address, cookie: bytes) -> str:
+        """Why an answer does not count (§11.6.2), or ""."""
+        if not self.running or not self._cookie:
+            return "no_test_under_way"
+        if address != self._address:
+            return "not_for_tested_address"
+        return "" if cookie == self._cookie else "cookie"
+
+    def is_of(self, cookie: bytes) -> bool:
+        """Whether a message that somebody quotes is the last one of this test."""
+        return self.running and cookie == self._cookie != b""
+
+    def passed(self, token: bytes, nonce_index: int) -> KeygenToken:
+        self.running = False
+        return KeygenToken(token, nonce_index, self._sent_at)

@@ -251,5 +251,5 @@ def test_a_quote_of_nothing_of_ours_narrows_nothing(quote: bytes) -> None:
     message = PacketTooBig(mtu=1300, packet=quote)
     packet = Packet(source=ROUTER, destination=HOME_AGENT, message=message)
     effects = roamer.mobile_node.receive(packet, roamer.now)
-    assert discarded(effects) == ("icmp_error_quote", "RFC 2473 8.1")
+    assert discarded(effects) == ("icmp_error_quote", "RFC 8201 4")
     assert table_mtu(roamer) is None

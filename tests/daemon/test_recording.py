@@ -5,13 +5,14 @@ import io
 import json
 import signal
 from collections.abc import Callable
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.conformance.nodes import CORRESPONDENT
 from tests.conformance.nodes import HOME_ADDRESS as ROAMER
 from tests.conformance.nodes import HOME_AGENT as ROAMERS_HOME_AGENT
 from tests.conformance.nodes import HOME_PREFIX as ROAMERS_PREFIX
@@ -39,6 +40,7 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import write
+from mip6.core.route_optimization import CorrespondentPolicy, Mode
 from mip6.core.state import End, Tunnel
 from mip6.daemon.recording import (
     INPUTS,
@@ -78,6 +80,10 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     """Registered at B, moved to C, a packet held, another router, stopped."""
     roamer = RecordedRoamer(file)
     roamer.register()
+    roamer.do(roamer.node.talks_to(ROAMER, CORRESPONDENT, roamer.now))
+    never = CorrespondentPolicy(IPv6Network("::/0"), Mode.NEVER)
+    roamer.do(roamer.mobile_node.prefer((never,), roamer.now))
+    roamer.do(roamer.node.addresses_changed((ROAMER,), roamer.now))
     roamer.link_down()
     roamer.link_up()
     roamer.do(roamer.node.unmatched(AWAY, roamer.now))
@@ -160,7 +166,7 @@ def test_every_input_was_in_these_recordings() -> None:
 
 def test_every_input_is_recorded() -> None:
     """Whatever answers with effects is one, or is called by the node only."""
-    by_the_node = {"receive", "tick", "failed", "unmatched"}
+    by_the_node = {"receive", "tick", "failed", "unmatched", "talks_to"}
     for kind, names in INPUTS.items():
         answering = {
             name

@@ -37,11 +37,11 @@ from .route_optimization import (
     CorrespondentPolicy,
     Mode,
     Way,
-    Whereabouts,
     Why,
     policy_for,
 )
 from .state import Route, RouteOptimization, State
+from .whereabouts import Whereabouts
 
 UNRECOGNIZED_NEXT_HEADER = 1
 UNRECOGNIZED_OPTION = 2
@@ -72,6 +72,7 @@ SECTIONS: dict[type, str] = {
     BindingAcknowledgement: "11.7.3",
     BindingRefreshRequest: "11.7.4",
     BindingError: "11.3.6",
+    PacketTooBig: "RFC 8201 4",
 }
 """Where it is written what counts; §11.3.5 for errors."""
 
@@ -378,7 +379,7 @@ class BindingUpdateList:
                 or registration is None
                 or not registration.is_ours(quoted.message, quoted.source)
             ):
-                return "icmp_error_quote"
+                return "icmp_error"
             registration.give_up(Why.NOT_UNDERSTOOD, now)
             return ""
         if message.code == UNRECOGNIZED_OPTION:

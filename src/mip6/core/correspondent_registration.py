@@ -4,7 +4,7 @@ about, and what it means for the way of packets (§11.7.2 to §11.8).
 It is aimed like the home registration: at a care-of address, at deleting the binding,
 or at nothing.  A Binding Update needs the keygen tokens of return routability, and that
 the home agent has acknowledged where we are.  The home keygen token is renewed before
-it ends while there is traffic, so that a move asks for nothing by way of the home agent.
+it ends while there is traffic: then a move asks for nothing by way of the home agent.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,10 @@ from .registration import (
 )
 from .return_routability import is_signed, sign
 from .return_routability_procedure import ReturnRoutabilityProcedure
-from .route_optimization import Whereabouts, Why
+from .route_optimization import Why
 from .sequence import beginning, follows
 from .state import End, RouteOptimization
+from .whereabouts import Whereabouts
 
 MAX_RR_BINDING_LIFETIME = 420
 """Seconds of the longest binding at a correspondent (§12)."""
@@ -238,7 +239,7 @@ class CorrespondentRegistration:
         self._take_aim(self._wanted(now, allowed), now)
         if self._due_at <= now:
             self.procedure.need(self._bind, now)
-        elif self._keeps_fresh:
+        if self._keeps_fresh:
             self.procedure.keep_fresh(now)
         failed = self.procedure.failed(now)
         if self._aim is None or self._hopeless(failed, now):

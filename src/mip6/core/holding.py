@@ -3,6 +3,7 @@
 
 from collections import deque
 from ipaddress import IPv6Address
+from math import inf
 
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import DestinationUnreachable
@@ -16,6 +17,8 @@ from .rate import TokenBucket
 
 HELD_MAX_SECONDS = 3.0
 """Older packets are not worth sending: their sender has long sent them again."""
+LATE_MAX_SECONDS = 1.0
+"""After registration: a packet that missed the tunnel until then was only slow."""
 ADDRESS_UNREACHABLE = 3
 
 
@@ -27,6 +30,8 @@ class Holding:
         self._held_max = held_max
         self._held: deque[tuple[float, bytes]] = deque()
         self._errors = TokenBucket(rate=10, burst=10)
+        self._arrived_at = -inf
+        self._late_max = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -45,6 +50,19 @@ class Holding:
         effects += [Forward(octets) for _, octets in self._held]
         self._held.clear()
         return effects
+
+    def arrived(self, now: float) -> None:
+        """The mobile node is somewhere else, or registered now."""
+        self._arrived_at = now
+        self._late_max = self._held_max
+
+    def late(self, octets: bytes, now: float) -> list[Effect]:
+        """The packet missed a tunnel that stands by now, or there is none for it."""
+        if now - self._arrived_at < LATE_MAX_SECONDS and self._late_max:
+            # Each packet comes here once, unless the kernel's routing leads in circles.
+            self._late_max -= 1
+            return [Forward(octets)]
+        return self.refuse(octets, now, "no_tunnel")
 
     def refuse(self, octets: bytes, now: float, reason: str) -> list[Effect]:
         """The packet goes nowhere; tell its sender, an application on this machine."""

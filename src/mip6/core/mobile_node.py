@@ -26,7 +26,7 @@ from .binding_update_list import (
     CorrespondentMessage,
 )
 from .direct_errors import quote
-from .effects import Effect, Forward, Notify, Send
+from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
 from .ledger import Ledger
@@ -35,19 +35,16 @@ from .movement import CONFLICTS_MAX, Link
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
 from .progress import Progress
+from .refusals import Refusals
 from .registration import Aim, Registration
-from .route_optimization import CorrespondentPolicy, Whereabouts
+from .route_optimization import CorrespondentPolicy
 from .state import End, HomeAddress, Neighbor, RouteOptimization, State, Tunnel
+from .whereabouts import whereabouts
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
 STOP_MAX = 3.0
 """Seconds that stopping waits for the home agent."""
-REFUSED_FIRST = 1.0
-REFUSED_MAX = 32.0
-"""Seconds after which state that the kernel refused is tried again, doubling."""
-LATE_MAX = 1.0
-"""Seconds after registration in which a packet that missed the tunnel was only slow."""
 
 
 class MobileNode:
@@ -129,17 +126,12 @@ class MobileNode:
         )
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
-        self._held_max = held_max
-        self._late_max = 0
         self._restored = restored
         self._place = Place.NOWHERE
         self._progress = Progress()
         self._stop_by: float | None = None
         self._stopped = False
-        self._refused: dict[object, State] = {}
-        self._refused_until = -inf
-        self._refused_for = 0.0
-        self._arrived_at = -inf
+        self._refused = Refusals()
         self._now = -inf
         self._where: tuple[Place, IPv6Address | None, str | None] | None = (
             Place.NOWHERE,
@@ -189,10 +181,9 @@ class MobileNode:
             return None
         moments = [self.registration.deadline, self._path.deadline(self._now)]
         moments += (self.attachments.deadline, self.correspondents.deadline)
+        moments.append(self._refused.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
-        if self._refused:
-            moments.append(self._refused_until)
         ends = [self.registration.expires, self.registration.bound_until]
         if self._restored:
             ends.append(self._restored.expires)
@@ -251,11 +242,7 @@ class MobileNode:
             return self._holding.refuse(octets, now, "registration_refused")
         if not self._open:
             return self._holding.hold(octets, now)
-        if now - self._arrived_at < LATE_MAX and self._late_max:
-            # Each packet comes here once, unless the kernel's routing leads in circles.
-            self._late_max -= 1
-            return [Forward(octets)]
-        return self._holding.refuse(octets, now, "no_tunnel")
+        return self._holding.late(octets, now)
 
     def talks_to(
         self, local: IPv6Address, peer: IPv6Address, now: float
@@ -293,9 +280,7 @@ class MobileNode:
                     self._where = None  # nobody was told, so it is to be told again
         if isinstance(state, RouteOptimization):
             self.correspondents.refused(state, now)
-        self._refused[state.key] = state
-        self._refused_for = min(max(self._refused_for * 2, REFUSED_FIRST), REFUSED_MAX)
-        self._refused_until = now + self._refused_for
+        self._refused.add(state, now)
         return self._settle(now)
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
@@ -339,7 +324,7 @@ class MobileNode:
         assert aim is not None  # else nothing would have been asked
         if status is not None and status < 128:
             self._restored = None
-            self._refused_for = 0.0
+            self._refused.overcome()
             self.attachments.reached(aim.care_of_address, now, answered=True)
             phase = Phase.BINDING_ACKNOWLEDGEMENT
             effects += self._progress.reached(phase, aim.link)
@@ -426,8 +411,7 @@ class MobileNode:
             # Answers of one moment may be carried out as one list.
             self._ledger.begin()
         self._now = now
-        if now >= self._refused_until:
-            self._refused.clear()
+        self._refused.update(now)
         if self._restored and self._restored.expires <= now:
             self._restored = None
         for name, solicitation in self.attachments.update(now):
@@ -453,7 +437,9 @@ class MobileNode:
                 link = update.link or there.link
                 effects += self._progress.reached(Phase.BINDING_UPDATE, link)
         arrived = self._placed(now)
-        packets = self.correspondents.update(now, self._whereabouts(now))
+        stopping = self._stop_by is not None
+        at = whereabouts(self.attachments.here, self.registration, stopping, now)
+        packets = self.correspondents.update(now, at)
         effects += self._reconcile(now)
         effects += map(Send, packets)
         effects += arrived
@@ -466,7 +452,7 @@ class MobileNode:
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""
         spared = (Neighbor, RouteOptimization)
-        possible = all(isinstance(state, spared) for state in self._refused.values())
+        possible = all(isinstance(state, spared) for state in self._refused)
         here = self.attachments.here
         at = here.care_of_address if here else None
         stands = self.registration.stands(at, now) and self._stop_by is None
@@ -511,8 +497,7 @@ class MobileNode:
             return []
         self._where = moved
         self._place = place
-        self._arrived_at = now
-        self._late_max = self._held_max
+        self._holding.arrived(now)
         if place is Place.REGISTERED:
             self.attachments.registered(now)
         elif place is Place.AT_HOME:
@@ -567,23 +552,6 @@ class MobileNode:
             states.append(tunnel)
         states += self.correspondents.states(now)
         return states
-
-    def _whereabouts(self, now: float) -> Whereabouts:
-        """Where we are, as far as correspondents are concerned."""
-        here, registration = self.attachments.here, self.registration
-        if here is None:
-            return Whereabouts()
-        stands = registration.stands(here.care_of_address, now)
-        gone = here.at_home and now >= registration.bound_until
-        return Whereabouts(
-            link=here.link,
-            care_of_address=here.care_of_address if here.usable else None,
-            at_home=here.at_home,
-            told=registration.sent or stands,
-            confirmed=stands or gone,
-            until=min(registration.expires if stands else inf, here.valid_until),
-            stopping=self._stop_by is not None,
-        )
 
     def _tunnel(self, now: float) -> Tunnel | None:
         """The tunnel at this end: both ways once it is registered; before, packets come

@@ -155,9 +155,12 @@ class Node:
     ) -> list[Effect]:
         """The data plane saw traffic between an address of ours and a peer, whichever
         way it went; told every few seconds while it goes on."""
-        if self.correspondent is None:
-            return []
-        return self.correspondent.talks_to(local, peer, now)
+        effects: list[Effect] = []
+        if self.mobile_node is not None:
+            effects += self.mobile_node.talks_to(local, peer, now)
+        if self.correspondent is not None:
+            effects += self.correspondent.talks_to(local, peer, now)
+        return effects
 
     def addresses_changed(
         self, addresses: Iterable[IPv6Address], now: float

@@ -11,7 +11,7 @@ from mip6.wire.options import NonceIndices
 from .address_test import AddressTest, KeygenToken
 from .packet import Packet
 from .return_routability import binding_management_key
-from .route_optimization import Whereabouts
+from .whereabouts import Whereabouts
 
 TOKENS_MAX = 4
 """Care-of addresses whose keygen tokens are kept, for a move back (§11.6.1)."""
@@ -193,7 +193,7 @@ class ReturnRoutabilityProcedure:
         return ""
 
     def expects(self, message: object) -> bool:
-        """Whether `message`, quoted in an error, is the last one of a test under way."""
+        """Whether `message`, quoted in an error, is the last one of a running test."""
         match message:
             case HomeTestInit():
                 return self.home_test.is_of(message.home_init_cookie)

@@ -1,11 +1,10 @@
 """Route optimization at the mobile node, in words: what an operator wants for which
-correspondents, where the mobile node is as they see it, and what became of each."""
+correspondents, and what became of each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
-from math import inf
 
 ASK_AGAIN = 300.0
 """Seconds after which a correspondent that took no part is asked again (§11.3.5)."""
@@ -45,26 +44,6 @@ def policy_for(
     return max(
         fitting, key=lambda policy: policy.prefix.prefixlen, default=DEFAULT_POLICY
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whereabouts:
-    """Where the mobile node is, as far as correspondents are concerned."""
-
-    link: str | None = None
-    care_of_address: IPv6Address | None = None
-    """One that may be a source now; None on the home link and nowhere."""
-    at_home: bool = False
-    """On the home link."""
-    told: bool = False
-    """A Binding Update for here was sent to the home agent."""
-    confirmed: bool = False
-    """And it was acknowledged: the tunnel stands, or at home the home agent has let
-    go."""
-    until: float = inf
-    """The end of the home registration or of the care-of address, the earlier one: no
-    correspondent is told a later one (§11.7.2)."""
-    stopping: bool = False
 
 
 class Way(StrEnum):

@@ -14,6 +14,7 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
     Refused,
+    WayChanged,
 )
 
 LEVELS = ("debug", "info", "warning")
@@ -83,6 +84,14 @@ class Log:
                     care_of_address=event.care_of_address,
                     link=event.link,
                     detail=event.detail,
+                )
+            case WayChanged():
+                self.line(
+                    "info",
+                    "way",
+                    correspondent=event.correspondent,
+                    way="direct" if event.direct else "home_agent",
+                    why=event.why,
                 )
             case Problem():
                 self.line("warning", "problem", what=event.what, advice=event.advice)

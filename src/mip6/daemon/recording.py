@@ -27,12 +27,14 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
+from mip6.core.route_optimization import CorrespondentPolicy
 from mip6.core.state import (
     CareOfAddress,
     HomeAddress,
     Neighbor,
     ProxyNeighbor,
     Route,
+    RouteOptimization,
     Rule,
     Tunnel,
 )
@@ -40,9 +42,16 @@ from mip6.core.state import (
 FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
-    Node: ("receive", "unmatched", "tick", "failed"),
+    Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
     HomeAgent: ("link_up",),
-    MobileNode: ("link_up", "link_down", "address_checked", "handover", "stop"),
+    MobileNode: (
+        "link_up",
+        "link_down",
+        "address_checked",
+        "handover",
+        "prefer",
+        "stop",
+    ),
 }
 """The parts of a node, and the methods by which the daemon tells them things."""
 
@@ -53,10 +62,12 @@ VALUES: dict[str, type[Any]] = {
         Binding,
         Link,
         CareOfAddress,
+        CorrespondentPolicy,
         HomeAddress,
         Neighbor,
         ProxyNeighbor,
         Route,
+        RouteOptimization,
         Rule,
         Tunnel,
     )

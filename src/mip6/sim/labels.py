@@ -9,6 +9,7 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
     Refused,
+    WayChanged,
 )
 from mip6.core.packet import Packet
 from mip6.core.state import (
@@ -115,5 +116,8 @@ def event_label(event: Event) -> str | None:
             return f"ignored: {event.reason} (§{event.section})"
         case Refused():
             return f"refuses {event.home_address}: {event.status}"
+        case WayChanged():
+            way = "direct" if event.direct else "through the home agent"
+            return f"{event.correspondent}: {way} ({event.why.replace('_', ' ')})"
         case PhaseReached() | BindingChanged():
             return None

@@ -17,6 +17,7 @@ from mip6.core.return_routability import (
     sign,
 )
 from mip6.core.state import RouteOptimization
+from mip6.wire.icmpv6 import DestinationUnreachable, ErrorMessage
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -27,6 +28,7 @@ from mip6.wire.messages import (
     Message,
 )
 from mip6.wire.options import AlternateCareOfAddress, NonceIndices, Option
+from mip6.wire.packet import IPv6Packet, RoutingHeaderType2, write_packet
 
 CORRESPONDENT = IPv6Address("2001:db8:e::2")
 OTHER_CORRESPONDENT = IPv6Address("2001:db8:e::3")
@@ -34,6 +36,7 @@ HOME_ADDRESS = IPv6Address("2001:db8:a::100")
 OTHER_HOME_ADDRESS = IPv6Address("2001:db8:a::200")
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::64")
 NEXT_CARE_OF_ADDRESS = IPv6Address("2001:db8:c::64")
+ROUTER = IPv6Address("2001:db8:f::1")
 
 
 def counting() -> Callable[[int], bytes]:
@@ -76,7 +79,9 @@ class MobileNode:
     care_of: Token = field(default=Token(0, bytes(8)))
     number: int = 0
 
-    def packet(self, message: Message, source: IPv6Address, **more: Any) -> bytes:
+    def packet(
+        self, message: Message | ErrorMessage, source: IPv6Address, **more: Any
+    ) -> bytes:
         packet = Packet(source=source, destination=self.correspondent, message=message)
         return write(replace(packet, **more))
 
@@ -155,6 +160,22 @@ class MobileNode:
         assert acknowledgement(effects).status == 0
         return effects
 
+    def data(self) -> bytes:
+        """A packet that the correspondent's kernel sent by the binding."""
+        return write_packet(
+            IPv6Packet(
+                source=self.correspondent,
+                destination=self.care_of_address,
+                extensions=(RoutingHeaderType2(self.home_address),),
+                next_header=17,
+                payload=bytes(1400),
+            )
+        )
+
+    def error(self, message: ErrorMessage) -> bytes:
+        """An ICMPv6 error from a router on the way."""
+        return self.packet(message, ROUTER)
+
     def believes(self, packet: Packet, *, lifetime: int = 60) -> bool:
         """Whether the acknowledgement is signed as the last update was."""
         message = packet.message
@@ -163,6 +184,10 @@ class MobileNode:
         return is_signed(
             message, packet.payload, self.key(lifetime), signed_for, self.correspondent
         )
+
+
+def unreachable(quoted: bytes, code: int = 0) -> DestinationUnreachable:
+    return DestinationUnreachable(code=code, packet=quoted)
 
 
 def sent(effects: Iterable[Effect]) -> list[Packet]:

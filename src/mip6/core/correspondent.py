@@ -426,8 +426,10 @@ class Correspondent:
     ) -> list[Effect]:
         """Only persistent errors end a binding (§9.3.4): anybody can make up one."""
         binding = self.error_about(packet)
-        if binding is None or message.code == PORT_UNREACHABLE:
+        if binding is None:
             return [_dropped("icmp_error_quote", "RFC 4443 5.2", packet)]
+        if message.code == PORT_UNREACHABLE:
+            return [_dropped("port_unreachable", "9.3.4", packet)]
         if not self._cache.unreachable(binding.ends, now):
             return [_dropped("not_persistent", "9.3.4", packet)]
         return self._end(binding, Change.UNREACHABLE)

@@ -1,6 +1,7 @@
 """A whole node: octets in, effects out, each packet to the role that it is for."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Protocol
 
@@ -44,7 +45,7 @@ from .neighbor_discovery import UNSPECIFIED, invalid_neighbor_message
 from .packet import Packet, Wrapping, decode, unwrap
 from .passing import into_tunnel, out_of_tunnel
 from .rate import TokenBucket
-from .state import State
+from .state import State, Tunnel
 
 POINTED_AT = {"payload_proto", "header_length_too_short"}
 """Faults of a Mobility Header that are answered by a Parameter Problem (§9.2)."""
@@ -138,14 +139,18 @@ class Node:
             yield from role.states() if isinstance(role, HomeAgent) else role.installed
 
     def tick(self, now: float) -> list[Effect]:
-        return [effect for role in self._roles for effect in role.tick(now)]
+        effects: list[Effect] = []
+        for role in self._roles:
+            told = role.tick(now)
+            effects += self._from_home(told) if role is self.correspondent else told
+        return effects
 
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`: tell the role that wanted it."""
         if self.home_agent is not None and self.home_agent.owns(state):
             return self.home_agent.failed(state, now)
         if self.correspondent is not None and self.correspondent.owns(state):
-            return self.correspondent.failed(state, now)
+            return self._from_home(self.correspondent.failed(state, now))
         if self.mobile_node is not None:
             return self.mobile_node.failed(state, now)
         return []
@@ -159,7 +164,8 @@ class Node:
         if self.mobile_node is not None:
             effects += self.mobile_node.talks_to(local, peer, now)
         if self.correspondent is not None:
-            effects += self.correspondent.talks_to(local, peer, now)
+            told = self.correspondent.talks_to(local, peer, now)
+            effects += self._from_home(told)
         return effects
 
     def addresses_changed(
@@ -371,7 +377,7 @@ class Node:
             return [_dropped(reason, "RFC 4861 6.1", packet.source)]
         home_agent, correspondent = self.home_agent, self.correspondent
         if correspondent is not None and self._is_for_correspondent(packet):
-            return correspondent.receive(packet, now)
+            return self._from_home(correspondent.receive(packet, now))
         if home_agent is not None and (
             isinstance(message, FOR_HOME_AGENT)
             or (
@@ -401,6 +407,22 @@ class Node:
         if isinstance(message, ABOUT_THE_WAY):
             return correspondent.error_about(packet) is not None
         return isinstance(message, FOR_CORRESPONDENT)
+
+    def _from_home(self, effects: list[Effect]) -> list[Effect]:
+        """What a correspondent says from the home address of a mobile node that is away
+        goes through its tunnel: these messages carry no Home Address option (§6.1)."""
+        if self.mobile_node is None:
+            return effects
+        home_address, tunnel = self.mobile_node.home_address, None
+        for state in self.mobile_node.installed:
+            if isinstance(state, Tunnel) and not state.inbound_only:
+                tunnel = state.care_of_address, state.home_agent
+        return [
+            Send(replace(effect.packet, tunnel=effect.packet.tunnel or tunnel))
+            if isinstance(effect, Send) and effect.packet.source == home_address
+            else effect
+            for effect in effects
+        ]
 
     def _binding_error(
         self,

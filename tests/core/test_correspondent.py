@@ -1,18 +1,50 @@
-"""The correspondent: tests answered, bindings made, kept and ended."""
+"""The correspondent beside the rules of the RFC: limits, the kernel's refusals, errors
+on the way, addresses that come and go."""
+
+from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
 
 import pytest
+from tests.support.core import Kernel
 from tests.support.correspondents import (
     CARE_OF_ADDRESS,
     CORRESPONDENT,
     HOME_ADDRESS,
+    NEXT_CARE_OF_ADDRESS,
+    OTHER_CORRESPONDENT,
+    OTHER_HOME_ADDRESS,
     MobileNode,
     acknowledgement,
+    correspondent,
     correspondent_node,
     dropped,
     one,
     optimized,
     sent,
+    unreachable,
 )
+
+from mip6.core.correspondent import Correspondent
+from mip6.core.effects import Effect, Install, Notify, Remove, Send
+from mip6.core.events import BindingChanged, Change, Problem, Refused
+from mip6.core.node import Node
+from mip6.core.packet import Packet
+from mip6.core.state import End, HomeAddress, Route, RouteOptimization, State
+from mip6.wire.icmpv6 import PacketTooBig, ParameterProblem
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingError,
+    BindingRefreshRequest,
+    BindingUpdate,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+)
+from mip6.wire.packet import HEADER, IPv6Packet, write_packet
+
+ENDS = (CORRESPONDENT, HOME_ADDRESS)
+ROUTE = Route(destination=IPv6Network(HOME_ADDRESS), link="mip0")
 
 
 @pytest.fixture
@@ -20,22 +52,528 @@ def mobile_node() -> MobileNode:
     return MobileNode(node=correspondent_node())
 
 
-def test_a_binding(mobile_node: MobileNode) -> None:
-    node = mobile_node.node
-    effects = mobile_node.bind(1.0)
-    answer = one(effects)
-    assert mobile_node.believes(answer)
-    assert answer.routing_address == HOME_ADDRESS
-    assert optimized(node) == {(CORRESPONDENT, HOME_ADDRESS): CARE_OF_ADDRESS}
-    assert (
-        dropped(node.receive(mobile_node.update(key=bytes(20)), 2.0)) == "authenticator"
+def role(node: Node) -> Correspondent:
+    assert node.correspondent is not None
+    return node.correspondent
+
+
+def route_optimization(**changes: Any) -> RouteOptimization:
+    arguments: dict[str, Any] = {
+        "end": End.CORRESPONDENT,
+        "home_address": HOME_ADDRESS,
+        "correspondent": CORRESPONDENT,
+        "care_of_address": CARE_OF_ADDRESS,
+        "expires": 60.0,
+    }
+    return RouteOptimization(**{**arguments, **changes})
+
+
+def changes(effects: list[Effect]) -> list[tuple[Change, float]]:
+    return [
+        (effect.event.change, effect.event.lifetime)
+        for effect in effects
+        if isinstance(effect, Notify) and isinstance(effect.event, BindingChanged)
+    ]
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("lifetime", [3.9, 420.1])
+def test_lifetime_max_must_be_possible(lifetime: float) -> None:
+    with pytest.raises(ValueError, match="4 to 420 s"):
+        correspondent(lifetime_max=lifetime)
+
+
+def test_lifetime_max() -> None:
+    node = correspondent_node(lifetime_max=42.5)
+    assert acknowledgement(MobileNode(node=node).bind(lifetime=60)).lifetime == 40
+
+
+@pytest.mark.parametrize(
+    ("home_address", "status"), [(HOME_ADDRESS, 0), (OTHER_HOME_ADDRESS, 129)]
+)
+def test_who_may_have_bindings(home_address: IPv6Address, status: int) -> None:
+    node = correspondent_node(
+        allowed=(IPv6Network("2001:db8:1::/48"), IPv6Network(HOME_ADDRESS))
     )
-    assert acknowledgement(node.receive(mobile_node.update(1), 2.0)).status == 135
-    effects = node.receive(mobile_node.update(3, lifetime=0), 3.0)
-    assert mobile_node.believes(one(effects), lifetime=0)
+    mobile_node = MobileNode(node=node, home_address=home_address).tested()
+    answer = one(node.receive(mobile_node.update(), 0.0))
+    assert mobile_node.believes(answer)
+    assert isinstance(answer.message, BindingAcknowledgement)
+    assert answer.message.status == status
+    # Whoever has one, from before, may end it.
+    assert (
+        acknowledgement(node.receive(mobile_node.update(lifetime=0), 0.0)).status == 0
+    )
+
+
+# Effects
+
+
+def test_states_stand_before_the_acknowledgement(mobile_node: MobileNode) -> None:
+    effects = mobile_node.bind(1.0)
+    install, route, answer, news = effects
+    assert install == Install(route_optimization(expires=61.0))
+    assert route == Install(ROUTE)
+    assert isinstance(answer, Send)
+    changed = BindingChanged(
+        Change.CREATED, HOME_ADDRESS, CARE_OF_ADDRESS, 60, CORRESPONDENT
+    )
+    assert news == Notify(changed)
+    assert mobile_node.node.installed == {install.state, ROUTE}
+    binding = role(mobile_node.node).binding(*ENDS)
+    assert binding is not None
+    assert list(role(mobile_node.node).bindings) == [binding]
+    assert (binding.sequence_number, binding.lifetime, binding.expires) == (1, 60, 61)
+
+
+def test_a_refresh(mobile_node: MobileNode) -> None:
+    mobile_node.bind(1.0)
+    effects = mobile_node.node.receive(mobile_node.update(), 11.0)
+    assert effects[0] == Install(route_optimization(expires=71.0))
+    assert len(effects) == 3
+    assert changes(effects) == [(Change.REFRESHED, 60)]
+
+
+@pytest.mark.parametrize("grace", [2.0, 0.0])
+def test_a_move(grace: float) -> None:
+    node = correspondent_node(grace=grace)
+    mobile_node = MobileNode(node=node)
+    mobile_node.bind(1.0)
+    mobile_node.care_of_address = NEXT_CARE_OF_ADDRESS
+    effects = mobile_node.bind(11.0)
+    moved = route_optimization(care_of_address=NEXT_CARE_OF_ADDRESS, expires=71.0)
+    if grace:
+        moved = replace(moved, previous=CARE_OF_ADDRESS, previous_until=13.0)
+    assert effects[0] == Install(moved)
+    assert changes(effects) == [(Change.MOVED, 60)]
+    # A refresh in between does not end the grace.
+    effects = node.receive(mobile_node.update(), 12.0)
+    assert effects[0] == Install(replace(moved, expires=72.0))
+
+
+def test_a_deletion(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    effects = mobile_node.node.receive(mobile_node.update(lifetime=0), 1.0)
+    assert effects[:2] == [Remove(ROUTE), Remove(route_optimization())]
+    assert isinstance(effects[2], Send)
+    assert changes(effects) == [(Change.DELETED, 0)]
+    effects = mobile_node.node.receive(mobile_node.update(lifetime=0), 1.0)
+    assert len(effects) == 1
+
+
+def test_expiry(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    assert mobile_node.node.deadline == 45.0
+    mobile_node.node.tick(45.0)
+    assert mobile_node.node.deadline == 60.0
+    effects = mobile_node.node.tick(60.0)
+    assert changes(effects) == [(Change.EXPIRED, 0)]
+    # Nonces are discarded too.
+    assert mobile_node.node.deadline == 240.0
+    mobile_node.node.tick(240.0)
+    assert mobile_node.node.deadline is None
+
+
+def test_eviction() -> None:
+    node = correspondent_node(bindings_max=1)
+    MobileNode(node=node).bind(lifetime=400)
+    other = MobileNode(node=node, home_address=OTHER_HOME_ADDRESS)
+    effects = other.bind(30.0)
+    assert effects[:2] == [Remove(ROUTE), Remove(route_optimization(expires=400.0))]
+    assert changes(effects) == [(Change.EVICTED, 0), (Change.CREATED, 60)]
+
+
+def test_traffic_near_the_end_brings_a_request_at_once(mobile_node: MobileNode) -> None:
+    node = mobile_node.node
+    mobile_node.bind()
+    assert node.tick(45.0) == []
+    effects = node.talks_to(CORRESPONDENT, HOME_ADDRESS, 50.0)
+    assert isinstance(one(effects).message, BindingRefreshRequest)
+    assert node.talks_to(CORRESPONDENT, HOME_ADDRESS, 51.0) == []
+    assert node.talks_to(CORRESPONDENT, OTHER_HOME_ADDRESS, 51.0) == []
+
+
+def test_bindings_of_one_home_address_share_the_route() -> None:
+    node = correspondent_node()
+    first = MobileNode(node=node)
+    second = MobileNode(node=node, correspondent=OTHER_CORRESPONDENT)
+    first.bind()
+    assert Install(ROUTE) not in second.bind()
+    effects = node.receive(first.update(lifetime=0), 1.0)
+    assert effects[0] == Remove(route_optimization())
+    assert ROUTE in node.installed
+    assert Remove(ROUTE) in node.receive(second.update(lifetime=0), 1.0)
+
+
+def test_both_bindings_of_a_home_address_change_places() -> None:
+    """The one that goes and the one that comes have the same route."""
+    node = correspondent_node(bindings_max=1)
+    MobileNode(node=node).bind(lifetime=400)
+    kernel = Kernel(node)
+    kernel.standing = {state.key: state for state in node.installed}
+    second = MobileNode(node=node, correspondent=OTHER_CORRESPONDENT)
+    kernel.perform(second.bind(30.0), 30.0)
+    assert set(kernel.standing.values()) == node.installed
+    assert optimized(node) == {(OTHER_CORRESPONDENT, HOME_ADDRESS): CARE_OF_ADDRESS}
+
+
+# What is not answered, or refused
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HomeTestInit(home_init_cookie=bytes(8)),
+        CareOfTestInit(care_of_init_cookie=bytes(8)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_tests_that_are_not_answered(message: HomeTestInit | CareOfTestInit) -> None:
+    reasons = []
+    for source, destination in (
+        (CARE_OF_ADDRESS, IPv6Address("2001:db8:e::9")),
+        (CARE_OF_ADDRESS, IPv6Address("ff02::1")),
+        (IPv6Address("fe80::1"), CORRESPONDENT),
+        (IPv6Address("ff02::1"), CORRESPONDENT),
+        (IPv6Address("::"), CORRESPONDENT),
+    ):
+        packet = Packet(source=source, destination=destination, message=message)
+        reasons.append(dropped(correspondent().receive(packet, 0.0)))
+    assert reasons == ["not_for_us"] * 2 + ["source_address"] * 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"destination": IPv6Address("2001:db8:e::9")}, "not_for_us"),
+        ({"source": IPv6Address("fe80::1")}, "source_address"),
+        ({"home_address": IPv6Address("ff0e::1")}, "home_address"),
+        ({"home_address": OTHER_CORRESPONDENT}, "home_address"),
+    ],
+)
+def test_updates_that_are_not_answered(changed: Any, reason: str) -> None:
+    packet = Packet(
+        source=CARE_OF_ADDRESS,
+        destination=CORRESPONDENT,
+        home_address=HOME_ADDRESS,
+        message=BindingUpdate(sequence_number=1, lifetime=60, home_registration=True),
+    )
+    assert dropped(correspondent().receive(replace(packet, **changed), 0.0)) == reason
+
+
+@pytest.mark.parametrize("address", ["fe80::1", "ff0e::1", "::", "::1"])
+def test_care_of_addresses_that_are_not_answered(address: str) -> None:
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node).tested()
+    packet = mobile_node.update(alternate=IPv6Address(address))
+    assert dropped(node.receive(packet, 0.0)) == "care_of_address"
+
+
+@pytest.mark.parametrize("care_of_address", [HOME_ADDRESS, OTHER_CORRESPONDENT])
+def test_care_of_addresses_that_lead_nowhere(care_of_address: IPv6Address) -> None:
+    """The home address itself, as RFC 3775 had it for a deletion; and our own."""
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node, care_of_address=care_of_address).tested()
+    at_home = care_of_address == HOME_ADDRESS
+    answer = one(node.receive(mobile_node.update(at_home=at_home), 0.0))
+    assert mobile_node.believes(answer)
+    assert isinstance(answer.message, BindingAcknowledgement)
+    assert answer.message.status == 174
     assert node.installed == set()
-    assert acknowledgement(node.receive(mobile_node.update(4), 4.0)).status == 137
-    mobile_node.bind(5.0)
-    node.talks_to(CORRESPONDENT, HOME_ADDRESS, 40.0)
-    assert node.deadline == 50.0
-    assert len(sent(node.tick(50.0))) == 1
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        BindingError(status=1, home_address=HOME_ADDRESS),
+        HomeTest(
+            home_nonce_index=1, home_init_cookie=bytes(8), home_keygen_token=bytes(8)
+        ),
+        ParameterProblem(code=2, pointer=40, packet=bytes(40)),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_messages_for_others(message: Any) -> None:
+    packet = Packet(source=CARE_OF_ADDRESS, destination=CORRESPONDENT, message=message)
+    assert dropped(correspondent().receive(packet, 0.0)) == "unexpected_message"
+
+
+def test_a_refusal_is_told(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    effects = mobile_node.node.receive(mobile_node.update(1), 0.0)
+    assert effects[1:] == [Notify(Refused(HOME_ADDRESS, CARE_OF_ADDRESS, 135))]
+
+
+# Rates
+
+
+def test_tests_have_a_rate_each() -> None:
+    node = correspondent_node(tests_rate=10, tests_burst=5)
+    mobile_node = MobileNode(node=node)
+    home = mobile_node.packet(HomeTestInit(home_init_cookie=bytes(8)), HOME_ADDRESS)
+    care_of = mobile_node.packet(
+        CareOfTestInit(care_of_init_cookie=bytes(8)), CARE_OF_ADDRESS
+    )
+    for packet in (home, care_of):
+        assert [len(sent(node.receive(packet, 0.0))) for _ in range(7)] == [1] * 5 + [
+            0,
+            0,
+        ]
+        assert dropped(node.receive(packet, 0.0)) == "rate"
+        assert len(sent(node.receive(packet, 1.0))) == 1
+
+
+def test_refusals_have_a_rate_of_their_own() -> None:
+    node = correspondent_node(refusals_rate=10, refusals_burst=2)
+    stranger, mobile_node = MobileNode(node=node), MobileNode(node=node).tested()
+    for _ in range(2):
+        assert acknowledgement(node.receive(stranger.update(), 0.0)).status == 138
+    assert dropped(node.receive(stranger.update(), 0.0)) == "rate"
+    assert acknowledgement(node.receive(mobile_node.update(), 0.0)).status == 0
+    assert acknowledgement(node.receive(mobile_node.update(1), 0.0)).status == 135
+
+
+# The kernel refuses
+
+
+@pytest.mark.parametrize("refused", [RouteOptimization, Route])
+def test_the_kernel_refuses_a_binding(refused: type[State]) -> None:
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node).tested()
+    kernel = Kernel(node, [refused])
+    kernel.perform(node.receive(mobile_node.update(acknowledge=False), 0.0), 0.0)
+    assert kernel.standing == {}
+    assert node.installed == set()
+    (answer,) = kernel.sent
+    assert isinstance(answer.message, BindingAcknowledgement)
+    assert answer.message.status == 130
+    assert [type(event) for event in kernel.told] == [Refused, Problem]
+    # The same tokens are good for another try.
+    kernel.refuse = ()
+    kernel.perform(node.receive(mobile_node.update(), 0.1), 0.1)
+    assert optimized(node) == {ENDS: CARE_OF_ADDRESS}
+
+
+def test_the_kernel_refuses_a_move() -> None:
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node)
+    kernel = Kernel(node)
+    kernel.perform(mobile_node.bind(), 0.0)
+    before = dict(kernel.standing)
+    mobile_node.care_of_address = NEXT_CARE_OF_ADDRESS
+    mobile_node.tested()
+    kernel.refuse = (RouteOptimization,)
+    kernel.perform(node.receive(mobile_node.update(), 1.0), 1.0)
+    assert kernel.standing == before
+    assert set(before.values()) == node.installed
+    binding = role(node).binding(*ENDS)
+    assert binding is not None
+    # The update was valid, so its number counts.
+    assert binding.sequence_number == 2
+
+
+def test_the_kernel_refuses_a_repair() -> None:
+    """Nobody asked for it just now, so there is nobody to tell."""
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node)
+    mobile_node.bind()
+    (state,) = [s for s in node.installed if isinstance(s, RouteOptimization)]
+    effects = node.failed(state, 10.0)
+    assert effects[0] == Remove(ROUTE)
+    assert changes(effects) == [(Change.DELETED, 0)]
+    assert sent(effects) == []
+    assert node.installed == set()
+    assert acknowledgement(node.receive(mobile_node.update(), 10.0)).status == 137
+
+
+def test_the_kernel_refuses_the_route_that_two_bindings_share() -> None:
+    node = correspondent_node()
+    MobileNode(node=node).bind()
+    MobileNode(node=node, correspondent=OTHER_CORRESPONDENT).bind()
+    effects = node.failed(ROUTE, 10.0)
+    assert changes(effects) == [(Change.DELETED, 0)] * 2
+    assert Remove(ROUTE) not in effects
+    assert node.installed == set()
+
+
+def test_states_of_others() -> None:
+    others = (
+        HomeAddress(address=HOME_ADDRESS, link="mip0"),
+        route_optimization(),
+        route_optimization(end=End.MOBILE_NODE),
+        ROUTE,
+    )
+    role = correspondent()
+    assert not any(role.owns(state) for state in others)
+    assert [type(effect) for effect in role.failed(others[1], 0.0)] == [Notify]
+    mobile_node = MobileNode(node=Node(correspondent=role))
+    mobile_node.bind()
+    assert role.owns(ROUTE)
+    assert role.owns(route_optimization())
+    assert not role.owns(route_optimization(expires=61.0))
+    assert not role.owns(replace(ROUTE, link="eth0"))
+
+
+# What was there at the start
+
+
+def test_restored() -> None:
+    found = route_optimization(previous=NEXT_CARE_OF_ADDRESS, previous_until=1.0)
+    node = correspondent_node(restored=[found])
+    assert node.installed == {found, ROUTE}
+    # The nonces of before are not known; then any number will do.
+    mobile_node = MobileNode(node=node)
+    packet = mobile_node.update(77)
+    assert acknowledgement(node.receive(packet, 0.0)).status == 138
+    mobile_node.bind(number=5)
+    assert node.deadline is not None
+
+
+def test_what_is_not_restored() -> None:
+    node = correspondent_node(
+        bindings_max=1,
+        restored=[
+            route_optimization(end=End.MOBILE_NODE),
+            route_optimization(correspondent=IPv6Address("2001:db8:e::9")),
+            route_optimization(),
+            route_optimization(home_address=OTHER_HOME_ADDRESS),
+        ],
+    )
+    assert optimized(node) == {ENDS: CARE_OF_ADDRESS}
+
+
+# Our addresses
+
+
+def test_an_address_vanishes() -> None:
+    node = correspondent_node()
+    MobileNode(node=node).bind()
+    other = MobileNode(node=node, correspondent=OTHER_CORRESPONDENT)
+    other.bind()
+    new = IPv6Address("2001:db8:e::4")
+    effects = node.addresses_changed([OTHER_CORRESPONDENT, new], 1.0)
+    assert changes(effects) == [(Change.DELETED, 0)]
+    assert optimized(node) == {(OTHER_CORRESPONDENT, HOME_ADDRESS): CARE_OF_ADDRESS}
+    gone = MobileNode(node=node)
+    packet = gone.packet(HomeTestInit(home_init_cookie=bytes(8)), HOME_ADDRESS)
+    assert dropped(node.receive(packet, 1.0)) == "not_for_us"
+    MobileNode(node=node, correspondent=new).bind()
+
+
+# Errors on the way
+
+
+def too_big(mobile_node: MobileNode, mtu: int, **changed: Any) -> bytes:
+    quoted = mobile_node.data()
+    return mobile_node.error(PacketTooBig(mtu=mtu, packet=quoted))
+
+
+def mtus(node: Node) -> list[int | None]:
+    return [state.mtu for state in node.installed if isinstance(state, Route)]
+
+
+def test_packet_too_big(mobile_node: MobileNode) -> None:
+    node = mobile_node.node
+    mobile_node.bind(lifetime=400)
+    assert node.receive(too_big(mobile_node, 1400), 1.0) == [
+        Install(replace(ROUTE, mtu=1376))
+    ]
+    assert dropped(node.receive(too_big(mobile_node, 1400), 2.0)) == "mtu_not_smaller"
+    node.receive(too_big(mobile_node, 100), 3.0)
+    assert mtus(node) == [1280]
+    # It lasts as long as the care-of address, and ten minutes at most.
+    mobile_node.bind(300.0, lifetime=400)
+    assert mtus(node) == [1280]
+    mobile_node.bind(603.0)
+    assert mtus(node) == [None]
+    node.receive(too_big(mobile_node, 1400), 603.0)
+    mobile_node.care_of_address = NEXT_CARE_OF_ADDRESS
+    mobile_node.bind(604.0)
+    assert mtus(node) == [None]
+
+
+def test_the_narrowest_path_to_a_home_address_counts() -> None:
+    node = correspondent_node()
+    first = MobileNode(node=node)
+    second = MobileNode(node=node, correspondent=OTHER_CORRESPONDENT)
+    for mobile_node, mtu in ((first, 1400), (second, 1340)):
+        mobile_node.bind()
+        node.receive(too_big(mobile_node, mtu), 0.0)
+    assert mtus(node) == [1316]
+    node.receive(second.update(lifetime=0), 1.0)
+    assert mtus(node) == [1376]
+
+
+def misquoted(mobile_node: MobileNode) -> list[bytes]:
+    """Packets that we have never sent: as many ways to be wrong."""
+    right = mobile_node.data()
+    plain = write_packet(
+        IPv6Packet(
+            source=CORRESPONDENT,
+            destination=CARE_OF_ADDRESS,
+            next_header=17,
+            payload=bytes(8),
+        )
+    )
+    return [
+        b"",
+        plain,
+        replace_address(right, CORRESPONDENT, OTHER_CORRESPONDENT),
+        replace_address(right, CARE_OF_ADDRESS, NEXT_CARE_OF_ADDRESS),
+        replace_address(right, HOME_ADDRESS, OTHER_HOME_ADDRESS),
+    ]
+
+
+def replace_address(octets: bytes, old: IPv6Address, new: IPv6Address) -> bytes:
+    assert old.packed in octets
+    return octets.replace(old.packed, new.packed)
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_errors_about_packets_that_were_never_sent(
+    mobile_node: MobileNode, which: int
+) -> None:
+    node = mobile_node.node
+    mobile_node.bind()
+    quoted = misquoted(mobile_node)[which]
+    before = node.installed
+    for n in range(20):
+        for message in (
+            unreachable(quoted),
+            PacketTooBig(mtu=1300, packet=quoted),
+        ):
+            packet = Packet(
+                source=CARE_OF_ADDRESS, destination=CORRESPONDENT, message=message
+            )
+            assert dropped(role(node).receive(packet, n)) == "icmp_error_quote"
+            through = mobile_node.error(message)
+            assert dropped(node.receive(through, n)) == "unexpected_message"
+    assert node.installed == before
+
+
+def test_the_quote_may_be_short(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    quoted = mobile_node.data()[: HEADER.size + 24]
+    error = mobile_node.error(PacketTooBig(mtu=1400, packet=quoted))
+    mobile_node.node.receive(error, 0.0)
+    assert mtus(mobile_node.node) == [1376]
+
+
+def test_port_unreachable_comes_from_the_mobile_node(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    error = mobile_node.error(unreachable(mobile_node.data(), code=4))
+    for now in range(30):
+        assert dropped(mobile_node.node.receive(error, now)) == "port_unreachable"
+
+
+def test_unreachable_at_last(mobile_node: MobileNode) -> None:
+    mobile_node.bind()
+    error = mobile_node.error(unreachable(mobile_node.data()))
+    for now in (0.0, 4.0, 8.0):
+        mobile_node.node.receive(error, now)
+    effects = mobile_node.node.receive(error, 12.0)
+    assert changes(effects) == [(Change.UNREACHABLE, 0)]
+    # What was heard of it is no more a binding's.
+    assert dropped(mobile_node.node.receive(error, 13.0)) == "unexpected_message"

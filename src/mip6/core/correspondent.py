@@ -97,6 +97,8 @@ class Correspondent:
         self.grace = grace
         self._nonces = Nonces(random)
         self._cache = CorrespondentCache(bindings_max)
+        if home_agent is not None:
+            home_agent.corresponds = self._cache.home_addresses
         # One each, so that a flood of one kind leaves the others their share.
         self._home_tests = TokenBucket(tests_rate, tests_burst)
         self._care_of_tests = TokenBucket(tests_rate, tests_burst)
@@ -114,10 +116,6 @@ class Correspondent:
     ) -> CorrespondentBinding | None:
         """The one with this address of ours."""
         return self._cache.find((correspondent, home_address))
-
-    def is_home_address(self, home_address: IPv6Address) -> bool:
-        """Whether there is a binding for it, with any address of ours."""
-        return bool(self._cache.of(home_address))
 
     @property
     def deadline(self) -> float | None:

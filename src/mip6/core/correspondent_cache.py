@@ -2,7 +2,7 @@
 keyed by that address and the home address."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address
@@ -123,6 +123,11 @@ class CorrespondentCache:
     @property
     def deadline(self) -> float | None:
         return self._timers.deadline
+
+    @property
+    def home_addresses(self) -> Set[IPv6Address]:
+        """A view: it changes with the cache."""
+        return self._homes.keys()
 
     @property
     def full(self) -> bool:

@@ -1,6 +1,6 @@
 """Home agent operation (§10): registrations, and the tunnels they make."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
@@ -100,6 +100,9 @@ class HomeAgent:
                 int(network.network_address) >> 128 - network.prefixlen
             )
         self.grace = grace
+        self.corresponds: Container[IPv6Address] = ()
+        """Home addresses that have bindings of the other kind here (§9.5.1); the
+        correspondent that this node is too puts its own there."""
         self._cache = BindingCache(bindings_max, sequence_numbers)
         # The registrations of the last input, in the order of its effects.
         self._answers: list[_Answer] = []
@@ -363,7 +366,9 @@ class HomeAgent:
         last = self._last_sequence_number(home_address)
         if last is not None and not follows(update.sequence_number, last):
             return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        if binding and update.home_registration != binding.home_registration:
+        if (
+            binding and update.home_registration != binding.home_registration
+        ) or home_address in self.corresponds:
             return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
         if update.lifetime == 0:
             if binding is None and not self._cache.was_deleted(home_address):

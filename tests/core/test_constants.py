@@ -2,7 +2,7 @@
 
 import pytest
 
-from mip6.core import binding_cache, home_agent, movement, registration
+from mip6.core import binding_cache, home_registrations, movement, registration
 from mip6.core.packet import Packet
 from mip6.core.registration import ADVICE
 from mip6.core.state import Route
@@ -19,7 +19,7 @@ from mip6.wire.messages import BindingStatus
         (binding_cache.MAX_DELETE_BCE_TIMEOUT, 10),  # §12
         (movement.MISSED_MAX, 3),  # §11.5.1
         (movement.CONFLICTS_MAX, 3),  # IDGEN_RETRIES, RFC 7217 §7
-        (home_agent.REFUSAL_MAX, 1.0),
+        (home_registrations.REFUSAL_MAX, 1.0),
     ],
 )
 def test_values(value: float, wanted: float) -> None:

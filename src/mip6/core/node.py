@@ -33,6 +33,7 @@ from mip6.wire.messages import (
 from mip6.wire.neighbor_discovery import NeighborMessage
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet
+from mip6.wire.revocation import BindingRevocation
 
 from .addresses import is_unicast_routable
 from .correspondent import Correspondent
@@ -66,11 +67,17 @@ FOR_MOBILE_NODE = (
     | BindingRefreshRequest
     | HomeTest
     | CareOfTest
+    | BindingRevocation
     | MobilePrefixAdvertisement
     | HomeAgentAddressDiscoveryReply
     | NeighborMessage
     | ErrorMessage
 )
+FROM_AWAY = BindingUpdate | BindingRevocation
+TO_AWAY = BindingAcknowledgement | BindingRevocation
+"""What may carry a Home Address option, and a type 2 routing header (§6.1; RFC 5846 §7
+for the revocation of a binding, which its acknowledgement follows in the other
+direction)."""
 FOR_CORRESPONDENT = BindingUpdate | HomeTestInit | CareOfTestInit
 ABOUT_THE_WAY = DestinationUnreachable | PacketTooBig
 
@@ -257,7 +264,7 @@ class Node:
         effects: list[Effect] = [_dropped("no_binding", "10.4.1", headers.source)]
         if (
             home_agent is not None
-            and headers.destination in home_agent.home_prefix
+            and home_agent.serves(headers.destination)
             and home_agent.binding(headers.destination) is None
             and may_be_reported(headers)
             and self._unreachables.take(now)
@@ -296,6 +303,7 @@ class Node:
             self.mobile_node is None
             and destination not in self._addresses
             and not destination.is_multicast
+            and not self._is_anycast(destination)
         ):
             return [_dropped("not_for_us", "RFC 8200 3", source)]
         if wrapping.routing_address is not None and (
@@ -322,6 +330,10 @@ class Node:
             effects = [_dropped("home_address_option_without_binding", "9.3.1", source)]
         status = BindingErrorStatus.UNKNOWN_BINDING
         return effects + self._binding_error(headers, home_address, status, link, now)
+
+    def _is_anycast(self, address: IPv6Address) -> bool:
+        home_agent = self.home_agent
+        return home_agent is not None and address in home_agent.anycast_addresses
 
     def _is_our_tunnel(
         self, outer: IPv6Address, inner: IPv6Address, now: float
@@ -367,11 +379,9 @@ class Node:
                 ),
             ]
         if isinstance(message, KnownMessage):
-            if packet.home_address and not isinstance(message, BindingUpdate):
+            if packet.home_address and not isinstance(message, FROM_AWAY):
                 return [_dropped("home_address_option", "6.1", packet.source)]
-            if packet.routing_address and not isinstance(
-                message, BindingAcknowledgement
-            ):
+            if packet.routing_address and not isinstance(message, TO_AWAY):
                 return [_dropped("routing_header", "6.1", packet.source)]
         elif reason := invalid_neighbor_message(packet):
             return [_dropped(reason, "RFC 4861 6.1", packet.source)]
@@ -380,6 +390,7 @@ class Node:
             return self._from_home(correspondent.receive(packet, now))
         if home_agent is not None and (
             isinstance(message, FOR_HOME_AGENT)
+            or (isinstance(message, BindingRevocation) and not packet.routing_address)
             or (
                 # Both ends of a tunnel hear from its path, each at its own address.
                 isinstance(message, PacketTooBig)

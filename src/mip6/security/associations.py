@@ -20,6 +20,7 @@ from mip6.wire.messages import (
 )
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet, write_packet
+from mip6.wire.revocation import BindingRevocation
 
 from .association import SecurityAssociation, Use, check
 from .esp import EspError, spi_and_sequence_number
@@ -33,6 +34,17 @@ TRANSPORT = {
         Direction.TO_MOBILE_NODE,
         NextHeader.MOBILITY,
         BindingAcknowledgement.TYPE,
+    ): Purpose.BINDING,
+    # A revocation is protected as what it revokes was (RFC 5846 §6.1).
+    (
+        Direction.TO_HOME_AGENT,
+        NextHeader.MOBILITY,
+        BindingRevocation.TYPE,
+    ): Purpose.BINDING,
+    (
+        Direction.TO_MOBILE_NODE,
+        NextHeader.MOBILITY,
+        BindingRevocation.TYPE,
     ): Purpose.BINDING,
     (
         Direction.TO_HOME_AGENT,

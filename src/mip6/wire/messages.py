@@ -17,6 +17,7 @@ from .buffer import Reader, WireError, Writer, check_bits
 from .checksum import checksum
 from .next_header import NextHeader
 from .options import TIME_UNIT, Option, check_lifetime, read_options, write_options
+from .revocation import BindingRevocation
 
 HEADER = Struct(">BBBxH")
 """Payload Proto, Header Len, MH Type, Reserved, Checksum: what all messages share."""
@@ -403,6 +404,7 @@ KnownMessage = (
     | BindingUpdate
     | BindingAcknowledgement
     | BindingError
+    | BindingRevocation
 )
 Message = KnownMessage | UnknownMessage
 
@@ -417,6 +419,7 @@ KNOWN: dict[int, type[KnownMessage]] = {
         BindingUpdate,
         BindingAcknowledgement,
         BindingError,
+        BindingRevocation,
     )
 }
 

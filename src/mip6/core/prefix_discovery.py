@@ -1,0 +1,125 @@
+"""Mobile Prefix Discovery at the home agent (§10.6): answers, and what is new."""
+
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+
+from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
+
+from .binding_cache import EXPIRED_MAX, Binding, BindingCache
+from .effects import Effect, Send
+from .packet import Packet
+from .prefix_delivery import PrefixDelivery, Round
+from .prefixes import HomePrefixes
+from .timers import earliest
+
+SETTLED = 10.0
+"""Seconds that changes are gathered: who sends Router Advertisements on the home link
+must not make us go through a million bindings for each."""
+
+
+class PrefixDiscovery:
+    """address: the home agent's.
+
+    delivery: None answers nobody and tells nobody anything.
+    """
+
+    def __init__(
+        self,
+        address: IPv6Address,
+        prefixes: HomePrefixes,
+        cache: BindingCache,
+        delivery: PrefixDelivery | None,
+    ) -> None:
+        self._address = address
+        self._prefixes = prefixes
+        self._cache = cache
+        self._delivery = delivery
+        self._round = Round(EXPIRED_MAX)
+        self._round_at: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        delivery = self._delivery
+        if delivery is None:
+            return None
+        again = self._round_at if len(self._cache) else None
+        return earliest(delivery.deadline, self._round.deadline, again)
+
+    def solicited(
+        self, packet: Packet, message: MobilePrefixSolicitation, now: float
+    ) -> list[Effect] | None:
+        """The answer to a bound mobile node; None if it has had one just now, or if
+        there are none."""
+        home_address = packet.origin
+        delivery = self._delivery
+        if delivery is None:
+            return None
+        delivery.end(home_address)
+        if not delivery.may_send(home_address, now):
+            return None
+        return [self._advertise(home_address, packet.source, message.identifier, now)]
+
+    def changed(self, now: float) -> None:
+        """The list of prefixes is another: everybody is told, not at once."""
+        if self._delivery is not None:
+            at = now + SETTLED
+            self._round_at = at if self._round_at is None else min(self._round_at, at)
+
+    def registered(self, binding: Binding, now: float) -> None:
+        """A binding was made or renewed."""
+        delivery = self._delivery
+        if delivery is None:
+            return
+        if self._round_at is None:
+            self._round_at = now + delivery.interval_max
+        if len(delivery):
+            delivery.resume(binding.home_address, now)
+
+    def ended(self, home_address: IPv6Address) -> None:
+        """A binding is gone, and what was to be sent with it."""
+        if self._delivery is not None and len(self._delivery):
+            self._delivery.end(home_address)
+
+    def tick(self, now: float) -> list[Effect]:
+        delivery = self._delivery
+        if delivery is None:
+            return []
+        if self._round_at is not None and self._round_at <= now:
+            # Nobody goes without for longer than a round, and the wait in it.
+            self._round_at = now + delivery.interval_max if len(self._cache) else None
+            self._round.begin([b.home_address for b in self._cache], now)
+        for binding in self._bound(self._round.part()):
+            prefix = self._prefixes.find(binding.home_address)
+            if prefix is not None:
+                delivery.schedule(binding.home_address, prefix.preferred(now), now)
+        effects: list[Effect] = []
+        for binding in self._bound(delivery.due(now)):
+            home_address = binding.home_address
+            if delivery.may_send(home_address, now):
+                identifier = delivery.identifier()
+                to = binding.care_of_address
+                effects.append(self._advertise(home_address, to, identifier, now))
+        return effects
+
+    def _bound(self, home_addresses: Iterable[IPv6Address]) -> Iterable[Binding]:
+        return [b for a in home_addresses if (b := self._cache.find(a)) is not None]
+
+    def _advertise(
+        self,
+        home_address: IPv6Address,
+        destination: IPv6Address,
+        identifier: int,
+        now: float,
+    ) -> Send:
+        """§10.6.3.  M and O stay clear: no DHCPv6 passes the tunnel (§10.4.4)."""
+        return Send(
+            Packet(
+                source=self._address,
+                destination=destination,
+                routing_address=home_address,
+                message=MobilePrefixAdvertisement(
+                    identifier=identifier,
+                    options=self._prefixes.options(now, self._address),
+                ),
+            )
+        )

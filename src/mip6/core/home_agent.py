@@ -24,7 +24,6 @@ from mip6.wire.revocation import (
 from .addresses import is_unicast_routable
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
 from .effects import Effect, Notify, Send, difference
-from .events import BindingChanged, Change
 from .home_agents_list import HomeAgentsList, ListedHomeAgent, home_agents_anycast
 from .home_link import CHECK_TIME, HomeLink
 from .home_registrations import HomeRegistrations
@@ -466,9 +465,3 @@ class HomeAgent:
 
 def _dropped(reason: str, section: str, packet: Packet) -> Notify:
     return Notify(dropped(reason, section, packet))
-
-
-def _changed(change: Change, binding: Binding, *, lifetime: float) -> Notify:
-    return Notify(
-        BindingChanged(change, binding.home_address, binding.care_of_address, lifetime)
-    )

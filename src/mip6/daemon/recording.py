@@ -27,6 +27,8 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
+from mip6.core.policy import Permission
+from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import CorrespondentPolicy
 from mip6.core.state import (
     CareOfAddress,
@@ -43,7 +45,7 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
-    HomeAgent: ("link_up",),
+    HomeAgent: ("link_up", "prefixes_changed", "mobile_nodes_changed", "revoke"),
     MobileNode: (
         "link_up",
         "link_down",
@@ -64,7 +66,9 @@ VALUES: dict[str, type[Any]] = {
         CareOfAddress,
         CorrespondentPolicy,
         HomeAddress,
+        HomePrefix,
         Neighbor,
+        Permission,
         ProxyNeighbor,
         Route,
         RouteOptimization,

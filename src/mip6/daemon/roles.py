@@ -66,6 +66,7 @@ class _Builder:
             bindings_max=wanted.bindings_max,
             authentication_required=authenticates,
             mobile_nodes=wanted.home_networks,
+            random=os.urandom,
             grace=wanted.grace,
             restored=found.bindings,
             # Without authentication nothing is remembered beyond a binding (0007).

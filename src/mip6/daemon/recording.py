@@ -208,17 +208,17 @@ def decode(value: Any) -> Any:
     Raises `KeyError`, `TypeError` or `ValueError` for what it did not write.
     """
     match value:
+        case {"is": name, **inside}:
+            arguments = {
+                str(field): decode(content) for field, content in inside.items()
+            }
+            return _value_of(VALUES[name], arguments)
         case {"octets": octets}:
             return bytes.fromhex(octets)
         case {"address": address}:
             return IPv6Address(address)
         case {"network": network}:
             return IPv6Network(network)
-        case {"is": name, **inside}:
-            arguments = {
-                str(field): decode(content) for field, content in inside.items()
-            }
-            return _value_of(VALUES[name], arguments)
         case list():
             return tuple(map(decode, value))
     return value

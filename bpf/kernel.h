@@ -18,7 +18,7 @@ typedef unsigned long long u64;
 struct map_definition {
 	u32 kind, key_size, value_size, entries_max, flags;
 };
-enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6 };
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_PERCPU_ARRAY = 6, MAP_LRU_HASH = 9, MAP_RINGBUF = 27 };
 
 struct __sk_buff {
 	u32 len, pkt_type, mark, queue_mapping, protocol;
@@ -51,7 +51,7 @@ struct bpf_redir_neigh {
 enum { TC_ACT_UNSPEC = -1, TC_ACT_SHOT = 2 };
 enum { PACKET_OTHERHOST = 3 };
 enum { ETH_P_IPV6 = 0x86DD, ETH_HLEN = 14, AF_INET6 = 10, VLAN_VID_MASK = 0xFFF };
-enum { BPF_ADJ_ROOM_MAC = 1 };
+enum { BPF_ADJ_ROOM_NET = 0, BPF_ADJ_ROOM_MAC = 1 };
 enum { BPF_F_ADJ_ROOM_FIXED_GSO = 1, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 = 4 };
 enum { BPF_F_INGRESS = 1, BPF_F_RECOMPUTE_CSUM = 1 };
 enum {
@@ -62,6 +62,8 @@ enum {
 };
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)1;
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value,
+					 u64 flags) = (void *)2;
 static long (*const bpf_skb_store_bytes)(struct __sk_buff *skb, u32 offset, const void *from,
 					 u32 length, u64 flags) = (void *)9;
 static long (*const bpf_redirect)(u32 ifindex, u64 flags) = (void *)23;
@@ -74,6 +76,8 @@ static long (*const bpf_skb_adjust_room)(struct __sk_buff *skb, int difference, 
 static long (*const bpf_fib_lookup)(void *context, struct bpf_fib_lookup *parameters, int size,
 				    u32 flags) = (void *)69;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
+static long (*const bpf_ringbuf_output)(void *ring, const void *octets, u64 length,
+					u64 flags) = (void *)130;
 static long (*const bpf_redirect_neigh)(u32 ifindex, struct bpf_redir_neigh *parameters,
 					int size, u64 flags) = (void *)152;
 

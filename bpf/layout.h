@@ -4,23 +4,28 @@
  * network.  Whoever changes the size or meaning of anything here raises LAYOUT_VERSION,
  * here and in src/mip6/linux/layout.py: maps of another version are loaded beside.
  *
- *   map            kind            key                     value
- *   bindings       hash            home address            struct tunnel, End.HOME_AGENT
- *   registrations  hash            home address            struct tunnel, End.MOBILE_NODE
- *   addresses      hash            address of this node    u32, 1: its signalling is the daemon's
- *   spis           hash            SPI as in the packet    u64 ns: its budget; ESP for the daemon
- *   settings       array, 1        0                       struct settings
- *   counters       per CPU array   enum counter            u64 packets
- *   budgets        per CPU array   enum budget             u64 ns: see within_budget()
- *   ways           per CPU array   from the outer header   struct way: see send(), nobody else
+ *   map             kind            key                     value
+ *   bindings        hash            home address            struct tunnel, End.HOME_AGENT
+ *   registrations   hash            home address            struct tunnel, End.MOBILE_NODE
+ *   correspondents  hash            struct pair             struct direct, End.MOBILE_NODE
+ *   mobile_nodes    hash            struct pair             struct direct, End.CORRESPONDENT
+ *   addresses       hash            address of this node    u32, 1: its signalling is the daemon's
+ *   spis            hash            SPI as in the packet    u64 ns: its budget; ESP for the daemon
+ *   settings        array, 1        0                       struct settings
+ *   counters        per CPU array   enum counter            u64 packets
+ *   budgets         per CPU array   enum budget             u64 ns: see within_budget()
+ *   ways            per CPU array   from the outer header   struct way: see send(), nobody else
+ *   talks           LRU hash        struct talk             u64 ns: when the daemon was told last
+ *   notices         ring buffer                             struct talk, for the daemon to read
  *
  * Hashes are allocated at once, so that an insert never fails for want of memory in the
  * middle of a burst; a replaced entry is then reused at the second update after it, which
- * is why a program copies what it looked up before it does anything else. */
+ * is why a program copies what it looked up before it does anything else.  `talks` and
+ * `notices` are not pinned: they begin anew with the daemon that wants to know. */
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 /* What carries this mark on its way out of the mobility device is for the daemon. */
 #define MARK 0x6D697036
@@ -37,29 +42,62 @@ struct tunnel {
 	u64 previous_until;		/* ... accepted until then; 0: never */
 	u64 flags;
 };
-enum { INBOUND_ONLY = 1 };		/* packets come out of the tunnel, none go in yet */
+enum { INBOUND_ONLY = 1 };		/* packets are accepted, none are sent this way yet */
+
+struct pair {
+	struct address home_address, correspondent;
+};
+
+struct direct {
+	struct address care_of_address;
+	struct address previous;	/* these as in struct tunnel */
+	u64 expires;
+	u64 previous_until;
+	u64 flags;
+	u64 told;			/* ns: when the daemon was told last; written here */
+};
+
+struct talk {
+	struct address local, peer;	/* an address of this node, and who it talks to */
+};
+
+/* What a node does at all: the rest is not even looked up. */
+enum use {
+	USES_BINDINGS = 1,		/* something is, or was, in the map of this name */
+	USES_REGISTRATIONS = 2,
+	USES_CORRESPONDENTS = 4,
+	USES_MOBILE_NODES = 8,
+	PROTECTS_HOME_TESTS = 16,	/* at the home agent: the daemon puts them into ESP */
+};
 
 struct settings {
 	u32 device;			/* ifindex of the mobility device */
-	u32 reserved;
+	u32 uses;
 	u64 unmatched_interval;		/* ns between two such packets, for each CPU */
 	u64 unmatched_burst;		/* ns worth of them that may come at once */
 	u64 unverified_interval;
 	u64 unverified_burst;
 	u64 open_interval;		/* signalling without ESP */
 	u64 open_burst;
+	u64 notice_interval;
+	u64 notice_burst;
 	u64 esp_interval;		/* ns between two with one SPI, whatever the CPU */
 	u64 esp_burst;
+	u64 told_interval;		/* ns between two notices of the same talk */
 };
 
-enum budget { BUDGET_UNMATCHED, BUDGET_UNVERIFIED, BUDGET_OPEN, BUDGETS };
+enum budget { BUDGET_UNMATCHED, BUDGET_UNVERIFIED, BUDGET_OPEN, BUDGET_NOTICE, BUDGETS };
 
 /* Reasons, one counter each; `dropped_` begins what went no further. */
 enum counter {
 	TUNNEL_OUT,			/* encapsulated */
 	TUNNEL_IN,			/* verified, outer header taken off */
+	DIRECT_OUT,			/* with Home Address option or routing header, or both */
+	DIRECT_IN,			/* verified, these taken off */
+	INDIRECT,			/* by the home agent: of headers that these do not go with */
+	NATIVE,				/* as if this device were not there: bound otherwise, or not */
 	SIGNALLING,			/* whole to the daemon */
-	UNVERIFIED,			/* Home Address option or routing header, to the daemon */
+	UNVERIFIED,			/* Home Address option without a binding, to the daemon */
 	UNMATCHED,			/* no tunnel to put it into, to the daemon */
 	FRAGMENT,			/* left to the kernel: a fragment that might be for us */
 	TOO_MANY_HEADERS,		/* left to the kernel: more than HEADERS_MAX */
@@ -72,8 +110,9 @@ enum counter {
 	DROPPED_EXPIRED,		/* came out of a tunnel whose lifetime is over */
 	DROPPED_CARE_OF_ADDRESS,	/* outer address is not the care-of address */
 	DROPPED_HOME_AGENT,		/* outer address is not the home agent's */
+	DROPPED_ROUTING_HEADER,		/* type 2, to us, but not to a home address of ours */
 	DROPPED_CONGESTION,		/* marked outside, not capable inside (RFC 6040) */
-	DROPPED_ROUTE,			/* no way to the other end of the tunnel */
+	DROPPED_ROUTE,			/* no way to the other end */
 	DROPPED_FORWARDING,		/* forwarding is off on the mobility device */
 	DROPPED_LOOP,			/* the way leads back into the mobility device */
 	DROPPED_SIZE,			/* does not fit the link with its outer header */

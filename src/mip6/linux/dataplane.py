@@ -1,30 +1,35 @@
-"""The data plane as the rest of the daemon sees it: tunnels in maps, programs on links.
+"""The data plane as the rest of the daemon sees it: tunnels and direct ways in maps,
+programs on links.
 
 What is pinned outlives the daemon, and traffic with it:
 
-    PINS/v2/bindings ...     the maps; v2 is the version of their layout
+    PINS/v3/bindings ...     the maps; v3 is the version of their layout
     PINS/links/...           which programs are attached where (attachment.py)
 
 Programs need no pin, what attaches them keeps them.  So whoever opens the pins again
 loads the programs anew, over the maps that stand; attaching replaces them in one step.
 """
 
-import errno
 from collections.abc import Collection, Container, Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from mip6.core.state import End, RouteOptimization, Tunnel
 
 from . import attachment, bpf, elf
 from .layout import (
     COUNTERS,
+    DIRECT_MAPS,
     LAYOUT_VERSION,
+    TUNNEL_MAPS,
+    Use,
+    read_direct,
     read_tunnel,
+    write,
     write_settings,
-    write_tunnel,
 )
+from .notices import Notices
 
 UNMATCHED_RATE: Final = 200
 """Packets a second, for each CPU, that no tunnel takes and the daemon looks at."""
@@ -42,8 +47,20 @@ be optimized."""
 ESP_BURST: Final = 50
 SPIS_MIN: Final = 64
 """Room for SPIs, where fewer are diverted at the start."""
+TELL: Final = 10.0
+"""Seconds between two notices of the same pair of addresses (§11.6, §9.5.5)."""
+NOTICE_RATE: Final = 200
+"""Notices a second, for each CPU; what is not told is told with the next packet."""
+NOTICE_BURST: Final = 200
 
-_MAP_OF = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
+_USE_OF = {
+    "bindings": Use.BINDINGS,
+    "registrations": Use.REGISTRATIONS,
+    "correspondents": Use.CORRESPONDENTS,
+    "mobile_nodes": Use.MOBILE_NODES,
+}
+_UNPINNED = ("talks", "notices")
+"""They begin anew with the daemon: what an earlier one was told is gone with it."""
 _ENTRY = (1).to_bytes(4, "little")
 
 T = TypeVar("T")
@@ -62,8 +79,12 @@ class DataPlane:
     ) -> None:
         self.pins = pins
         self.maps = maps
+        self.notices = Notices(maps["notices"])
+        """Which of our addresses talk to whom: at a mobile node its home address, by
+        tunnel or directly; at a correspondent those that mobile nodes are bound to."""
         self._object = objects
         self._programs: dict[str, bpf.Program] = {}
+        self._settings: dict[str, Any] = {}
 
     @classmethod
     def open(
@@ -72,19 +93,25 @@ class DataPlane:
         *,
         device: int,
         bindings_max: int = 65536,
+        correspondents_max: int = 1024,
+        mobile_nodes_max: int = 4096,
         spis: Collection[int] = (),
         open_rate: float | None = None,
+        protect_home_tests: bool = False,
     ) -> Self:
         """Takes over what is pinned below `pins`, or begins anew.
 
         `device` is the interface index of the mobility device, `bindings_max` how many
-        mobile nodes a home agent can hold.  Tunnels stay when that number changes; of
-        another layout version nothing is taken over: its filters work on until
-        `attach_device` and `attach_link` replace them.
+        mobile nodes a home agent can hold, `correspondents_max` how many direct ways a
+        mobile node, `mobile_nodes_max` how many a correspondent.  What stands stays
+        when these numbers change; of another layout version nothing is taken over: its
+        filters work on until `attach_device` and `attach_link` replace them.
 
         `spis`: the daemon's, of ESP that brings signalling; all other ESP is the
         kernel's.  `open_rate`: packets a second of signalling without ESP that the
         daemon sees (`OPEN_RATE`); None for all, where nothing comes in ESP.
+        `protect_home_tests`: a Home Test for a home address with a tunnel goes to the
+        daemon, and so not in plain through the tunnel (§10.4.6).
         """
         bpf.raise_memory_limit()
         bpf.mount()
@@ -92,9 +119,16 @@ class DataPlane:
         directory = pins / f"v{LAYOUT_VERSION}"
         bpf.make_directory(directory)
         bpf.make_directory(pins / "links")
-        sizes = {"bindings": bindings_max, "spis": max(len(spis), SPIS_MIN)}
+        sizes = {
+            "bindings": bindings_max,
+            "correspondents": correspondents_max,
+            "mobile_nodes": mobile_nodes_max,
+            "spis": max(len(spis), SPIS_MIN),
+        }
         maps = {
-            name: _map(
+            name: bpf.Map.create(name, definition)
+            if name in _UNPINNED
+            else _map(
                 directory / name,
                 definition,
                 sizes.get(name),
@@ -105,24 +139,37 @@ class DataPlane:
         for other in pins.glob("v*"):
             if other != directory:
                 _unpin(other)
-        settings = write_settings(
-            device,
+        opened = cls(pins, objects, maps)
+        uses = Use.HOME_TESTS if protect_home_tests else Use(0)
+        for name, use in _USE_OF.items():
+            if any(True for _ in maps[name].items()):
+                uses |= use
+        opened.configure(
+            device=device,
+            uses=uses,
+            told_interval=TELL,
             unmatched_rate=UNMATCHED_RATE,
             unmatched_burst=UNMATCHED_BURST,
             unverified_rate=UNVERIFIED_RATE,
             unverified_burst=UNVERIFIED_BURST,
             open_rate=open_rate,
             open_burst=OPEN_BURST,
+            notice_rate=NOTICE_RATE,
+            notice_burst=NOTICE_BURST,
             esp_rate=ESP_RATE,
             esp_burst=ESP_BURST,
         )
-        maps["settings"].update(bytes(4), settings)
-        opened = cls(pins, objects, maps)
         opened.divert_esp(spis)
         return opened
 
+    def configure(self, **settings: Any) -> None:
+        """Changes settings of the programs (`write_settings`); the others stay."""
+        self._settings |= settings
+        self.maps["settings"].update(bytes(4), write_settings(**self._settings))
+
     def close(self) -> None:
         """Lets go of the maps.  Pins and filters stay, and so does traffic."""
+        self.notices.close()
         for descriptor in (*self._programs.values(), *self.maps.values()):
             descriptor.close()
 
@@ -170,42 +217,56 @@ class DataPlane:
     def _attach(self, index: int, hook: str, name: str) -> None:
         attachment.attach(self.pins, index, hook, self.program(name))
 
-    # Tunnels
+    # Tunnels and direct ways
 
-    def put(self, tunnel: Tunnel | RouteOptimization) -> None:
+    def put(self, state: Tunnel | RouteOptimization) -> None:
         """Makes it stand in place of what stood under its key, in one step."""
-        if isinstance(tunnel, RouteOptimization):
-            raise OSError(errno.EOPNOTSUPP, "no map for direct ways yet")
-        self.maps[_MAP_OF[tunnel.end]].update(*write_tunnel(tunnel))
+        name, key, value = write(state)
+        self._use(name)
+        self.maps[name].update(key, value)
 
-    def put_many(self, tunnels: Iterable[Tunnel]) -> None:
+    def put_many(self, states: Iterable[Tunnel | RouteOptimization]) -> None:
         """The same for many, at a fifth of the cost.  On an error some may stand."""
         entries: dict[str, list[tuple[bytes, bytes]]] = {}
-        for tunnel in tunnels:
-            name = _MAP_OF[tunnel.end]
+        for state in states:
+            name, key, value = write(state)
             part = entries.setdefault(name, [])
-            part.append(write_tunnel(tunnel))
+            part.append((key, value))
             if len(part) == bpf.BATCH:  # a million must not stand in memory twice
+                self._use(name)
                 self.maps[name].update_many(entries.pop(name))
         for name, part in entries.items():
+            self._use(name)
             self.maps[name].update_many(part)
 
-    def drop(self, tunnel: Tunnel | RouteOptimization) -> None:
+    def drop(self, state: Tunnel | RouteOptimization) -> None:
         """Takes away what stands under its key; nothing there is fine."""
-        if isinstance(tunnel, RouteOptimization):
-            return
-        self.maps[_MAP_OF[tunnel.end]].delete(tunnel.home_address.packed)
+        name, key, _ = write(state)
+        self.maps[name].delete(key)
 
     def tunnels(self, known: Container[bytes] = ()) -> Iterator[Tunnel]:
         """What the maps hold, expired ones too; times to the nanosecond.
 
         known: home addresses, packed, of a home agent's tunnels that nobody asks for.
         """
-        for end, name in _MAP_OF.items():
+        for end, name in TUNNEL_MAPS.items():
             left_out = known if end is End.HOME_AGENT else ()
             for key, value in self.maps[name].items():
                 if key not in left_out:
                     yield read_tunnel(end, key, value)
+
+    def route_optimizations(self) -> Iterator[RouteOptimization]:
+        """The same of direct ways."""
+        for end, name in DIRECT_MAPS.items():
+            for key, value in self.maps[name].items():
+                yield read_direct(end, key, value)
+
+    def _use(self, name: str) -> None:
+        """From its first entry on a map is looked into; before, that would cost time
+        and find nothing."""
+        uses = self._settings["uses"]
+        if _USE_OF[name] not in uses:
+            self.configure(uses=uses | _USE_OF[name])
 
     # Signalling
 

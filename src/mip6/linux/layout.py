@@ -1,16 +1,21 @@
 """bpf/layout.h in Python: what the maps hold, octet by octet."""
 
 import struct
+from enum import IntFlag
 from ipaddress import IPv6Address
 
-from mip6.core.state import End, Tunnel
+from mip6.core.state import End, RouteOptimization, Tunnel
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 MARK = 0x6D697036
 
 COUNTERS = (
     "tunnel_out",
     "tunnel_in",
+    "direct_out",
+    "direct_in",
+    "indirect",
+    "native",
     "signalling",
     "unverified",
     "unmatched",
@@ -25,6 +30,7 @@ COUNTERS = (
     "dropped_expired",
     "dropped_care_of_address",
     "dropped_home_agent",
+    "dropped_routing_header",
     "dropped_congestion",
     "dropped_route",
     "dropped_forwarding",
@@ -37,10 +43,33 @@ COUNTERS = (
 """The reasons that are counted, in the order of `enum counter`."""
 
 _TUNNEL = struct.Struct("=16s16s16sQQQ")
-_SETTINGS = struct.Struct("=IIQQQQQQQQ")
+_DIRECT = struct.Struct("=16s16sQQQQ")
+_SETTINGS = struct.Struct("=IIQQQQQQQQQQQ")
 _INBOUND_ONLY = 1
 _NANOSECONDS = 1_000_000_000
 _NEVER = (1 << 64) - 1
+
+
+class Use(IntFlag):
+    """What a node does at all: `enum use`."""
+
+    BINDINGS = 1
+    REGISTRATIONS = 2
+    CORRESPONDENTS = 4
+    MOBILE_NODES = 8
+    HOME_TESTS = 16
+
+
+TUNNEL_MAPS = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
+DIRECT_MAPS = {End.MOBILE_NODE: "correspondents", End.CORRESPONDENT: "mobile_nodes"}
+"""Which map holds the states of which end."""
+
+
+def write(state: Tunnel | RouteOptimization) -> tuple[str, bytes, bytes]:
+    """Its map, key and value; times to the nanosecond."""
+    if isinstance(state, Tunnel):
+        return TUNNEL_MAPS[state.end], *write_tunnel(state)
+    return DIRECT_MAPS[state.end], *write_direct(state)
 
 
 def _nanoseconds(seconds: float) -> int:
@@ -76,20 +105,57 @@ def read_tunnel(end: End, key: bytes, value: bytes) -> Tunnel:
     )
 
 
+def write_direct(direct: RouteOptimization) -> tuple[bytes, bytes]:
+    """Key (`struct pair`) and value (`struct direct`)."""
+    previous = direct.previous.packed if direct.previous else bytes(16)
+    key = direct.home_address.packed + direct.correspondent.packed
+    return key, _DIRECT.pack(
+        direct.care_of_address.packed,
+        previous,
+        _nanoseconds(direct.expires),
+        _nanoseconds(direct.previous_until) if direct.previous else 0,
+        _INBOUND_ONLY if direct.inbound_only else 0,
+        0,
+    )
+
+
+def read_direct(end: End, key: bytes, value: bytes) -> RouteOptimization:
+    care_of_address, previous, expires, until, flags, _ = _DIRECT.unpack(value)
+    return RouteOptimization(
+        end=end,
+        home_address=IPv6Address(key[:16]),
+        correspondent=IPv6Address(key[16:]),
+        care_of_address=IPv6Address(care_of_address),
+        expires=expires / _NANOSECONDS,
+        previous=IPv6Address(previous) if any(previous) else None,
+        previous_until=until / _NANOSECONDS,
+        inbound_only=bool(flags & _INBOUND_ONLY),
+    )
+
+
+def read_talk(octets: bytes) -> tuple[IPv6Address, IPv6Address]:
+    """An address of this node, and whom it talks to (`struct talk`)."""
+    return IPv6Address(octets[:16]), IPv6Address(octets[16:32])
+
+
 def write_settings(
     device: int,
     *,
+    uses: Use,
+    told_interval: float,
     unmatched_rate: float,
     unmatched_burst: int,
     unverified_rate: float,
     unverified_burst: int,
     open_rate: float | None,
     open_burst: int,
+    notice_rate: float,
+    notice_burst: int,
     esp_rate: float,
     esp_burst: int,
 ) -> bytes:
     """`struct settings`.  Rates are packets a second, None: any; for each CPU, but
-    `esp_rate` for each SPI."""
+    `esp_rate` for each SPI.  `told_interval`: seconds between two notices of a pair."""
 
     def bucket(rate: float | None, burst: int) -> tuple[int, int]:
         if rate is None:
@@ -99,9 +165,11 @@ def write_settings(
 
     return _SETTINGS.pack(
         device,
-        0,
+        uses,
         *bucket(unmatched_rate, unmatched_burst),
         *bucket(unverified_rate, unverified_burst),
         *bucket(open_rate, open_burst),
+        *bucket(notice_rate, notice_burst),
         *bucket(esp_rate, esp_burst),
+        _nanoseconds(told_interval),
     )

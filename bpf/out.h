@@ -218,12 +218,14 @@ INLINE int write_behind(struct __sk_buff *skb, const struct frame *frame, u32 ho
 {
 	u8 options[HOP_BY_HOP_MAX];
 	u32 at = start + sizeof(frame->header);
-	if (hop_by_hop < 8 || hop_by_hop > HOP_BY_HOP_MAX ||
-	    bpf_skb_load_bytes(skb, at + extra, options, hop_by_hop))
+	u64 length = hop_by_hop;
+	__asm__ volatile("" : "+r"(length)); /* what is checked is what is used */
+	if (length < 8 || length > HOP_BY_HOP_MAX ||
+	    bpf_skb_load_bytes(skb, at + extra, options, length))
 		return 0;
 	options[0] = first;
-	return bpf_skb_store_bytes(skb, at, options, hop_by_hop, 0) == 0 &&
-	       bpf_skb_store_bytes(skb, at + hop_by_hop, frame->extensions, extra, 0) == 0;
+	return bpf_skb_store_bytes(skb, at, options, length, 0) == 0 &&
+	       bpf_skb_store_bytes(skb, at + length, frame->extensions, extra, 0) == 0;
 }
 
 /* `frame` has the addresses of the wire, the packet those of its ends. */

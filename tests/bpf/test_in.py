@@ -340,13 +340,12 @@ def test_mobility_message_that_passes_through_the_home_agent(bench: Bench) -> No
     assert_taken_out(bench.arrive(up(inner)), inner)
 
 
-def test_option_and_routing_header_without_a_binding(bench: Bench) -> None:
+def test_option_without_a_binding(bench: Bench) -> None:
     at_home_agent(bench)
     for next_header, payload in (
         (DESTINATION_OPTIONS, home_address_option(UDP, OTHER) + udp()),
-        (ROUTING, routing(UDP, OTHER) + udp()),
         (DESTINATION_OPTIONS, home_address_option(IPV6, OTHER) + UP),
-        (ROUTING, routing(FRAGMENT, OTHER) + bytes(16)),
+        (DESTINATION_OPTIONS, home_address_option(FRAGMENT, OTHER) + bytes(16)),
     ):
         packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, next_header, payload)
         assert_for_daemon(bench.arrive(packet), packet, "unverified")

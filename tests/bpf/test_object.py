@@ -53,6 +53,7 @@ def test_what_is_in_the_object() -> None:
         "steering",
     }
     hashes = {"bindings": (16, 72), "registrations": (16, 72), "addresses": (16, 4)}
+    hashes |= {"correspondents": (32, 64), "mobile_nodes": (32, 64)}
     hashes["spis"] = (4, 8)
     for name, definition in shipped.maps.items():
         if name in hashes:

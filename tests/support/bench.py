@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from mip6.core.state import End, Tunnel
+from mip6.core.state import End, RouteOptimization, Tunnel
 from mip6.linux import bpf
 from mip6.linux.dataplane import DataPlane
-from mip6.linux.layout import COUNTERS
+from mip6.linux.layout import COUNTERS, Use
 from mip6.linux.tun import Device
 
 from .namespaces import Namespace
@@ -16,7 +16,7 @@ ETHERNET = bytes(6) + bytes.fromhex("020000000002") + b"\x86\xdd"
 """From somebody to the loopback device, as which a test run lets packets arrive."""
 
 PASS, DROP, REDIRECT = -1, 2, 7
-UNMATCHED, UNVERIFIED, OPEN = 0, 1, 2
+UNMATCHED, UNVERIFIED, OPEN, NOTICE = 0, 1, 2, 3
 
 HOME_ADDRESS = "2001:db8:a::100"
 HOME_AGENT = "2001:db8:a::1"
@@ -84,6 +84,37 @@ class Bench:
         self.data_plane.put(tunnel)
         return tunnel
 
+    def direct(
+        self,
+        end: End,
+        *,
+        home_address: str = HOME_ADDRESS,
+        correspondent: str = CORRESPONDENT,
+        care_of_address: str = CARE_OF_ADDRESS,
+        lifetime: float = 60,
+        previous: str | None = None,
+        grace: float = 0,
+        inbound_only: bool = False,
+    ) -> RouteOptimization:
+        """Puts a direct way; `lifetime` and `grace` are seconds from now."""
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+        direct = RouteOptimization(
+            end=end,
+            home_address=IPv6Address(home_address),
+            correspondent=IPv6Address(correspondent),
+            care_of_address=IPv6Address(care_of_address),
+            expires=now + lifetime,
+            previous=IPv6Address(previous) if previous else None,
+            previous_until=now + grace if previous else 0.0,
+            inbound_only=inbound_only,
+        )
+        self.data_plane.put(direct)
+        return direct
+
+    def told(self) -> list[tuple[str, str]]:
+        """Who talked to whom since this was asked last."""
+        return [(str(a), str(b)) for a, b in self.data_plane.notices.read()]
+
     def divert(self, *addresses: str) -> None:
         for address in addresses:
             self.data_plane.divert(IPv6Address(address))
@@ -91,11 +122,18 @@ class Bench:
     def clear(self) -> None:
         for tunnel in list(self.data_plane.tunnels()):
             self.data_plane.drop(tunnel)
+        for direct in list(self.data_plane.route_optimizations()):
+            self.data_plane.drop(direct)
+        talks = self.data_plane.maps["talks"]
+        for pair, _ in list(talks.items()):
+            talks.delete(pair)
+        self.data_plane.notices.read()
+        self.data_plane.configure(uses=Use(0))
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
         self.data_plane.divert_esp(())
         self.forget_ways()
-        for budget in (UNMATCHED, UNVERIFIED, OPEN):
+        for budget in (UNMATCHED, UNVERIFIED, OPEN, NOTICE):
             self.full_again(budget, at=0)
 
     def forget_ways(self) -> None:

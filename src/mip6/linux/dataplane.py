@@ -140,13 +140,14 @@ class DataPlane:
             if other != directory:
                 _unpin(other)
         opened = cls(pins, objects, maps)
-        uses = Use.HOME_TESTS if protect_home_tests else Use(0)
+        uses = Use(0)
         for name, use in _USE_OF.items():
             if any(True for _ in maps[name].items()):
                 uses |= use
         opened.configure(
             device=device,
             uses=uses,
+            protect_home_tests=protect_home_tests,
             told_interval=TELL,
             unmatched_rate=UNMATCHED_RATE,
             unmatched_burst=UNMATCHED_BURST,

@@ -57,7 +57,7 @@ class Use(IntFlag):
     REGISTRATIONS = 2
     CORRESPONDENTS = 4
     MOBILE_NODES = 8
-    HOME_TESTS = 16
+    PROTECTED_HOME_TESTS = 16
 
 
 TUNNEL_MAPS = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
@@ -142,6 +142,7 @@ def write_settings(
     device: int,
     *,
     uses: Use,
+    protect_home_tests: bool,
     told_interval: float,
     unmatched_rate: float,
     unmatched_burst: int,
@@ -165,7 +166,7 @@ def write_settings(
 
     return _SETTINGS.pack(
         device,
-        uses,
+        uses | (Use.PROTECTED_HOME_TESTS if protect_home_tests else 0),
         *bucket(unmatched_rate, unmatched_burst),
         *bucket(unverified_rate, unverified_burst),
         *bucket(open_rate, open_burst),

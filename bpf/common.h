@@ -152,7 +152,9 @@ INLINE int tell(const struct settings *config, const struct address *local,
 INLINE void tell_again(const struct settings *config, struct direct *direct,
 		       const struct address *local, const struct address *peer, u64 now)
 {
-	if (now - direct->told >= config->told_interval && tell(config, local, peer, now))
+	if (direct->told && now - direct->told < config->told_interval)
+		return;
+	if (tell(config, local, peer, now))
 		direct->told = now;
 }
 

@@ -54,7 +54,7 @@ struct direct {
 	u64 expires;
 	u64 previous_until;
 	u64 flags;
-	u64 told;			/* ns: when the daemon was told last; written here */
+	u64 told;			/* ns: when the daemon was told last; 0: never; written here */
 };
 
 struct talk {

@@ -142,7 +142,7 @@ def test_killed_the_traffic_goes_on_and_a_new_start_takes_over(world: World) -> 
     assert " 500 received" in text, text
     # One of each, not a second set beside the first.
     priorities = [line.split(":")[0] for line in world.mobile.ip("rule").splitlines()]
-    assert priorities == ["0", "999", "1000", "1001", "1002", "32766"]
+    assert priorities == ["0", "998", "999", "1000", "1001", "1002", "32766"]
 
 
 def test_after_a_move_while_it_was_dead_nothing_stale_is_left(world: World) -> None:

@@ -50,6 +50,7 @@ STATES: list[State] = [
     Route(destination=IPv6Network("::/0"), link="v0", source=HOME, table=100),
     Rule(priority=999, table=100, source=HOME),
     Rule(priority=1001, table=254, suppress_default=True),
+    Rule(priority=998, table=6275, own_only=True),
     ProxyNeighbor(address=HOME, link="v0"),
 ]
 
@@ -207,7 +208,7 @@ def test_missing_finds_what_others_removed(bench: Bench, inside: Namespace) -> N
         inside.ip(command)
     lost = bench.executor.missing(STATES)
     assert lost[0] == STATES[0], "addresses first: a route names one"
-    assert set(lost) == {STATES[0], STATES[5], STATES[6], STATES[8]}
+    assert set(lost) == {STATES[0], STATES[5], STATES[6], STATES[9]}
     assert bench.executor.perform([Install(state) for state in lost]) is None
     assert bench.executor.missing(STATES) == []
 

@@ -28,7 +28,7 @@ from .packet import Packet
 from .path_mtu import MTU_LIFETIME, Optimized, optimized
 from .rate import TokenBucket
 from .sequence import follows
-from .state import End, Route, RouteOptimization, State
+from .state import CORRESPONDENT_TABLE, End, Route, RouteOptimization, State
 
 MAX_RR_BINDING_LIFETIME = 420
 """Seconds; no binding made by return routability lasts longer (§12)."""
@@ -476,6 +476,7 @@ class Correspondent:
                         home_address.packed
                     ),  # said so, it is quick
                     link=self.device,
+                    table=CORRESPONDENT_TABLE,
                     mtu=min(mtus, default=None),
                 )
             )

@@ -148,6 +148,11 @@ class Route:
         return (Route, self.table, self.destination, self.metric)
 
 
+CORRESPONDENT_TABLE = 6275
+"""Routes of a correspondent to its mobile nodes, for packets of its own only: what has
+no entry in the data plane then goes as it would without them (decision 0012)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A routing rule, as `ip -6 rule` has it."""
@@ -157,6 +162,8 @@ class Rule:
     source: IPv6Address | None = None
     suppress_default: bool = False
     """Ignore the table's default route (suppress_prefixlength 0)."""
+    own_only: bool = False
+    """For packets that this machine makes, not for those it forwards (iif lo)."""
 
     @property
     def key(self) -> tuple[object, ...]:

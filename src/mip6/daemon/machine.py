@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 from mip6.core.packet import Packet, write
-from mip6.core.state import Route, State, Tunnel
+from mip6.core.state import CORRESPONDENT_TABLE, Route, Rule, State, Tunnel
 from mip6.linux import netlink_requests as requests
 from mip6.linux import privileges, sysctl
 from mip6.linux.cleanup import sweep
@@ -134,13 +134,18 @@ class Machine:
 
     @property
     def own_states(self) -> set[State]:
-        """State that stands as long as the daemon: the route of a virtual home link."""
-        home_agent = self.configuration.home_agent
-        if home_agent is None or home_agent.home_link is not None:
-            return set()
-        return {
-            Route(destination=home_agent.home_prefix, link=self.configuration.device)
-        }
+        """State that stands as long as the daemon: the route of a virtual home link,
+        the rule by which a correspondent's own packets see its mobile nodes."""
+        configuration = self.configuration
+        states: set[State] = set()
+        home_agent = configuration.home_agent
+        if home_agent is not None and home_agent.home_link is None:
+            states.add(
+                Route(destination=home_agent.home_prefix, link=configuration.device)
+            )
+        if configuration.correspondent is not None:
+            states.add(Rule(priority=998, table=CORRESPONDENT_TABLE, own_only=True))
+        return states
 
     def wanted_links(self) -> list[str]:
         """The links that the configuration names; they may not exist yet."""

@@ -284,6 +284,7 @@ def request(state: State, index: int, *, add: bool) -> Request:
                 state.table,
                 source=state.source,
                 suppress_default=state.suppress_default,
+                own_only=state.own_only,
                 add=add,
             )
         case Tunnel() | RouteOptimization():

@@ -147,6 +147,7 @@ def rule(
     *,
     source: IPv6Address | None = None,
     suppress_default: bool = False,
+    own_only: bool = False,
     add: bool = True,
 ) -> Request:
     prefix_length = 0 if source is None else 128
@@ -154,12 +155,15 @@ def rule(
     body = RULE.pack(*head, 0, 0, 1, 0)  # action 1: look the table up
     if source is not None:
         body += _attribute(2, source.packed)
+    if own_only:
+        body += _attribute(3, b"lo\0")
     body += _integer(6, priority) + _integer(15, table)
     if suppress_default:
         body += _integer(14, 0)
     body += _attribute(21, bytes([PROTOCOL]))
     line = f"ip -6 rule {'add' if add else 'del'} priority {priority}"
     line += f" from {source}" if source else ""
+    line += " iif lo" if own_only else ""
     line += f" lookup {'main' if table == MAIN else table}"
     line += " suppress_prefixlength 0" if suppress_default else ""
     line += f" protocol {PROTOCOL}" if add else ""

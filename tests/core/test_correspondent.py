@@ -30,7 +30,14 @@ from mip6.core.effects import Effect, Install, Notify, Remove, Send
 from mip6.core.events import BindingChanged, Change, Problem, Refused
 from mip6.core.node import Node
 from mip6.core.packet import Packet
-from mip6.core.state import End, HomeAddress, Route, RouteOptimization, State
+from mip6.core.state import (
+    CORRESPONDENT_TABLE,
+    End,
+    HomeAddress,
+    Route,
+    RouteOptimization,
+    State,
+)
 from mip6.wire.icmpv6 import PacketTooBig, ParameterProblem
 from mip6.wire.messages import (
     BindingAcknowledgement,
@@ -44,7 +51,9 @@ from mip6.wire.messages import (
 from mip6.wire.packet import HEADER, IPv6Packet, write_packet
 
 ENDS = (CORRESPONDENT, HOME_ADDRESS)
-ROUTE = Route(destination=IPv6Network(HOME_ADDRESS), link="mip0")
+ROUTE = Route(
+    destination=IPv6Network(HOME_ADDRESS), link="mip0", table=CORRESPONDENT_TABLE
+)
 
 
 @pytest.fixture

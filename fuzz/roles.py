@@ -29,8 +29,8 @@ from fuzz.packets import (
 from mip6.core.effects import Effect, Send
 from mip6.core.events import Dropped, Event
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import State, Tunnel

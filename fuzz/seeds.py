@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mip6.cli.dissection import Keys, Signalling, dissect
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.daemon.recording import Recorder
 from mip6.wire.buffer import WireError

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from tests.conformance.nodes import HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
 
 from mip6.core.effects import Effect, Send
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, read, write
 from mip6.core.state import CareOfAddress, State, Tunnel

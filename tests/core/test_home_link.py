@@ -25,7 +25,7 @@ from mip6.core.effects import Effect, Install, Notify, Remove, Send
 from mip6.core.events import BindingChanged, Change, Problem, Refused
 from mip6.core.home_agent import HomeAgent
 from mip6.core.home_link import CHECKED_MAX
-from mip6.core.movement import Link
+from mip6.core.link import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import ProxyNeighbor, Route, Tunnel

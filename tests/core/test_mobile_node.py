@@ -22,8 +22,9 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
 )
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import CONFLICTS_MAX, ROUTERS_MAX, Link
+from mip6.core.movement import CONFLICTS_MAX, ROUTERS_MAX
 from mip6.core.state import (
     CareOfAddress,
     End,

@@ -7,14 +7,8 @@ from random import Random
 
 import pytest
 
-from mip6.core.movement import (
-    CONFLICTS_MAX,
-    PREFIXES_MAX,
-    ROUTERS_MAX,
-    Link,
-    ManagedLink,
-    interface_identifier,
-)
+from mip6.core.link import PREFIXES_MAX, Link, interface_identifier
+from mip6.core.movement import CONFLICTS_MAX, ROUTERS_MAX, ManagedLink
 from mip6.core.packet import Packet
 from mip6.wire.neighbor_discovery import (
     INFINITE_LIFETIME,

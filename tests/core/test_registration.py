@@ -19,7 +19,7 @@ from tests.core.test_movement import hear, prefix
 
 from mip6.core.effects import Effect, Notify
 from mip6.core.events import Dropped, Place, Problem
-from mip6.core.movement import Link
+from mip6.core.link import Link
 from mip6.core.packet import Packet, write
 from mip6.core.registration import ADVICE
 from mip6.core.state import Rule, Tunnel

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mip6.core.effects import Effect
-from mip6.core.movement import Link
+from mip6.core.link import Link
 from mip6.daemon.links import Links
 from mip6.linux import netlink_requests as requests
 from mip6.linux.netlink import AddressInfo, LinkInfo, Notice, RouteInfo, RuleInfo

@@ -36,8 +36,8 @@ from tests.support.daemons import KEY, World, until
 from mip6.cli.main import main
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import write
 from mip6.core.policy import Permission

@@ -21,8 +21,8 @@ from tests.support.ipsec_captures import ASSOCIATIONS
 from mip6.core.effects import Effect, Install, Notify, Remove, Send
 from mip6.core.events import Dropped, Place
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import End, State, Tunnel

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from .movement import Attachment, Link, ManagedLink
+from .link import Attachment, Link
+from .memory import Memory
+from .movement import ManagedLink
 from .packet import Packet
 
 GRACE = 2.0
@@ -56,6 +58,7 @@ class Attachments:
         self._home_agent = home_agent
         self._random = random
         self._optimistic = optimistic
+        self._memory = Memory()
 
     def link_up(self, link: Link, now: float) -> bool:
         """True if nothing that was known of the link holds any more."""
@@ -65,6 +68,7 @@ class Attachments:
                 up.hint(now)
             up.link = link
             return False
+        self.link_down(link.name)
         self.up[link.name] = ManagedLink(
             link,
             self._home_prefix,
@@ -72,6 +76,7 @@ class Attachments:
             self._random,
             now,
             optimistic=self._optimistic,
+            remembered=self._memory.recall(link, now),
         )
         return True
 
@@ -79,7 +84,10 @@ class Attachments:
         """True if the link was up."""
         if name == self.wanted:
             self.wanted = None
-        return self.up.pop(name, None) is not None
+        gone = self.up.pop(name, None)
+        if gone is not None:
+            self._memory.keep(gone.link, gone.places())
+        return gone is not None
 
     def want(self, name: str) -> None:
         """Use this link while it is up, whatever was found out about it before."""
@@ -90,6 +98,8 @@ class Attachments:
     def update(self, now: float) -> Iterator[tuple[str, Packet]]:
         """Forget what has expired; the links to solicit on now, and with what."""
         for name, up in self.up.items():
+            for probe in up.probes():
+                yield name, probe
             if up.update(now):
                 yield name, up.solicitation()
 

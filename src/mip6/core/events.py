@@ -58,6 +58,7 @@ class Phase(StrEnum):
     LINK_UP = "link_up"
     ROUTER_SOLICITATION = "router_solicitation"
     ROUTER_ADVERTISEMENT = "router_advertisement"
+    """Or a router that was there before has answered (RFC 6059)."""
     CARE_OF_ADDRESS = "care_of_address"
     BINDING_UPDATE = "binding_update"
     BINDING_ACKNOWLEDGEMENT = "binding_acknowledgement"

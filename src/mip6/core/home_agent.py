@@ -31,7 +31,7 @@ from .home_updates import (
     dropped,
 )
 from .interception import Interception
-from .movement import Link
+from .link import Link
 from .packet import Packet
 from .path_mtu import MTU_LIFETIME, too_big
 from .policy import Permission, Policy

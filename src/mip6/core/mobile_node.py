@@ -17,7 +17,7 @@ from mip6.wire.messages import (
     BindingStatus,
     BindingUpdate,
 )
-from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterAdvertisement
 
 from .attachments import Attachments
 from .binding_update_list import (
@@ -30,8 +30,9 @@ from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
 from .ledger import Ledger
+from .link import Link
 from .mobile_state import away_states, home_states
-from .movement import CONFLICTS_MAX, Link
+from .movement import CONFLICTS_MAX
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
 from .progress import Progress
@@ -288,6 +289,8 @@ class MobileNode:
         match packet.message:
             case RouterAdvertisement() as message:
                 return self._advertised(packet, message, now)
+            case NeighborAdvertisement() as message:
+                return self._neighbor_advertised(packet, message, now)
             case BindingAcknowledgement() as message if not known:
                 return self._acknowledged(packet, message, now)
             case BindingError() as message if packet.source == self.home_agent:
@@ -309,6 +312,15 @@ class MobileNode:
             return _dropped("link_not_managed", "11.5.1", packet)
         if reason := up.heard(packet, message, now):
             return _dropped(reason, "11.5.1", packet)
+        phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
+        return self._settle(now, *phase)
+
+    def _neighbor_advertised(
+        self, packet: Packet, message: NeighborAdvertisement, now: float
+    ) -> list[Effect]:
+        up = self.attachments.up.get(packet.link or "")
+        if up is None or not up.confirmed(packet, message):
+            return []  # somebody else's affair: they are many
         phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
         return self._settle(now, *phase)
 

@@ -6,7 +6,7 @@ needs it as a source, the ways out of a link before what sends through them.
 
 from ipaddress import IPv6Address, IPv6Network
 
-from .movement import Attachment
+from .link import Attachment
 from .state import CareOfAddress, HomeAddress, Neighbor, Route, Rule, State
 
 MAIN_TABLE = 254

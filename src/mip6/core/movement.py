@@ -6,12 +6,11 @@ answers; what follows from a change is the mobile node's business.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.neighbor_discovery import (
-    INFINITE_LIFETIME,
     AdvertisementInterval,
     NeighborAdvertisement,
     PrefixInformation,
@@ -21,7 +20,17 @@ from mip6.wire.neighbor_discovery import (
     TargetLinkLayerAddress,
 )
 
-from .addresses import is_unicast_routable
+from . import memory
+from .link import (
+    PREFIXES_MAX,
+    Attachment,
+    Link,
+    Prefix,
+    Router,
+    interface_identifier,
+    learn,
+)
+from .memory import Place
 from .packet import Packet
 from .reputation import Reputation, Way
 
@@ -39,93 +48,12 @@ ANSWER_TIME_SLOW = 4.5
 """The same for other routers: they may keep 3 s between multicast advertisements."""
 
 ROUTERS_MAX = 16
-PREFIXES_MAX = 32
 CONFLICTS_MAX = 3
 """Duplicates after which a link is left alone (IDGEN_RETRIES, RFC 7217)."""
 
 UNSPECIFIED = IPv6Address("::")
 ALL_NODES = IPv6Address("ff02::1")
 ALL_ROUTERS = IPv6Address("ff02::2")
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A managed link that is up."""
-
-    name: str
-    link_layer_address: bytes
-    link_local: IPv6Address | None = None
-    """None while it is not known, tentative or optimistic: then it is no source yet."""
-    mtu: int = 1500
-    """Octets."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefix:
-    """One prefix of a router, with the moments its lifetimes end."""
-
-    network: IPv6Network
-    autonomous: bool
-    valid_until: float
-    preferred_until: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Router:
-    """A default router as its advertisements describe it."""
-
-    address: IPv6Address
-    link_layer_address: bytes | None
-    home_agent: bool
-    addresses: tuple[IPv6Address, ...]
-    """Its global addresses, from prefixes with the R bit (§7.2)."""
-    preference: int
-    expires: float
-    quiet_at: float
-    """By then another advertisement should have been heard; inf if it does not say."""
-    prefixes: tuple[Prefix, ...]
-    silent: bool = False
-    """It did not answer when asked: used only while there is nothing better."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """One way to be on the network: a link, its router and an address of the prefix."""
-
-    link: str
-    router: IPv6Address
-    router_link_layer_address: bytes | None
-    home_agent_here: bool
-    """At home, and the home agent's link-layer address is the router's (§11.5.5)."""
-    prefix: IPv6Network
-    care_of_address: IPv6Address | None
-    """None on the home link."""
-    silent: bool
-    distrusted_at: float = field(default=-inf, compare=False)
-    """When the home agent did not answer what was sent this way, not long ago."""
-    valid_until: float = field(compare=False)
-    usable: bool
-    """Whether the care-of address may be a source now: it is known to be unique, or it
-    may be optimistic because the router's link-layer address is known (RFC 4429)."""
-
-    @property
-    def at_home(self) -> bool:
-        return self.care_of_address is None
-
-
-def interface_identifier(link_layer_address: bytes) -> bytes:
-    """The modified EUI-64 of a link-layer address (RFC 4291 appendix A).
-
-    Raises ValueError for one that is neither 6 nor 8 octets long.
-    """
-    match len(link_layer_address):
-        case 6:
-            eui = link_layer_address[:3] + b"\xff\xfe" + link_layer_address[3:]
-        case 8:
-            eui = link_layer_address
-        case length:
-            raise ValueError(f"no EUI-64 from a link-layer address of {length} octets")
-    return bytes((eui[0] ^ 0x02,)) + eui[1:]
 
 
 class ManagedLink:
@@ -140,6 +68,7 @@ class ManagedLink:
         now: float,
         *,
         optimistic: bool = True,
+        remembered: tuple[Place, ...] = (),
     ) -> None:
         self.link = link
         self.routers: dict[IPv6Address, Router] = {}
@@ -155,11 +84,59 @@ class ManagedLink:
             self._identifier = interface_identifier(link.link_layer_address)
         except ValueError:
             self._identifier = random(8)
+        self._remembered = remembered
+        self._probed = False
         self._asked = 0
         self._asked_at = -inf
         self._ask_at = now
         self._answer_by = inf
         self._now = now
+
+    def probes(self) -> list[Packet]:
+        """Questions to the routers that were here before, once there is a source for
+        them (RFC 6059 §5.5.2)."""
+        if self._probed or self.link.link_local is None:
+            return []
+        self._probed = True
+        return [memory.probe(place, self.link) for place in self._remembered]
+
+    def confirmed(self, packet: Packet, message: NeighborAdvertisement) -> bool:
+        """A router that was here before is here again, and its addresses with it.
+
+        What it advertises now counts more than what it once did: RFC 6059 §5.7.3.
+        """
+        place = memory.answered(self._remembered, packet, message)
+        if place is None or place.router.address in self.routers:
+            return False
+        if len(self.routers) == ROUTERS_MAX:
+            return False
+        router = place.again(self._now)
+        self.routers[router.address] = router
+        self._identifier = place.identifier
+        self._unique |= place.unique
+        if place.proven:
+            self._reputation.answered(_way(router))
+        return True
+
+    def places(self) -> list[Place]:
+        """What is worth remembering of this link: the router in use, and those by which
+        the home agent was reached."""
+        worth = [
+            router
+            for router in self.routers.values()
+            if not router.silent
+            and router.link_layer_address is not None
+            and (router is self._used or self._reputation.proven(_way(router)))
+        ]
+        return [
+            Place(
+                router,
+                self._identifier,
+                frozenset(self._unique),
+                self._reputation.proven(_way(router)),
+            )
+            for router in worth
+        ]
 
     def hint(self, now: float) -> None:
         """The link may have changed without going down: see who is there (§11.5.1)."""
@@ -187,7 +164,7 @@ class ManagedLink:
                 continue
             if option.router_address and len(addresses) < PREFIXES_MAX:
                 addresses.add(option.prefix)
-            _learn(prefixes, option, now)
+            learn(prefixes, option, now)
         self.routers[address] = Router(
             address=address,
             link_layer_address=link_layer_address
@@ -334,7 +311,10 @@ class ManagedLink:
         if self._current is None or self._current[0] != router.address:
             # Somebody answers: no more questions, whoever they were about.
             self._answer_by = inf
-            self._ask_at = self._now + SOLICITATION_MAX if router.silent else inf
+            if router.silent:
+                self._ask_at = self._now + SOLICITATION_MAX
+            elif not self._is_remembered(router):
+                self._ask_at = inf
         self._current = (router.address, prefix.network)
         return self._attached(router, prefix)
 
@@ -352,6 +332,10 @@ class ManagedLink:
             self._reputation.answered(_way(found))
         else:
             self._reputation.failed(_way(found), now)
+
+    def _is_remembered(self, router: Router) -> bool:
+        """Whether it was found again, and has not advertised yet."""
+        return any(p.again(self._now) == router for p in self._remembered)
 
     def forgive(self) -> None:
         """Nothing is held against any router here."""
@@ -425,26 +409,3 @@ class ManagedLink:
 
 def _way(router: Router) -> Way:
     return router.address, router.link_layer_address
-
-
-def _learn(
-    prefixes: dict[IPv6Network, Prefix], option: PrefixInformation, now: float
-) -> None:
-    network = option.network
-    prefixes.pop(network, None)
-    if option.valid_lifetime == 0 or len(prefixes) == PREFIXES_MAX:
-        return
-    if option.preferred_lifetime > option.valid_lifetime:
-        return  # RFC 4862 §5.5.3 (c)
-    if not is_unicast_routable(network.network_address):
-        return
-    prefixes[network] = Prefix(
-        network=network,
-        autonomous=option.autonomous_address_configuration and network.prefixlen == 64,
-        valid_until=now + _seconds(option.valid_lifetime),
-        preferred_until=now + _seconds(option.preferred_lifetime),
-    )
-
-
-def _seconds(lifetime: int) -> float:
-    return inf if lifetime == INFINITE_LIFETIME else lifetime

@@ -47,6 +47,8 @@ class Packet:
     hop_limit: int = 64
     link: str | None = None
     """In: the link it came by, where known.  Out: the link it must leave by."""
+    link_layer_destination: bytes | None = None
+    """Out: whose frame it must be, whatever the neighbour cache says (RFC 6059)."""
     protected_for: IPv6Address | None = None
     """The home address whose security association protected it; only `security` sets
     it (DESIGN §5, Trust)."""

@@ -9,8 +9,8 @@ from ipaddress import IPv6Address, IPv6Network
 from mip6.core.effects import Effect, Install
 from mip6.core.home_agent import HomeAgent
 from mip6.core.home_link import CHECK_TIME
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import Route, State, Tunnel

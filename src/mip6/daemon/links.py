@@ -5,8 +5,8 @@ from ipaddress import IPv6Address
 
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.linux import netlink_requests as requests
 from mip6.linux.executor import outcome
 from mip6.linux.netlink import (

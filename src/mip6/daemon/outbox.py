@@ -52,6 +52,10 @@ class Outbox:
             return
         self._sender.send(verdict.octets, index)
 
+    def send_frame(self, octets: bytes, index: int, link_layer_address: bytes) -> None:
+        """As `Sender.send_frame`: Neighbor Discovery, which is not protected."""
+        self._sender.send_frame(octets, index, link_layer_address)
+
     def send_routed(self, octets: bytes) -> None:
         """As `Sender.send_routed`: packets of applications, which are not protected."""
         self._sender.send_routed(octets)

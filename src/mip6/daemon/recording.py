@@ -23,8 +23,8 @@ from mip6 import __version__
 from mip6.core.binding_cache import Binding
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.policy import Permission

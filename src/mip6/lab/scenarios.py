@@ -146,6 +146,16 @@ def _moves_faster(session: Session) -> None:
     session.rush(*islice(cycle("cb"), session.options.moves or 20), stay=0.02)
 
 
+def _visited_again(session: Session) -> None:
+    session.start("b")
+    session.move("c")
+    session.back("b")
+    session.back("c")
+    session.move("home")
+    session.back("b")
+    session.back("home")
+
+
 def _suspend_resume(session: Session) -> None:
     session.start("home")
     session.move("b")
@@ -208,6 +218,10 @@ SCENARIOS = {
     "moves_faster_than_registration": Scenario(
         "twenty moves in a second end in the right place",
         _moves_faster,
+    ),
+    "visited_again": Scenario(
+        "links seen before, whose routers answer and do not advertise",
+        _visited_again,
     ),
     "suspend_resume": Scenario(
         "the mobile node sleeps, loses its link, and wakes up on another",

@@ -137,6 +137,19 @@ class Session:
         time.sleep(SETTLE_S)
         self._arrive(name, link)
 
+    def back(self, link: str) -> None:
+        """Moves to a link seen before, whose router does not advertise: it answers a
+        probe, and what it once advertised holds (RFC 6059).
+
+        Does nothing once the mobile node is astray.
+        """
+        self.tell(f"no advertisements on link {link.upper()}")
+        self.lab.routers[link].send_signal(signal.SIGSTOP)
+        try:
+            self.move(link)
+        finally:
+            self.lab.routers[link].send_signal(signal.SIGCONT)
+
     def plug(self, interface: str, link: str) -> None:
         """Puts the cable of another interface into a link."""
         self.lab.move(link, role=topology.plug(interface))

@@ -10,6 +10,7 @@ from typing import Protocol
 from mip6.core import packet as packets
 from mip6.core.effects import Effect, Forward, Install, Notify, Probe, Remove, Send
 from mip6.core.events import Event, Problem
+from mip6.core.packet import Packet
 from mip6.core.state import (
     CareOfAddress,
     HomeAddress,
@@ -43,6 +44,9 @@ class Packets(Protocol):
     """What the executor asks of who sends packets; see `Sender`."""
 
     def send(self, octets: bytes, index: int | None = None) -> None: ...
+    def send_frame(
+        self, octets: bytes, index: int, link_layer_address: bytes
+    ) -> None: ...
     def send_routed(self, octets: bytes) -> None: ...
 
 
@@ -101,7 +105,7 @@ class Executor:
                     self.remove(state)
                     self.counts.removed += 1
                 case Send(packet):
-                    self._send(packets.write(packet), packet.link)
+                    self._send(packet)
                 case Forward(octets):
                     self._forward(octets)
                 case Probe(address, link):
@@ -227,13 +231,18 @@ class Executor:
             raise NetlinkError(errno.ENODEV, f"there is no link {state.link}")
         return request(state, link.index, add=add)
 
-    def _send(self, octets: bytes, name: str | None) -> None:
+    def _send(self, packet: Packet) -> None:
         """A packet that cannot leave is a packet lost, as on any link."""
+        octets, name = packets.write(packet), packet.link
         link = self.links.get(name) if name else None
         try:
             if name and link is None:
                 raise OSError(errno.ENODEV, f"there is no link {name}")
-            self.sender.send(octets, link.index if link else None)
+            if link is not None and packet.link_layer_destination is not None:
+                destination = packet.link_layer_destination
+                self.sender.send_frame(octets, link.index, destination)
+            else:
+                self.sender.send(octets, link.index if link else None)
             self.counts.sent += 1
         except OSError:
             self.counts.not_sent += 1

@@ -11,7 +11,7 @@ _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
 _ERRORS = (1, 2, 3, 4)
 """Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
-_ROUTER_ADVERTISEMENT = 134
+_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT = 134, 136
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _IPV6_FREEBIND = 78
 _PACKET_SIZE_MAX = 65535
@@ -28,15 +28,27 @@ class Sender:
         # Sources that are not ours: of packets that we forward, and of what is sent
         # right before the address of the source stands.
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        self._frames = socket.socket(
+            socket.AF_PACKET,
+            socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+            0,  # of no protocol: it only sends
+        )
 
     def close(self) -> None:
         self._socket.close()
+        self._frames.close()
 
     def send(self, octets: bytes, index: int | None = None) -> None:
         """Sends a packet; by the link `index` where given, else by the routing rules,
         source included: from a home address into the tunnel, from a care-of address
         past it.  Raises OSError."""
         self._send(octets, bytes(16) if index else octets[8:24], index or 0)
+
+    def send_frame(self, octets: bytes, index: int, link_layer_address: bytes) -> None:
+        """Sends a packet by the link `index` in a frame to this address, whatever the
+        neighbour cache says.  Raises OSError."""
+        name = socket.if_indextoname(index)
+        self._frames.sendto(octets, (name, _ETH_P_IPV6, 0, 0, link_layer_address))
 
     def send_routed(self, octets: bytes) -> None:
         """Sends a packet by the routing rules, source included, be it this machine's or
@@ -51,13 +63,14 @@ class Sender:
 
 
 class IcmpListener:
-    """ICMPv6 errors, and Router Advertisements where they are wanted, as whole packets
-    with their link."""
+    """ICMPv6 errors, and advertisements of routers and neighbours where they are
+    wanted, as whole packets with their link."""
 
     def __init__(self, *, advertisements: bool) -> None:
         self._socket = _raw(socket.IPPROTO_ICMPV6)
         blocked = [0xFFFFFFFF] * 8
-        for kind in (*_ERRORS, *(_ROUTER_ADVERTISEMENT,) * advertisements):
+        told = (_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT) * advertisements
+        for kind in (*_ERRORS, *told):
             blocked[kind // 32] &= ~(1 << kind % 32)
         packed = struct.pack("=8I", *blocked)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)

@@ -23,6 +23,7 @@ from mip6.core.state import (
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
+    NeighborSolicitation,
     PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
@@ -57,6 +58,8 @@ def packet_label(packet: Packet) -> str:
                 if isinstance(option, PrefixInformation)
             )
             return f"Advertises {' '.join(prefixes)}"
+        case NeighborSolicitation():
+            return f"Neighbor Solicitation: is {message.target_address} here?"
         case NeighborAdvertisement():
             return f"Neighbor Advertisement: {message.target_address} is here"
         case _:

@@ -158,6 +158,15 @@ def broken_network(story: Story) -> None:
     world.run(world.now + 32.0)
 
 
+def visited_again(story: Story) -> None:
+    """Back on a link seen before: its router answers long before it advertises."""
+    story.begin("b", stay=4.0)
+    story.talk(0.1, period=0.01)
+    story.move("c", stay=8.0)
+    story.move("b", stay=2.0)
+    story.move("c", stay=2.0)
+
+
 def link_flap(story: Story) -> None:
     story.begin("b")
     story.talk(0.1)
@@ -227,6 +236,11 @@ SCENARIOS: dict[str, Scenario] = {
         broken_network,
         links=("eth0", "eth1"),
         advertising=SELDOM,
+    ),
+    "visited_again": Scenario(
+        "back on links seen before, whose routers take their time to advertise",
+        visited_again,
+        advertising=Advertising(interval_min=3, interval_max=10, answer_max=0.5),
     ),
     "link_flap": Scenario("a cable with a bad contact", link_flap),
     "moves_faster_than_registration": Scenario(

@@ -13,8 +13,8 @@ from math import inf
 from mip6.core.effects import Effect
 from mip6.core.events import Event, Place, PlaceChanged
 from mip6.core.home_agent import HomeAgent
+from mip6.core.link import Link, interface_identifier
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link, interface_identifier
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import CareOfAddress, State, Tunnel
@@ -24,6 +24,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborMessage,
     NeighborSolicitation,
     RouterSolicitation,
+    TargetLinkLayerAddress,
 )
 
 from . import trace
@@ -102,6 +103,8 @@ class World:
         """Links whose router has stopped working."""
         self.severed: set[str] = set()
         """Links that work and do not lead to the home agent."""
+        self._checked_once: set[str] = set()
+        """Interfaces whose link-local address is known to be unique."""
         self._told_by: set[str] = set()
         """Interfaces that have heard their router."""
         self.ha = self._party(trace.HOME_AGENT, Node(home_agent=self._home_agent()))
@@ -160,7 +163,8 @@ class World:
         self.plugged[interface] = link
         self._told_by.discard(interface)
         self.note(trace.MOBILE_NODE, f"{interface} comes to {_link(link)}")
-        self._link_up(interface)
+        # A link-local address that was found unique once stays, as the kernel has it.
+        self._link_up(interface, known=interface in self._checked_once)
         if self.mn.running:
             self.at(self.now + CHECK_TIME, lambda: self._link_local(interface, link))
 
@@ -315,6 +319,7 @@ class World:
     def _link_local(self, interface: str, link: str) -> None:
         """The link-local address is checked too, and may be used now."""
         if self.plugged[interface] == link and self.mn.running:
+            self._checked_once.add(interface)
             self._link_up(interface, known=True)
 
     # The way of signalling.
@@ -371,7 +376,8 @@ class World:
         if isinstance(packet.message, BindingUpdate):
             self.updates.append(self.now)
         solicits = isinstance(packet.message, RouterSolicitation)
-        target = trace.ROUTER if solicits and link != HOME else trace.HOME_AGENT
+        asks = solicits or isinstance(packet.message, NeighborSolicitation)
+        target = trace.ROUTER if asks and link != HOME else trace.HOME_AGENT
         arrow = self._arrow(trace.MOBILE_NODE, target, packet, link)
         if link is None:
             arrow("no carrier")
@@ -381,11 +387,47 @@ class World:
             router = self.routers.get(link)
             if router is not None:
                 self._travel(octets, LINK_DELAY, lambda _: self._answer(router), arrow)
+        elif isinstance(packet.message, NeighborSolicitation):
+            self._probed(link, packet, octets, arrow)
         elif link in self.severed:
             arrow("leads nowhere")
         elif packet.destination == HOME_AGENT:
             delay = LINK_DELAY if link == HOME else CORE_DELAY + LINK_DELAY
             self._travel(octets, delay, self._into_home_agent, arrow)
+
+    def _probed(
+        self, link: str, packet: Packet, octets: bytes, arrow: Callable[[str], None]
+    ) -> None:
+        """A frame to a router that was here once reaches nobody else."""
+        router = self.routers.get(link)
+        if router is None or router.link_layer_address != packet.link_layer_destination:
+            arrow("nobody there")
+            return
+        message = NeighborAdvertisement(
+            target_address=router.address,
+            router=True,
+            solicited=True,
+            override=True,
+            options=(TargetLinkLayerAddress(router.link_layer_address),),
+        )
+        answer = Packet(
+            source=router.address,
+            destination=packet.source,
+            message=message,
+            hop_limit=255,
+        )
+        source = trace.HOME_AGENT if link == HOME else trace.ROUTER
+
+        def back(octets: bytes) -> None:
+            interface = self.interface_on(link)
+            if interface is not None:
+                self._into_mobile_node(octets, interface)
+
+        def reply(_: bytes) -> None:
+            tell = self._arrow(source, trace.MOBILE_NODE, answer, link)
+            self._travel(write(answer), LINK_DELAY, back, tell)
+
+        self._travel(octets, LINK_DELAY, reply, arrow)
 
     def _into_home_agent(self, octets: bytes, link: str | None = None) -> None:
         if self.ha.running:

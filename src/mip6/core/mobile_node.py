@@ -31,7 +31,7 @@ from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
 from .ledger import Ledger
 from .link import Link
-from .mobile_state import away_states, home_states
+from .mobile_state import away_states, home_states, home_tunnel
 from .movement import CONFLICTS_MAX
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
@@ -566,46 +566,11 @@ class MobileNode:
         return states
 
     def _tunnel(self, now: float) -> Tunnel | None:
-        """The tunnel at this end: both ways once it is registered; before, packets come
-        out of it as soon as the home agent sends any, none go in (decision 0005)."""
-        here, registration = self.attachments.here, self.registration
         if self._stop_by is not None:
             key = (Tunnel, End.MOBILE_NODE, self.home_address)
             standing = self._ledger.find(key)
             return standing if isinstance(standing, Tunnel) else None
-        away = here is not None and not here.at_home
-        address = here.care_of_address if here and away else self.attachments.away_at
-        if address is None:
-            return None
-        stands = away and registration.stands(address, now)
-        expires = registration.expires
-        if not stands:
-            if self._restored:
-                return self._restored
-            # Also nowhere and on the way home: so a process that starts after this one
-            # was killed knows that there is a binding to update or to delete.
-            expires = registration.bound_until
-            aim = registration.aim
-            if aim and not aim.delete and not registration.refused:
-                expires = max(expires, registration.asked_at + registration.lifetime)
-            if expires <= now:
-                return None
-        kept = self.attachments.previous
-        previous = kept.attachment.care_of_address if kept and away else None
-        previous_until = min(kept.until, expires) if kept and away else 0.0
-        if trial := self.attachments.trial:
-            # The home agent may be told of it already, and so tunnel to it.
-            previous, previous_until = trial.care_of_address, expires
-        return Tunnel(
-            end=End.MOBILE_NODE,
-            home_address=self.home_address,
-            care_of_address=address,
-            home_agent=self.home_agent,
-            expires=expires,
-            previous=previous,
-            previous_until=previous_until,
-            inbound_only=not stands,
-        )
+        return home_tunnel(self.attachments, self.registration, self._restored, now)
 
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:

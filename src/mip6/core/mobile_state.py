@@ -6,8 +6,19 @@ needs it as a source, the ways out of a link before what sends through them.
 
 from ipaddress import IPv6Address, IPv6Network
 
+from .attachments import Attachments
 from .link import Attachment
-from .state import CareOfAddress, HomeAddress, Neighbor, Route, Rule, State
+from .registration import Registration
+from .state import (
+    CareOfAddress,
+    End,
+    HomeAddress,
+    Neighbor,
+    Route,
+    Rule,
+    State,
+    Tunnel,
+)
 
 MAIN_TABLE = 254
 ANYWHERE = IPv6Network("::/0")
@@ -86,6 +97,53 @@ def away_states(
         )
     )
     return states
+
+
+def home_tunnel(
+    attachments: Attachments,
+    registration: Registration,
+    restored: Tunnel | None,
+    now: float,
+) -> Tunnel | None:
+    """The tunnel at this end: both ways once it is registered; before, packets come
+    out of it as soon as the home agent sends any, none go in (decision 0005).
+
+    restored: what an earlier process left, while it is of use.
+    """
+    here = attachments.here
+    away = here is not None and not here.at_home
+    address = here.care_of_address if here and away else attachments.away_at
+    if address is None:
+        return None
+    stands = away and registration.stands(address, now)
+    expires = registration.expires
+    if not stands:
+        if restored:
+            return restored
+        # Also nowhere and on the way home: so a process that starts after this one
+        # was killed knows that there is a binding to update or to delete.
+        expires = registration.bound_until
+        aim = registration.aim
+        if aim and not aim.delete and not registration.refused:
+            expires = max(expires, registration.asked_at + registration.lifetime)
+        if expires <= now:
+            return None
+    kept = attachments.previous
+    previous = kept.attachment.care_of_address if kept and away else None
+    previous_until = min(kept.until, expires) if kept and away else 0.0
+    if trial := attachments.trial:
+        # The home agent may be told of it already, and so tunnel to it.
+        previous, previous_until = trial.care_of_address, expires
+    return Tunnel(
+        end=End.MOBILE_NODE,
+        home_address=registration.home_address,
+        care_of_address=address,
+        home_agent=registration.home_agent,
+        expires=expires,
+        previous=previous,
+        previous_until=previous_until,
+        inbound_only=not stands,
+    )
 
 
 def _care_of_address(at: Attachment, address: IPv6Address) -> State:

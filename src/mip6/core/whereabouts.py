@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from math import inf
 
-from .movement import Attachment
+from .link import Attachment
 from .registration import Registration
 
 

@@ -320,7 +320,7 @@ class MobileNode:
     ) -> list[Effect]:
         up = self.attachments.up.get(packet.link or "")
         if up is None or not up.confirmed(packet, message):
-            return []  # somebody else's affair: they are many
+            return _dropped("neighbor_advertisement", "RFC 6059 5.7.1", packet)
         phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
         return self._settle(now, *phase)
 

@@ -99,6 +99,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     tunnel = roamer.tunnel or next(iter(roamer.standing(Tunnel)))
     roamer.do(roamer.node.failed(tunnel, roamer.now))
     roamer.wait(2)
+    roamer.do(roamer.mobile_node.configure(200, roamer.now, fallback=False))
     roamer.do(roamer.mobile_node.handover("eth0", roamer.now))
     roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.wait(5)
@@ -107,7 +108,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
 
 
 def serve(file: io.StringIO) -> None:
-    """A home agent: taken over, refreshed, moved, expired."""
+    """A home agent: taken over, refreshed, moved, configured anew, expired."""
     recorder = Recorder(file)
     before = Tunnel(
         end=End.HOME_AGENT,
@@ -133,6 +134,7 @@ def serve(file: io.StringIO) -> None:
         102.25,
         protected_for=HOME_ADDRESS,
     )
+    home_agent.configure((HOME_PREFIX,), 103.0, lifetime_max=100, grace=1.0)
     node.tick(200.0)
     home_agent.link_up(Link("eth1", bytes.fromhex("020000000001")), 201.0)
     home_agent.prefixes_changed(
@@ -202,7 +204,7 @@ def test_another_core_is_noticed() -> None:
     line = json.loads(lines[3])
     line["effects"].pop()
     lines[3] = json.dumps(line)
-    assert [step.same for step in replay(lines)] == [False] + [True] * 6
+    assert [step.same for step in replay(lines)] == [False] + [True] * 7
 
 
 def test_chance_that_was_not_recorded_is_the_same_each_time() -> None:

@@ -573,3 +573,28 @@ def test_ntp_time() -> None:
 def test_octets_that_are_no_packet_are_not_sent() -> None:
     with pytest.raises(WireError):
         mobile_node().protect(b"", WALL)
+
+
+def test_associations_are_replaced_and_timestamps_go_on() -> None:
+    """A key that leaves is no longer known; what it had sent stays a replay."""
+    new = replace(ASSOCIATION, key=Secret(bytes(16)), mobility_spi=0x4000)
+    there, here = home_agent(), mobile_node()
+    octets = sent(here)
+    assert isinstance(there.verify(octets, NOW, WALL), Verified)
+    there.replace((new, ASSOCIATION))
+    assert status(there.verify(octets, NOW, WALL)) == 144
+    later = sent(here, wall=WALL + 1)
+    assert isinstance(there.verify(later, NOW, WALL + 1), Verified)
+    # Until its answer is sent the key of the last update counts, then the new one.
+    there.replace((new,))
+    assert new.mobility_spi in {
+        option.mobility_spi
+        for option in options(there.protect(write(ACKNOWLEDGEMENT), WALL + 1).octets)
+        if isinstance(option, MobilityMessageAuthentication)
+    }
+    assert reason(there.verify(sent(here, wall=WALL + 2), NOW, WALL)) == "spi_unknown"
+    with pytest.raises(ValueError, match="a mobility SPI twice"):
+        there.replace((new, new))
+    here.replace((new,))
+    again = there.verify(sent(here, wall=WALL + 3), NOW, WALL + 3)
+    assert isinstance(again, Verified)

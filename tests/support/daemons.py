@@ -58,8 +58,8 @@ interface {link} {{
 """
 
 
-def until(true: Callable[[], Any], what: str, seconds: float = 8) -> Any:
-    """What `true` returns once it is true."""
+def until(true: Callable[[], Any], what: str, seconds: float = 40) -> Any:
+    """What `true` returns once it is true.  Machines are slow at times."""
     end = time.monotonic() + seconds
     while not (value := true()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"

@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "trace": "the last moves, step by step with times (mobile node)",
     "watch": "events as they happen",
     "handover": "move to an interface now (mobile node)",
+    "reload": "read the configuration and its keys again, without losing a binding",
     "down": "stop the daemon and put everything back",
     "decode": "what is in these packets: a capture, or one packet in hexadecimal",
     "replay": "what `mip6 run --record FILE` recorded, through the core again",

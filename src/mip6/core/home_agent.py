@@ -225,6 +225,30 @@ class HomeAgent:
             self._review(now)
         return difference(before, self._prefix_routes())
 
+    def configure(
+        self,
+        mobile_nodes: tuple[IPv6Network, ...],
+        now: float,
+        *,
+        lifetime_max: float,
+        grace: float,
+    ) -> list[Effect]:
+        """Work by these from now on (see the class).  What was granted stays, but for
+        home addresses outside `mobile_nodes`, which have no key any more by which they
+        could be told: their bindings end at once."""
+        registrations = self._registrations
+        registrations.policy = registrations.policy.changed(mobile_nodes, lifetime_max)
+        registrations.grace = grace
+        listed = registrations.policy.is_listed
+        effects: list[Effect] = []
+        for binding in [b for b in self._cache if not listed(b.home_address)]:
+            effects += registrations.end(binding.home_address, now)
+        if self._link is not None:
+            for home_address in self._link.asked:
+                if not listed(home_address):
+                    self._link.stop(home_address)
+        return effects
+
     def mobile_nodes_changed(
         self,
         mobile_nodes: tuple[IPv6Network, ...],

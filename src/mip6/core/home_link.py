@@ -85,6 +85,11 @@ class HomeLink:
 
     # Duplicate address detection (RFC 4862 §5.4).
 
+    @property
+    def asked(self) -> tuple[IPv6Address, ...]:
+        """The home addresses whose first answer waits."""
+        return tuple(self._waiting)
+
     def find(self, home_address: IPv6Address) -> Waiting | None:
         return self._waiting.get(home_address)
 

@@ -76,7 +76,7 @@ class HomeRegistrations:
         self._interception = interception
         self._link = link
         self._authentication_required = authentication_required
-        self._grace = grace
+        self.grace = grace
         # Of the last input, in the order of its effects.
         self._answers: list[_Answer] = []
         self._answered_at = -inf
@@ -339,9 +339,9 @@ class HomeRegistrations:
                 path_mtu, path_mtu_until = old.path_mtu, old.path_mtu_until
         elif old is not None:
             change = Change.MOVED
-            if self._grace:
+            if self.grace:
                 previous = old.care_of_address
-                previous_until = min(now + self._grace, old.expires)
+                previous_until = min(now + self.grace, old.expires)
         binding = Binding(
             home_address=home_address,
             care_of_address=care_of_address,

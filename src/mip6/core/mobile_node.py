@@ -91,8 +91,7 @@ class MobileNode:
         correspondents_max: int = 256,
         restored_ways: tuple[RouteOptimization, ...] = (),
     ) -> None:
-        if lifetime < 4 or lifetime % 4:
-            raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")
+        _check_lifetime(lifetime)
         self.home_address = home_address
         self.home_prefix = home_prefix
         self.home_agent = home_agent
@@ -193,6 +192,14 @@ class MobileNode:
         return None if at == inf else at
 
     # What happens to it.
+
+    def configure(self, lifetime: float, now: float, *, fallback: bool) -> list[Effect]:
+        """Work by these from now on (see the class): the lifetime is asked for when the
+        registration is refreshed next."""
+        _check_lifetime(lifetime)
+        self.registration.lifetime = lifetime
+        self.fallback = fallback
+        return self._settle(now)
 
     def link_up(self, link: Link, now: float) -> list[Effect]:
         """A managed link has come up, or its link-local address has become usable."""
@@ -575,3 +582,8 @@ class MobileNode:
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:
     return [Notify(Dropped(reason, section, packet.source))]
+
+
+def _check_lifetime(lifetime: float) -> None:
+    if lifetime < 4 or lifetime % 4:
+        raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")

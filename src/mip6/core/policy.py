@@ -46,10 +46,23 @@ class Policy:
         refuse_others: bool,
         lifetime_max: float,
     ) -> None:
+        permissions = tuple(permissions)
         self._listed = NetworkTable((network, True) for network in mobile_nodes)
+        self._all_permissions = permissions
         self._permissions = NetworkTable((p.network, p) for p in permissions)
         self._refuse_others = refuse_others
         self.lifetime_max = lifetime_in_units(lifetime_max)
+
+    def changed(
+        self, mobile_nodes: Iterable[IPv6Network], lifetime_max: float
+    ) -> "Policy":
+        """The same but for these."""
+        return Policy(
+            mobile_nodes=mobile_nodes,
+            permissions=self._all_permissions,
+            refuse_others=self._refuse_others,
+            lifetime_max=lifetime_max,
+        )
 
     def is_listed(self, home_address: IPv6Address) -> bool:
         return self._listed.find(home_address) is not None

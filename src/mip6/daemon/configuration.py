@@ -181,6 +181,11 @@ class Configuration(Section):
     _lines: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)
 
     @property
+    def file(self) -> Path:
+        """Where it was read."""
+        return self._file
+
+    @property
     def directory(self) -> Path:
         """What the paths in the file are relative to."""
         return self._file.parent

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from . import report
 from .errors import SetupError
+from .reload import reload
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -135,6 +136,9 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
             return web.json_response({"error": error}, status=409)
         return web.json_response({"moving": True})
 
+    async def reloaded(request: web.Request) -> web.Response:
+        return web.json_response(await reload(daemon))
+
     async def events(request: web.Request) -> web.StreamResponse:
         return await _stream(request, daemon)
 
@@ -143,6 +147,7 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     application.router.add_get("/events", events)
     application.router.add_post("/handover", handover)
     application.router.add_post("/down", down)
+    application.router.add_post("/reload", reloaded)
     # Who follows events when the daemon stops is not waited for.
     runner = web.AppRunner(
         application, access_log=None, handle_signals=False, shutdown_timeout=0.1

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
+from itertools import product
 from pathlib import Path
 
 from mip6.security import association, mobility_association
@@ -47,6 +48,22 @@ class Credentials:
     """For the MN-HA option (mn_ha)."""
     fingerprints: dict[IPv6Address, list[str]] = field(default_factory=dict)
     """By which people compare the shared keys of two machines."""
+
+    @property
+    def by_home_address(
+        self,
+    ) -> dict[IPv6Address, list[SecurityAssociation | MobilitySecurityAssociation]]:
+        """Whose is what; the order counts."""
+        found: dict[
+            IPv6Address, list[SecurityAssociation | MobilitySecurityAssociation]
+        ] = {}
+        every: list[SecurityAssociation | MobilitySecurityAssociation] = [
+            *self.associations,
+            *self.mobility,
+        ]
+        for one in every:
+            found.setdefault(one.home_address, []).append(one)
+        return found
 
 
 def load(configuration: Configuration) -> Credentials:
@@ -169,10 +186,8 @@ class _Reader:
     ) -> list[Secret]:
         keys = []
         for purpose in Purpose:
-            pair: Pair | None = getattr(trust, purpose.value)
-            if pair is None:
-                continue
-            for direction in Direction:
+            pairs: tuple[Pair, ...] = getattr(trust, purpose.value)
+            for pair, direction in product(pairs, Direction):
                 way: OneWay = getattr(pair, direction.value)
                 place = (*where, purpose.value, direction.value)
                 octets = self._file(place, way.key, _octets)

@@ -47,6 +47,7 @@ from .notify import notify
 from .outbox import Outbox
 from .protection import Protection
 from .recording import Recorder, open_recording
+from .reload import reload
 from .restoration import bring_up
 from .store import Store, StoreError
 from .timeline import Timeline
@@ -74,6 +75,8 @@ class Daemon:
         credentials: Credentials | None = None,
     ) -> None:
         self.configuration = configuration
+        self.credentials = credentials or Credentials()
+        self.reloading = asyncio.Lock()
         self.name = name
         self.log = log
         self.now = clock.now
@@ -93,14 +96,10 @@ class Daemon:
                 self._store = Store(store_path(name), clock.wall_ahead)
             self.protection = Protection(
                 End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
-                credentials or Credentials(),
+                self.credentials,
                 self._store.marks if self._store else {},
             )
-            if configuration.mobile_node is not None and self._store is not None:
-                # Now, and not in the middle of the first move.
-                for mark in self.protection.reserve():
-                    self._store.mark(mark, promised=True)
-                self._store.commit()
+            self._reserve()
             self.machine = Machine(configuration, name, spis=self.protection.spis)
         except BaseException:
             self._end_control()
@@ -155,6 +154,14 @@ class Daemon:
         self._repair_due = False
         self._repaired_at = 0.0
 
+    def _reserve(self) -> None:
+        """Sequence numbers for what a mobile node sends: now, and not in the middle of
+        the first move."""
+        if self.configuration.mobile_node is not None and self._store is not None:
+            for mark in self.protection.reserve():
+                self._store.mark(mark, promised=True)
+            self._store.commit()
+
     async def run(self) -> None:
         """Until `stop`; then everything is put back, and so it is after a mistake of
         ours, which is raised.  But what was there before this start is left working, as
@@ -185,6 +192,7 @@ class Daemon:
         runner = await control.serve(self, self._control)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         self._take_up()
         device = self.machine.device
         readers: dict[int, Callable[[], None]] = {
@@ -216,6 +224,26 @@ class Daemon:
             # Before the socket goes: who waits for that can start the next daemon.
             self.machine.close()
         self._end_control()
+
+    def configure(self, wanted: Configuration, credentials: Credentials) -> None:
+        """Works by these from now on; `reload` has seen to it that it can.  No packet
+        is looked at in between, so each is judged by one configuration."""
+        self.protection.replace(credentials)
+        self.machine.data_plane.divert_esp(self.protection.spis)
+        self.configuration, self.credentials = wanted, credentials
+        self.log.change_level(wanted.log_level)
+        with contextlib.suppress(StoreError):  # told when something is promised
+            self._reserve()
+        self.perform(roles.configure(self.node, wanted, self.now()))
+        self._finish()
+
+    def _hung_up(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._reload())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reload(self) -> None:
+        await reload(self)
 
     def stop(self, why: str, *, keep: bool = False) -> None:
         """Ends `run`: de-registers first, then puts everything back.  `keep`: neither;

@@ -39,6 +39,9 @@ class Log:
         self._quiet_until: dict[str, float] = {}
         self._left_out: Counter[str] = Counter()
 
+    def change_level(self, level: str) -> None:
+        self._threshold = LEVELS.index(level)
+
     def line(self, level: str, event: str, **values: object) -> None:
         if LEVELS.index(level) < self._threshold:
             return

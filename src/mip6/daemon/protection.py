@@ -39,6 +39,17 @@ class Protection:
                 end, credentials.mobility, random=os.urandom, stored=stored
             )
 
+    def replace(self, credentials: Credentials) -> None:
+        """Let these be the keys, of the same mechanism.  Numbers go on being counted.
+
+        Raises ValueError if they cannot stand side by side; then the old ones stay.
+        """
+        if self._esp is not None:
+            self._esp.replace(credentials.associations)
+        elif self._options is not None:
+            self._options.replace(credentials.mobility)
+        self.fingerprints = credentials.fingerprints
+
     @property
     def spis(self) -> frozenset[int]:
         """Of the ESP that is ours to open."""

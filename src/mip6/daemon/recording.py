@@ -45,8 +45,15 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
-    HomeAgent: ("link_up", "prefixes_changed", "mobile_nodes_changed", "revoke"),
+    HomeAgent: (
+        "link_up",
+        "configure",
+        "prefixes_changed",
+        "mobile_nodes_changed",
+        "revoke",
+    ),
     MobileNode: (
+        "configure",
         "link_up",
         "link_down",
         "address_checked",

@@ -2,6 +2,7 @@
 
 import os
 
+from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
@@ -27,6 +28,23 @@ def build(
     now: what ended before it is not taken up.
     """
     return _Builder(configuration, machine, recorder, now).node(store)
+
+
+def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
+    """What `reload.RELOADED` names, at work in the roles that there are."""
+    effects: list[Effect] = []
+    if node.home_agent is not None and wanted.home_agent is not None:
+        effects += node.home_agent.configure(
+            wanted.home_agent.home_networks,
+            now,
+            lifetime_max=wanted.home_agent.lifetime_max,
+            grace=wanted.home_agent.grace,
+        )
+    if node.mobile_node is not None and wanted.mobile_node is not None:
+        effects += node.mobile_node.configure(
+            wanted.mobile_node.lifetime, now, fallback=wanted.mobile_node.fallback
+        )
+    return effects
 
 
 class _Builder:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from mip6.security.esp import encryption_named, integrity_named
+from mip6.security.keys import KEYS_MAX
 
 from .section import Section
 
@@ -24,6 +25,10 @@ SPI_MAX = 0xFFFFFFFF
 
 def _one_or_more(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
 
 
 def _checked(check: Callable[[str], object]) -> AfterValidator:
@@ -60,6 +65,13 @@ class Pair(Section):
     to_mobile_node: OneWay
 
 
+Pairs = Annotated[
+    tuple[Pair, ...], Field(strict=False, max_length=KEYS_MAX), BeforeValidator(_listed)
+]
+"""One table, or two (`[[...]]`) while one pair replaces the other: the first protects
+what is sent, both are accepted."""
+
+
 class Trust(Section):
     """What one mobile node and its home agent share."""
 
@@ -70,9 +82,9 @@ class Trust(Section):
     """user@realm (RFC 4283)."""
     mobility_spi: Spi | None = None
     """With it `key` is a file with 16 octets in hexadecimal."""
-    binding: Pair | None = None
-    prefix_discovery: Pair | None = None
-    return_routability: Pair | None = None
+    binding: Pairs = ()
+    prefix_discovery: Pairs = ()
+    return_routability: Pairs = ()
 
 
 _WANTED: dict[str, tuple[str, ...]] = {

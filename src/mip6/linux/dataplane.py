@@ -45,8 +45,8 @@ ESP_RATE: Final = 50
 """Packets a second with one SPI: three Binding Updates, and as much again for routes to
 be optimized."""
 ESP_BURST: Final = 50
-SPIS_MIN: Final = 64
-"""Room for SPIs, where fewer are diverted at the start."""
+SPIS_MIN: Final = 1024
+"""Room for SPIs, where fewer than half as many are diverted at the start."""
 TELL: Final = 10.0
 """Seconds between two notices of the same pair of addresses (§11.6, §9.5.5)."""
 NOTICE_RATE: Final = 200
@@ -123,7 +123,7 @@ class DataPlane:
             "bindings": bindings_max,
             "correspondents": correspondents_max,
             "mobile_nodes": mobile_nodes_max,
-            "spis": max(len(spis), SPIS_MIN),
+            "spis": max(2 * len(spis), SPIS_MIN),
         }
         maps = {
             name: bpf.Map.create(name, definition)
@@ -295,6 +295,11 @@ class DataPlane:
         for key in standing - wanted:
             entries.delete(key)
         entries.update_many((key, bytes(8)) for key in wanted - standing)
+
+    @property
+    def spis_max(self) -> int:
+        """How many SPIs can be diverted."""
+        return self.maps["spis"].info.entries_max
 
     def counters(self) -> dict[str, int]:
         """Packets by reason, since the maps were made (`COUNTERS`; bpf/layout.h)."""

@@ -74,10 +74,6 @@ class AuthenticationOptions:
         self._end = end
         self._random = random
         self._associations: dict[Peers, list[MobilitySecurityAssociation]] = {}
-        for association in associations:
-            peers = (association.home_address, association.home_agent)
-            self._associations.setdefault(peers, []).append(association)
-        check(self._associations)
         self._accepted = dict(stored or {})
         # What an Acknowledgement must return to the last authentic Binding Update.
         self._answers: dict[Peers, tuple[MobilitySecurityAssociation, int | None]] = {}
@@ -85,6 +81,25 @@ class AuthenticationOptions:
         # The mobile node's side.
         self._sent: deque[int] = deque(maxlen=OUTSTANDING_MAX)
         self._offset = 0.0
+        self.replace(associations)
+
+    def replace(self, associations: Iterable[MobilitySecurityAssociation]) -> None:
+        """Let these be the associations; timestamps go on growing.
+
+        Raises `ValueError` for associations that cannot stand side by side, and then
+        the old ones stay.
+        """
+        wanted: dict[Peers, list[MobilitySecurityAssociation]] = {}
+        for association in associations:
+            peers = (association.home_address, association.home_agent)
+            wanted.setdefault(peers, []).append(association)
+        check(wanted)
+        self._associations = wanted
+        self._answers = {
+            peers: answer
+            for peers, answer in self._answers.items()
+            if answer[0] in wanted.get(peers, ())
+        }
 
     def verify(
         self, octets: bytes, now: float, wall: float

@@ -203,10 +203,8 @@ class Correspondent:
                 effects += self._end(binding, Change.DELETED, refused=state)
             return [*effects, problem]
         standing = {stood.key: stood for stood in asked.stood}
-        for wanted in asked.wanted:
-            if wanted == state:
-                break
-            standing[wanted.key] = wanted
+        reached = asked.wanted.index(state)
+        standing.update((done.key, done) for done in asked.wanted[:reached])
         ends, number = asked.request.ends, asked.request.update.sequence_number
         if asked.before is None:
             self._cache.drop(ends)

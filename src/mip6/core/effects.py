@@ -70,8 +70,6 @@ def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:
     """
     if not before:
         return [Install(state) for state in after]
-    if not before:
-        return [Install(state) for state in after]
     keys = {state.key for state in after}
     gone: Iterable[State] = (s for s in reversed(before) if s.key not in keys)
     # One binding has few states: comparing them is cheaper than hashing them.

@@ -35,6 +35,12 @@ from mip6.wire.options import (
     Option,
     UnknownOption,
 )
+from mip6.wire.revocation import (
+    BindingRevocation,
+    RevocationStatus,
+    RevocationTrigger,
+    RevocationType,
+)
 
 SOURCE = IPv6Address("2001:db8:a::100")
 DESTINATION = IPv6Address("2001:db8:a::1")
@@ -265,6 +271,37 @@ GOLDEN = [
         "20010db8000a00000000000000000100",  # Home Address
         id="Binding Error",
         marks=pytest.mark.rfc("6.1.9", "format; no options, no padding, length 2"),
+    ),
+    pytest.param(
+        BindingRevocation(
+            revocation_type=RevocationType.INDICATION,
+            code=RevocationTrigger.ADMINISTRATIVE_REASON,
+            sequence_number=0x0102,
+        ),
+        "3b 01 10 00 54db"
+        "01"  # B.R. Type 1
+        "01"  # Revocation Trigger
+        "0102"  # Sequence #
+        "0000"  # P, V, G, Reserved
+        "01020000",  # PadN, 4 octets
+        id="Binding Revocation Indication",
+    ),
+    pytest.param(
+        BindingRevocation(
+            revocation_type=RevocationType.ACKNOWLEDGEMENT,
+            code=RevocationStatus.BINDING_DOES_NOT_EXIST,
+            sequence_number=0x0102,
+            proxy_binding=True,
+            ipv4_home_address_only=True,
+            all_bindings=True,
+        ),
+        "3b 01 10 00 735b"
+        "02"  # B.R. Type 2
+        "80"  # Status 128
+        "0102"  # Sequence #
+        "e000"  # P, V, G, Reserved
+        "01020000",  # PadN, 4 octets
+        id="Binding Revocation Acknowledgement",
     ),
     pytest.param(
         UnknownMessage(19, bytes.fromhex("d1d2") + bytes(8)),
@@ -519,6 +556,17 @@ def test_lifetimes_the_wire_cannot_say(lifetime: int) -> None:
             {"status": 256, "sequence_number": 1, "lifetime": 0},
         ),
         (BindingError, {"status": 256, "home_address": SOURCE}),
+        *(
+            (
+                BindingRevocation,
+                {"revocation_type": 1, "code": 0, "sequence_number": 0, **wrong},
+            )
+            for wrong in (
+                {"revocation_type": 256},
+                {"code": 256},
+                {"sequence_number": 0x10000},
+            )
+        ),
         (UnknownMessage, {"type": 5, "data": bytes(2)}),
         (UnknownMessage, {"type": 256, "data": bytes(2)}),
         (UnknownMessage, {"type": 19, "data": bytes(8)}),

@@ -1,0 +1,570 @@
+"""The prefixes of the home link: lifetimes, who is told of them, and when (§10.6)."""
+
+from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
+from math import inf
+from typing import Any
+
+import pytest
+from tests.core.test_home_agents_list import advertisement
+from tests.support.core import (
+    CARE_OF_ADDRESS,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    HOME_PREFIX,
+    NEXT_CARE_OF_ADDRESS,
+    OTHER_HOME_ADDRESS,
+    Kernel,
+    acknowledgement,
+    binding_update,
+    discarded,
+    from_home,
+    home_agent,
+    sent,
+    told,
+)
+
+from mip6.core.binding_cache import EXPIRED_MAX
+from mip6.core.effects import Install, Remove
+from mip6.core.events import BindingChanged, Change
+from mip6.core.home_agent import HomeAgent
+from mip6.core.node import Node
+from mip6.core.packet import Packet, write
+from mip6.core.prefix_delivery import (
+    DUE_MAX,
+    INTERVAL_MAX,
+    INTERVAL_MIN,
+    PREFIX_ADV_RETRIES,
+    PREFIX_ADV_TIMEOUT,
+)
+from mip6.core.prefix_discovery import SETTLED
+from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
+from mip6.core.state import Route
+from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
+from mip6.wire.messages import BindingStatus
+from mip6.wire.neighbor_discovery import INFINITE_LIFETIME, PrefixInformation
+
+NEW_PREFIX = IPv6Network("2001:db8:1a::/64")
+NEW_HOME_ADDRESS = IPv6Address("2001:db8:1a::100")
+BOTH = (HOME_PREFIX, NEW_PREFIX)
+QUICK = (1.0, INTERVAL_MAX)
+"""MinMobPfxAdvInterval and MaxMobPfxAdvInterval of tests that wait for the first, where
+chance draws 0."""
+
+
+def prefix(network: IPv6Network = HOME_PREFIX, **more: Any) -> HomePrefix:
+    return HomePrefix(network=network, **more)
+
+
+def solicitation(identifier: int = 7, **changes: Any) -> Packet:
+    packet = Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        home_address=HOME_ADDRESS,
+        message=MobilePrefixSolicitation(identifier=identifier),
+    )
+    return replace(packet, **changes)
+
+
+def bound(now: float = 0.0, **changes: Any) -> HomeAgent:
+    role = home_agent(**{"mobile_nodes": BOTH, "lifetime_max": 100_000, **changes})
+    role.receive(binding_update(lifetime=40_000), now)
+    return role
+
+
+def advertised(role: HomeAgent, now: float) -> list[Packet]:
+    packets = sent(role.tick(now))
+    assert all(isinstance(p.message, MobilePrefixAdvertisement) for p in packets)
+    return packets
+
+
+def following(role: HomeAgent, *, until: float) -> list[float]:
+    """When advertisements leave, up to a moment."""
+    times = []
+    while (now := role.deadline) is not None and now <= until:
+        times += [now] * len(advertised(role, now))
+    return times
+
+
+# Lifetimes.
+
+
+@pytest.mark.rfc("10.3.1-19", "no longer than the prefix is valid")
+@pytest.mark.rfc("10.6.4-1", "in the acknowledgement")
+@pytest.mark.rfc("10.3.1-20", "the preferred lifetime shortens nothing")
+@pytest.mark.rfc("10.3.1-25", "1 if it is or becomes deprecated, or ends with it")
+@pytest.mark.parametrize("home_link", [None, "eth1"])
+@pytest.mark.parametrize(
+    ("valid", "preferred", "granted", "status"),
+    [
+        (inf, inf, 60, 0),
+        (64, 60, 60, 0),
+        (64, 59.9, 60, 1),
+        (64, 0, 60, 1),
+        # In units of 4 seconds it ends with the binding.
+        (63.9, 63.9, 60, 1),
+        (60, 60, 60, 1),
+        (59.9, 59.9, 56, 1),
+        (7, 7, 4, 1),
+    ],
+)
+def test_lifetimes_of_the_prefix(
+    home_link: str | None, valid: float, preferred: float, granted: int, status: int
+) -> None:
+    for mine in (
+        prefix(valid_lifetime=valid, preferred_lifetime=preferred),
+        prefix(valid_until=100 + valid, preferred_until=100 + preferred),
+    ):
+        role = home_agent(home_link=home_link, prefixes=(mine,))
+        answer = acknowledgement(role.receive(binding_update(lifetime=60), 100.0))
+        assert (answer.lifetime, answer.status) == (granted, status)
+        [binding] = role.bindings
+        assert binding.expires == 100.0 + granted
+
+
+@pytest.mark.parametrize("valid", [0, 3.9])
+def test_a_prefix_that_is_as_good_as_over(valid: float) -> None:
+    role = home_agent(prefixes=(prefix(valid_lifetime=valid),))
+    answer = acknowledgement(role.receive(binding_update(), 0.0))
+    assert answer.status == BindingStatus.NOT_HOME_SUBNET
+
+
+def test_a_prefix_that_ends_during_duplicate_address_detection() -> None:
+    role = home_agent(
+        home_link="eth1", check_time=1.0, prefixes=(prefix(valid_until=104.5),)
+    )
+    role.receive(binding_update(), 100.0)
+    answer = acknowledgement(role.tick(101.0))
+    assert answer.status == BindingStatus.NOT_HOME_SUBNET
+
+
+@pytest.mark.rfc("10.3.1-21", "bindings go with their prefix")
+@pytest.mark.parametrize("home_link", [None, "eth1"])
+def test_bindings_end_with_their_prefix(home_link: str | None) -> None:
+    role = home_agent(
+        home_link=home_link, mobile_nodes=BOTH, prefixes=tuple(map(prefix, BOTH))
+    )
+    kernel = Kernel(role)
+    for state in role.installed:  # as the daemon does at the start
+        kernel.standing[state.key] = state
+    for home_address in (HOME_ADDRESS, NEW_HOME_ADDRESS):
+        packet = binding_update(home_address=home_address)
+        kernel.perform(role.receive(packet, 0.0), 0.0)
+    ends = (prefix(valid_until=10.0), prefix(NEW_PREFIX))
+    kernel.perform(role.prefixes_changed(ends, 1.0), 1.0)
+    while (now := role.deadline) is not None and now <= 10.0:
+        kernel.perform(role.tick(now), now)
+    assert [b.home_address for b in role.bindings] == [NEW_HOME_ADDRESS]
+    assert kernel.states == role.installed
+    assert kernel.told[-1] == BindingChanged(
+        Change.DELETED, HOME_ADDRESS, CARE_OF_ADDRESS, 0
+    )
+    answer = acknowledgement(role.receive(binding_update(9), 11.0))
+    assert answer.status == BindingStatus.NOT_HOME_SUBNET
+
+
+def test_very_many_bindings_end_a_part_at_a_time() -> None:
+    count = EXPIRED_MAX + 5
+    role = home_agent(bindings_max=count)
+    for n in range(count):
+        role.receive(binding_update(home_address=HOME_ADDRESS + n), 0.0)
+    role.prefixes_changed((prefix(NEW_PREFIX),), 1.0)
+    assert role.deadline == 1.0
+    role.tick(1.0)
+    assert len(list(role.bindings)) == 5
+    role.tick(1.0)
+    assert not list(role.bindings)
+
+
+@pytest.mark.rfc("10.3.1-6", "a home subnet is whatever the prefixes say now")
+def test_renumbering() -> None:
+    role = home_agent(mobile_nodes=BOTH)
+    kernel = Kernel(role)
+    early = binding_update(home_address=NEW_HOME_ADDRESS)
+    answer = acknowledgement(role.receive(early, 0.0))
+    assert answer.status == BindingStatus.NOT_HOME_SUBNET
+    route = Route(destination=NEW_PREFIX, link="mip0")
+    effects = role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 1.0)
+    assert effects == [Install(route)]
+    kernel.perform(effects, 1.0)
+    assert route in role.installed
+    kernel.perform(role.receive(early, 2.0), 2.0)
+    assert role.serves(NEW_HOME_ADDRESS)
+    assert len(list(role.bindings)) == 1
+    # A care-of address there would lead back into itself (decision 0004).
+    update = binding_update(source=CARE_OF_ADDRESS, alternate=NEW_HOME_ADDRESS)
+    answer = acknowledgement(role.receive(update, 3.0))
+    assert answer.status == BindingStatus.INVALID_CARE_OF_ADDRESS
+    effects = role.prefixes_changed((prefix(),), 4.0)
+    assert effects == [Remove(route)]
+    kernel.perform(effects, 4.0)
+    kernel.perform(role.tick(4.0), 4.0)
+    assert kernel.states == role.installed == set()
+    # The same again is no news.
+    assert role.prefixes_changed((prefix(),), 5.0) == []
+    assert role.deadline is None or role.deadline > 4.0
+
+
+def test_the_longest_of_several_prefixes_counts() -> None:
+    wide = IPv6Network("2001:db8::/32")
+    prefixes = HomePrefixes((prefix(wide), prefix(HOME_PREFIX)))
+    found = prefixes.find(HOME_ADDRESS)
+    assert found is not None and found.network == HOME_PREFIX
+    found = prefixes.find(IPv6Address("2001:db8:ffff::1"))
+    assert found is not None and found.network == wide
+    assert prefixes.find(IPv6Address("2001:db9::1")) is None
+
+
+# Answers.
+
+
+@pytest.mark.rfc("8.4-13", "answered")
+@pytest.mark.rfc("10.6.2-1", "at once")
+@pytest.mark.rfc("6.8-2", "by a routing header")
+@pytest.mark.rfc("6.8-8", "R with our whole address")
+@pytest.mark.rfc("6.8-9", "the identifier is copied")
+@pytest.mark.rfc("6.8-11", "M and O are clear")
+@pytest.mark.rfc("10.6.3-1", "as listed")
+@pytest.mark.rfc("10.6.3-2", "from the address registered with")
+@pytest.mark.rfc("10.6.3-3", "to the source of the solicitation")
+@pytest.mark.rfc("10.6.3-4", "with the home address in the routing header")
+@pytest.mark.rfc("10.6.3-7", "as any packet of ours")
+@pytest.mark.parametrize("home_link", [None, "eth1"])
+def test_a_solicitation_is_answered(home_link: str | None) -> None:
+    mine = (
+        prefix(preferred_lifetime=500.9, valid_until=1000.5),
+        prefix(NEW_PREFIX, on_link=False, autonomous_address_configuration=False),
+    )
+    role = bound(home_link=home_link, prefixes=mine)
+    [answer] = sent(Node(home_agent=role).receive(write(solicitation()), 10.0))
+    assert answer == Packet(
+        source=HOME_AGENT,
+        destination=CARE_OF_ADDRESS,
+        routing_address=HOME_ADDRESS,
+        message=MobilePrefixAdvertisement(
+            identifier=7,
+            options=(
+                PrefixInformation(
+                    prefix=HOME_AGENT,
+                    prefix_length=64,
+                    valid_lifetime=990,
+                    preferred_lifetime=500,
+                    on_link=True,
+                    autonomous_address_configuration=True,
+                    router_address=True,
+                ),
+                PrefixInformation(
+                    prefix=NEW_PREFIX.network_address,
+                    prefix_length=64,
+                    valid_lifetime=INFINITE_LIFETIME,
+                    preferred_lifetime=INFINITE_LIFETIME,
+                ),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"destination": IPv6Address("2001:db8:a::9")}, "not_for_us"),
+        ({"tunnel": (CARE_OF_ADDRESS, HOME_AGENT)}, "not_for_us"),
+        ({"source": NEXT_CARE_OF_ADDRESS}, "no_binding"),
+        ({"home_address": OTHER_HOME_ADDRESS}, "no_binding"),
+        ({"protected_for": OTHER_HOME_ADDRESS}, "unauthenticated"),
+    ],
+)
+def test_solicitations_that_are_not_answered(
+    changes: dict[str, Any], reason: str
+) -> None:
+    role = bound()
+    assert discarded(role.receive(solicitation(**changes), 1.0))[0] == reason
+
+
+@pytest.mark.rfc("6.7-2", "protected as a Binding Update is")
+@pytest.mark.rfc("10.6.3-5", "where that is asked for")
+def test_a_solicitation_must_be_protected() -> None:
+    role = home_agent(authentication_required=True)
+    update = binding_update(alternate=CARE_OF_ADDRESS, protected_for=HOME_ADDRESS)
+    role.receive(update, 0.0)
+    assert discarded(role.receive(solicitation(), 1.0))[0] == "unauthenticated"
+    [answer] = sent(role.receive(solicitation(protected_for=HOME_ADDRESS), 2.0))
+    assert isinstance(answer.message, MobilePrefixAdvertisement)
+
+
+@pytest.mark.rfc("6.8-10", "one a second")
+def test_one_advertisement_a_second() -> None:
+    role = bound()
+    sent(role.receive(solicitation(1), 10.0))
+    assert discarded(role.receive(solicitation(2), 10.9)) == ("rate", "6.8")
+    assert len(sent(role.receive(solicitation(3), 11.0))) == 1
+    # Another mobile node's have a second of their own.
+    role.receive(binding_update(home_address=OTHER_HOME_ADDRESS), 11.1)
+    other = solicitation(home_address=OTHER_HOME_ADDRESS)
+    assert len(sent(role.receive(other, 11.1))) == 1
+
+
+@pytest.mark.rfc("8.4-14", "none are sent if they are switched off")
+def test_prefix_advertisements_can_be_switched_off() -> None:
+    role = bound(prefix_interval=None)
+    assert discarded(role.receive(solicitation(), 1.0)) == ("rate", "6.8")
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 1.0)
+    assert following(role, until=30_000) == []
+    role.receive(from_home(), 30_000.0)
+
+
+# Unsolicited.
+
+
+@pytest.mark.rfc("8.4-12", "sent")
+@pytest.mark.rfc("6.8-1", "to the care-of address")
+@pytest.mark.rfc("10.3.1-36", "new prefixes are passed on")
+@pytest.mark.rfc("10.6.2-1", "what changes is told")
+@pytest.mark.rfc("10.6.2-2", "and a new prefix")
+@pytest.mark.rfc("10.6.2-3", "until it is acknowledged")
+@pytest.mark.rfc("10.6.2-4", "3 s, 6 s, 12 s")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (prefix(), prefix(NEW_PREFIX)),
+        (prefix(preferred_lifetime=50_000),),
+        (prefix(valid_until=90_000.0),),
+        (prefix(autonomous_address_configuration=False),),
+    ],
+    ids=["new", "preferred", "valid", "flags"],
+)
+@pytest.mark.parametrize("home_link", [None, "eth1"])
+def test_what_is_new_is_told(
+    home_link: str | None, changed: tuple[HomePrefix, ...]
+) -> None:
+    role = bound(home_link=home_link, prefix_interval=QUICK)
+    role.prefixes_changed(changed, 100.0)
+    # Not at once, so that changes gather, and thousands are not told in one moment.
+    assert advertised(role, 100.0) == []
+    assert role.deadline == 100.0 + SETTLED
+    assert advertised(role, 110.0) == []
+    assert role.deadline == 111.0
+    [packet] = advertised(role, 111.0)
+    assert (packet.destination, packet.routing_address) == (
+        CARE_OF_ADDRESS,
+        HOME_ADDRESS,
+    )
+    assert len(packet.message.options) == len(changed)
+    again = following(role, until=200.0)
+    assert again == [114.0, 120.0, 132.0]
+    assert len(again) == PREFIX_ADV_RETRIES
+
+
+def test_the_wait_is_random_between_two_limits() -> None:
+    drawn: list[int] = []
+
+    def random(count: int) -> bytes:
+        drawn.append(count)
+        return (123_456).to_bytes(4)[-count:]
+
+    role = bound(random=random)
+    role.prefixes_changed((prefix(preferred_lifetime=50_000),), 100.0)
+    advertised(role, 110.0)
+    assert role.deadline == 110.0 + INTERVAL_MIN + 123_456 % (50_000 - 600)
+    assert drawn == [4]
+    role = bound(random=random)
+    role.prefixes_changed((prefix(NEW_PREFIX), prefix()), 100.0)
+    advertised(role, 110.0)
+    spread = int(INTERVAL_MAX - INTERVAL_MIN)
+    assert role.deadline == 110.0 + INTERVAL_MIN + 123_456 % spread
+    # No spread, no draw.
+    drawn.clear()
+    role = bound(100.0, random=random, prefix_interval=(5.0, 5.0))
+    role.prefixes_changed((prefix(NEW_PREFIX), prefix()), 100.0)
+    advertised(role, 105.0)
+    assert role.deadline == 110.0 and drawn == []
+
+
+def test_a_solicitation_acknowledges() -> None:
+    role = bound(prefix_interval=QUICK)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    assert following(role, until=115.0) == [111.0, 114.0]
+    role.receive(solicitation(), 116.0)
+    assert following(role, until=1000.0) == []
+
+
+@pytest.mark.rfc("10.6.2-5", "not after the binding")
+@pytest.mark.parametrize("ending", ["expiry", "deregistration"])
+def test_nobody_is_told_whose_binding_is_over(ending: str) -> None:
+    role = home_agent(prefix_interval=QUICK)
+    role.receive(binding_update(lifetime=16), 100.0)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    assert following(role, until=112.0) == [111.0]
+    if ending == "deregistration":
+        role.receive(from_home(), 112.0)
+        assert following(role, until=1000.0) == []
+    else:
+        assert following(role, until=1000.0) == [114.0]
+
+
+@pytest.mark.rfc("10.6.2-6", "a Binding Update from away begins again")
+def test_a_registration_begins_again() -> None:
+    role = bound(prefix_interval=QUICK)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    assert len(following(role, until=1000.0)) == 1 + PREFIX_ADV_RETRIES
+    update = binding_update(2, lifetime=40_000, source=NEXT_CARE_OF_ADDRESS)
+    role.receive(update, 1000.0)
+    [packet] = advertised(role, 1000.0)
+    assert packet.destination == NEXT_CARE_OF_ADDRESS
+    assert following(role, until=2000.0) == [1003.0, 1009.0, 1021.0]
+    role.receive(solicitation(source=NEXT_CARE_OF_ADDRESS), 2000.0)
+    role.receive(binding_update(3, lifetime=40_000), 2001.0)
+    assert following(role, until=3000.0) == []
+
+
+@pytest.mark.rfc("10.6.2-7", "one advertisement has both")
+def test_a_second_change_joins_the_first() -> None:
+    role = bound(prefix_interval=(50.0, INTERVAL_MAX))
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    advertised(role, 110.0)
+    assert role.deadline == 160.0
+    third = prefix(IPv6Network("2001:db8:2a::/64"))
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX), third), 130.0)
+    advertised(role, 140.0)
+    # Scheduled already: the moment stays.
+    [packet] = advertised(role, 160.0)
+    assert len(packet.message.options) == 3
+    # Another before the acknowledgement: the schedule begins anew.
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 161.0)
+    following(role, until=171.0)
+    assert following(role, until=221.0) == [221.0]
+
+
+def test_everybody_hears_something_in_every_longest_interval() -> None:
+    role = bound(prefix_interval=(1.0, 100.0))
+    assert following(role, until=100.0) == []
+    assert following(role, until=199.0) == [101.0, 104.0, 110.0, 122.0]
+    role.receive(solicitation(), 199.5)
+    assert following(role, until=203.0) == [201.0]
+    role.receive(from_home(2), 211.0)
+    role.tick(301.0)
+    # Nobody is left, nothing is due.
+    assert role.deadline is None
+
+
+def test_two_advertisements_are_a_second_apart_solicited_or_not() -> None:
+    role = bound(prefix_interval=QUICK)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    assert following(role, until=111.0) == [111.0]
+    assert discarded(role.receive(solicitation(), 111.5)) == ("rate", "6.8")
+    # It has acknowledged all the same.
+    assert following(role, until=150.0) == []
+
+
+def test_an_advertisement_just_after_a_solicited_one_is_left_out() -> None:
+    role = bound(prefix_interval=(0.5, INTERVAL_MAX))
+    role.receive(solicitation(), 109.9)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 99.9)
+    advertised(role, 109.9)
+    assert advertised(role, 110.4) == []
+    assert following(role, until=119.0) == [110.4 + PREFIX_ADV_TIMEOUT]
+
+
+def test_many_are_told_a_part_at_a_time() -> None:
+    count = DUE_MAX + 1
+    role = home_agent(bindings_max=count, prefix_interval=(5.0, INTERVAL_MAX))
+    for n in range(count):
+        role.receive(binding_update(home_address=HOME_ADDRESS + n), 0.0)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 0.0)
+    advertised(role, 10.0)
+    assert len(advertised(role, 15.0)) == DUE_MAX
+    assert len(advertised(role, 15.0)) == 1
+
+
+# Prefixes that other home agents advertise.
+
+
+def said(
+    network: IPv6Network, valid: int = 3600, *, on_link: bool = True
+) -> PrefixInformation:
+    return PrefixInformation(
+        prefix=network.network_address,
+        prefix_length=64,
+        valid_lifetime=valid,
+        preferred_lifetime=valid,
+        on_link=on_link,
+        autonomous_address_configuration=True,
+    )
+
+
+def told_of(role: HomeAgent, now: float) -> list[IPv6Network]:
+    [answer] = sent(role.receive(solicitation(), now))
+    return [option.network for option in answer.message.options]
+
+
+def test_prefixes_of_other_home_agents_are_passed_on() -> None:
+    role = bound(home_link="eth1", prefix_interval=QUICK)
+    role.receive(advertisement(said(NEW_PREFIX, 100)), 10.0)
+    assert following(role, until=22.0) == [21.0]
+    assert told_of(role, 23.0) == [HOME_PREFIX, NEW_PREFIX]
+    # Heard again it is no news.
+    role.receive(advertisement(said(NEW_PREFIX, INFINITE_LIFETIME)), 30.0)
+    assert following(role, until=60.0) == []
+    # Home addresses in it are not ours to serve.
+    assert not role.serves(NEW_HOME_ADDRESS)
+    role.receive(advertisement(said(NEW_PREFIX, 0)), 70.0)
+    assert following(role, until=85.0) == [81.0, 84.0]
+    assert told_of(role, 86.0) == [HOME_PREFIX]
+
+
+def test_a_prefix_of_others_ends_with_its_lifetime() -> None:
+    role = bound(home_link="eth1")
+    role.receive(advertisement(said(NEW_PREFIX, 100)), 10.0)
+    role.tick(110.0)
+    assert told_of(role, 111.0) == [HOME_PREFIX]
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        advertisement(said(NEW_PREFIX), home=False),
+        advertisement(said(NEW_PREFIX, on_link=False)),
+        advertisement(said(IPv6Network("fe80::/64"))),
+        # Who believed this would end all bindings.
+        advertisement(said(HOME_PREFIX, 0)),
+        advertisement(said(NEW_PREFIX, 0)),
+    ],
+    ids=["no home agent", "not on link", "link-local", "our own", "no lifetime"],
+)
+def test_what_others_cannot_say(heard: Packet) -> None:
+    role = bound(home_link="eth1")
+    role.receive(heard, 10.0)
+    assert told_of(role, 11.0) == [HOME_PREFIX]
+    assert following(role, until=1000.0) == []
+
+
+def test_prefixes_of_others_have_a_limit_and_fit_a_packet() -> None:
+    role = bound(home_link="eth1", prefix_interval=QUICK)
+    for n in range(PREFIXES_MAX + 1):
+        network = IPv6Network((int(NEW_PREFIX.network_address) + (n << 64), 64))
+        role.receive(advertisement(said(network)), 10.0)
+    assert len(told_of(role, 11.0)) == PREFIXES_MAX
+    [answer] = sent(role.receive(solicitation(), 12.0))
+    assert len(write(answer)) < 1280 - 60
+    # Ours come first, also when they come later.
+    ours = IPv6Network("2001:db8:fa::/64")
+    role.prefixes_changed((prefix(), prefix(ours)), 13.0)
+    assert told_of(role, 14.0)[:2] == [HOME_PREFIX, ours]
+    assert len(told_of(role, 15.0)) == PREFIXES_MAX
+
+
+def test_a_prefix_of_others_may_become_ours() -> None:
+    role = bound(home_link="eth1")
+    role.receive(advertisement(said(NEW_PREFIX, 100)), 10.0)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 20.0)
+    assert told_of(role, 21.0) == [HOME_PREFIX, NEW_PREFIX]
+    role.tick(110.0)
+    assert role.serves(NEW_HOME_ADDRESS)
+
+
+def test_a_refused_route_of_a_prefix_ends_no_binding() -> None:
+    role = bound()
+    [install] = role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 1.0)
+    assert isinstance(install, Install)
+    assert role.failed(install.state, 1.0) == []
+    assert told(role.failed(install.state, 1.0)) == []

@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+import os
 import signal
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
@@ -29,11 +30,15 @@ from tests.support.core import (
     NEXT_CARE_OF_ADDRESS,
     binding_update,
 )
+from tests.support.correspondents import CORRESPONDENT as PEER
+from tests.support.correspondents import OTHER_CORRESPONDENT as OTHER_PEER
+from tests.support.correspondents import MobileNode as ByHand
 from tests.support.daemons import HOME_ADDRESS as WORLD_HOME_ADDRESS
 from tests.support.daemons import HOME_AGENT as WORLD_AGENT
 from tests.support.daemons import KEY, World, until
 
 from mip6.cli.main import main
+from mip6.core.correspondent import Correspondent
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.link import Link
@@ -145,13 +150,41 @@ def serve(file: io.StringIO) -> None:
     home_agent.revoke(HOME_ADDRESS, 204.0)
 
 
+def correspond(file: io.StringIO) -> list[bytes]:
+    """A correspondent: two tests, a binding, traffic, an update whose authenticator is
+    wrong, an address that goes.  Returns what is secret."""
+    secrets: list[bytes] = []
+
+    def random(count: int) -> bytes:
+        secrets.append(os.urandom(count))
+        return secrets[-1]
+
+    recorder = Recorder(file)
+    correspondent = recorder.new(
+        Correspondent,
+        (PEER, OTHER_PEER),
+        random=random,
+        first_nonce=65535,
+        home_agent=None,
+    )
+    node = recorder.new(Node, correspondent=correspondent)
+    roamer = ByHand(node=node)
+    roamer.bind(100.0)
+    node.talks_to(PEER, roamer.home_address, 130.0)
+    node.tick(150.0)
+    node.receive(roamer.update(key=bytes(20)), 151.0)
+    roamer.bind(152.0)
+    node.addresses_changed((OTHER_PEER,), 153.0)
+    return secrets
+
+
 def recording(scene: Callable[[io.StringIO], Any]) -> list[str]:
     file = io.StringIO()
     scene(file)
     return file.getvalue().splitlines(keepends=True)
 
 
-@pytest.mark.parametrize("scene", [roam, serve])
+@pytest.mark.parametrize("scene", [roam, serve, correspond])
 def test_a_replay_gives_what_was_recorded(scene: Callable[[io.StringIO], Any]) -> None:
     lines = recording(scene)
     steps = list(replay(lines))
@@ -166,8 +199,17 @@ def test_a_replay_gives_what_was_recorded(scene: Callable[[io.StringIO], Any]) -
     assert any(step.effects for step in steps)
 
 
+def test_no_node_key_and_no_nonce_is_recorded() -> None:
+    """Who had them could bind any home address at the correspondent."""
+    file = io.StringIO()
+    secrets = [octets for octets in correspond(file) if len(octets) > 2]
+    assert len(secrets) >= 2
+    assert not any(octets.hex() in file.getvalue() for octets in secrets)
+
+
 def test_every_input_was_in_these_recordings() -> None:
-    lines = recording(roam) + recording(serve)
+    scenes = (roam, serve, correspond)
+    lines = [line for scene in scenes for line in recording(scene)]
     seen = {json.loads(line).get("input") for line in lines}
     assert seen - {None} == {
         f"{kind.__name__}.{name}" for kind, names in INPUTS.items() for name in names
@@ -176,7 +218,14 @@ def test_every_input_was_in_these_recordings() -> None:
 
 def test_every_input_is_recorded() -> None:
     """Whatever answers with effects is one, or is called by the node only."""
-    by_the_node = {"receive", "tick", "failed", "unmatched", "talks_to"}
+    by_the_node = {
+        "receive",
+        "tick",
+        "failed",
+        "unmatched",
+        "talks_to",
+        "addresses_changed",
+    }
     for kind, names in INPUTS.items():
         answering = {
             name

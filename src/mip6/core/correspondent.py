@@ -27,6 +27,7 @@ from .nonces import Ends, Nonces
 from .packet import Packet
 from .path_mtu import MTU_LIFETIME, Optimized, optimized
 from .rate import TokenBucket
+from .return_routability import TokenFunction, keygen_token
 from .sequence import follows
 from .state import CORRESPONDENT_TABLE, End, Route, RouteOptimization, State
 
@@ -54,12 +55,14 @@ class Correspondent:
     """The correspondent of mobile nodes, at any address of this node.
 
     addresses: our unicast addresses, a mobile node's home address among them.
-    random: octets nobody can guess, as many as asked for.
+    random: octets nobody can guess, as many as asked for: node keys and nonces.
+    first_nonce, token: see `Nonces`.
     device: the mobility device that packets for home addresses are routed to.
     lifetime_max: seconds, 4 to 420; no binding is granted more.
     bindings_max: beyond it a new binding takes the place of one out of use (§9.6), or
         is refused with status 130.
-    allowed: home addresses that may have bindings here; others get status 129.
+    allowed, refused: home addresses that may have bindings here, and those of them
+        that may not; others get status 129.
     home_agent: the one that this node is too.  Its mobile nodes are bound by
         registration alone.
     grace: seconds that packets from the previous care-of address still count after a
@@ -75,10 +78,13 @@ class Correspondent:
         addresses: Iterable[IPv6Address],
         *,
         random: Callable[[int], bytes],
+        first_nonce: int = 0,
+        token: TokenFunction = keygen_token,
         device: str = "mip0",
         lifetime_max: float = MAX_RR_BINDING_LIFETIME,
         bindings_max: int = 10_000,
         allowed: tuple[IPv6Network, ...] = ANYBODY,
+        refused: tuple[IPv6Network, ...] = (),
         home_agent: HomeAgent | None = None,
         grace: float = 2.0,
         tests_rate: float = 1000,
@@ -93,9 +99,10 @@ class Correspondent:
         self.device = device
         self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
         self.allowed = Networks(allowed)
+        self.refused = Networks(refused)
         self.home_agent = home_agent
         self.grace = grace
-        self._nonces = Nonces(random)
+        self._nonces = Nonces(random, first=first_nonce, token=token)
         self._cache = CorrespondentCache(bindings_max)
         if home_agent is not None:
             home_agent.corresponds = self._cache.home_addresses
@@ -295,8 +302,10 @@ class Correspondent:
             return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
         if update.lifetime == 0:
             return BindingStatus.ACCEPTED
-        if home_address not in self.allowed or (
-            home_agent is not None and home_address in home_agent.home_prefix
+        if (
+            home_address not in self.allowed
+            or home_address in self.refused
+            or (home_agent is not None and home_address in home_agent.home_prefix)
         ):
             return BindingStatus.ADMINISTRATIVELY_PROHIBITED
         if (

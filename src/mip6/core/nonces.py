@@ -5,7 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
-from .return_routability import care_of_keygen_token, home_keygen_token
+from .return_routability import (
+    TokenFunction,
+    care_of_test,
+    home_test,
+    keygen_token,
+)
 
 MAX_NONCE_LIFETIME = 240.0
 """Seconds that a nonce counts from its first use on (§12)."""
@@ -31,16 +36,18 @@ class Nonce:
     value: bytes = field(repr=False)
     made: float
     """When it was made, which is when it was first used."""
+    token: TokenFunction = field(default=keygen_token, repr=False)
 
     @property
     def index(self) -> int:
         return self.serial & 0xFFFF
 
     def home_keygen_token(self, home_address: IPv6Address) -> bytes:
-        return home_keygen_token(self.node_key, home_address, self.value)
+        return self.token(self.node_key, home_test(home_address, self.value))
 
     def care_of_keygen_token(self, care_of_address: IPv6Address) -> bytes:
-        return care_of_keygen_token(self.node_key, care_of_address, self.value)
+        tested = care_of_test(care_of_address, self.value)
+        return self.token(self.node_key, tested)
 
 
 class Nonces:
@@ -52,18 +59,25 @@ class Nonces:
     back gets one that counts.
 
     random: octets nobody can guess, as many as asked for.
+    first: what comes before the first nonce's index.  Left to chance, so that indices
+        of before a restart are unlikely to be known, and get a status, not silence.
+    token: makes keygen tokens out of them.
     spent_max: ends remembered.  Beyond it the oldest of these nonces count no more for
         anybody, "as a last measure" (§5.2.8): safe, at the price of new tests.
     """
 
     def __init__(
-        self, random: Callable[[int], bytes], *, spent_max: int = 10_000
+        self,
+        random: Callable[[int], bytes],
+        *,
+        first: int,
+        token: TokenFunction = keygen_token,
+        spent_max: int = 10_000,
     ) -> None:
         self._random = random
+        self._token = token
         self.spent_max = spent_max
-        # Where a restart begins is left to chance: indices of before are unlikely to be
-        # known, and get a status, not silence.
-        self._serial = int.from_bytes(random(2))
+        self._serial = first
         self._valid: dict[int, Nonce] = {}  # by index, the oldest first
         self._worn_out = False
         self._spent: dict[Ends, int] = {}  # the serial up to which they are
@@ -94,7 +108,7 @@ class Nonces:
         self.expire(now)
         self._serial += 1
         key, value = self._random(KEY_LENGTH), self._random(NONCE_LENGTH)
-        nonce = Nonce(self._serial, key, value, now)
+        nonce = Nonce(self._serial, key, value, now, self._token)
         self._valid[nonce.index] = nonce
         self._worn_out = False
         return nonce

@@ -6,6 +6,7 @@ straight to the care-of address; who got both can make the binding management ke
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import TypeVar
@@ -19,23 +20,27 @@ from mip6.wire.messages import (
 from mip6.wire.options import BindingAuthorizationData
 
 AUTHENTICATOR_LENGTH = 12
+TOKEN_LENGTH = 8
 BLANK = BindingAuthorizationData(bytes(AUTHENTICATOR_LENGTH))
 
 
-def home_keygen_token(
-    node_key: bytes, home_address: IPv6Address, nonce: bytes
-) -> bytes:
-    """Of 8 octets (§5.2.5)."""
-    data = home_address.packed + nonce + b"\0"
-    return hmac.digest(node_key, data, "sha1")[:8]
+TokenFunction = Callable[[bytes, bytes], bytes]
+"""From a node key and what is tested, the 8 octets of a keygen token."""
 
 
-def care_of_keygen_token(
-    node_key: bytes, care_of_address: IPv6Address, nonce: bytes
-) -> bytes:
-    """Of 8 octets (§5.2.5)."""
-    data = care_of_address.packed + nonce + b"\1"
-    return hmac.digest(node_key, data, "sha1")[:8]
+def keygen_token(node_key: bytes, tested: bytes) -> bytes:
+    """First (64, HMAC_SHA1 (Kcn, tested)) of §5.2.5."""
+    return hmac.digest(node_key, tested, "sha1")[:TOKEN_LENGTH]
+
+
+def home_test(home_address: IPv6Address, nonce: bytes) -> bytes:
+    """What a home keygen token is made of (§5.2.5)."""
+    return home_address.packed + nonce + b"\0"
+
+
+def care_of_test(care_of_address: IPv6Address, nonce: bytes) -> bytes:
+    """What a care-of keygen token is made of (§5.2.5)."""
+    return care_of_address.packed + nonce + b"\1"
 
 
 def binding_management_key(

@@ -2,8 +2,9 @@
 
 The first line says what this is; a line with "new" makes a part of the node, one with
 "input" calls it.  Chance is recorded as the octets that were drawn, so the same inputs
-give the same effects.  Packets are recorded as the core gets them, behind `security`:
-there are no keys in them, and none in the arguments of the parts.  What is in them is
+give the same effects; of a correspondent only the keygen tokens that it made.  Packets
+are recorded as the core gets them, behind `security`: there are no keys in them, and
+none in the arguments of the parts.  What is in them is
 where people were and whom they talked to, so a recording is not for everybody.
 """
 
@@ -21,6 +22,7 @@ from typing import Any, ParamSpec, TextIO, TypeVar, get_type_hints
 
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
+from mip6.core.correspondent import Correspondent
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.link import Link
@@ -29,6 +31,7 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.policy import Permission
 from mip6.core.prefixes import HomePrefix
+from mip6.core.return_routability import TOKEN_LENGTH, keygen_token
 from mip6.core.route_optimization import CorrespondentPolicy
 from mip6.core.state import (
     CareOfAddress,
@@ -45,6 +48,7 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
+    Correspondent: (),
     HomeAgent: (
         "link_up",
         "configure",
@@ -87,6 +91,10 @@ VALUES: dict[str, type[Any]] = {
 
 RANDOM = "random"
 """The argument that is a source of chance."""
+TOKEN = "token"
+"""The argument that makes keygen tokens.  What it makes is in packets that are recorded
+anyway; the node key and the nonces that it is given would make them for everybody, so
+where it is asked for, chance is a secret and is not recorded."""
 
 Wanted = ParamSpec("Wanted")
 Part = TypeVar("Part")
@@ -121,10 +129,14 @@ class Recorder:
         said = {
             name: self._value(value)
             for name, value in bound.arguments.items()
-            if name != RANDOM
+            if name not in (RANDOM, TOKEN)
         }
-        if RANDOM in bound.arguments:
-            bound.arguments[RANDOM] = self._watched(bound.arguments[RANDOM])
+        watched = RANDOM
+        if TOKEN in inspect.signature(kind).parameters:
+            bound.arguments.setdefault(TOKEN, keygen_token)
+            watched = TOKEN
+        if watched in bound.arguments:
+            bound.arguments[watched] = self._watched(bound.arguments[watched])
         part = kind(*bound.args, **bound.kwargs)
         assert isinstance(kind, type)
         self._names[id(part)] = kind.__name__
@@ -152,9 +164,9 @@ class Recorder:
 
         return recorded
 
-    def _watched(self, random: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        def watched(count: int) -> bytes:
-            octets = random(count)
+    def _watched(self, source: Callable[..., bytes]) -> Callable[..., bytes]:
+        def watched(*arguments: Any) -> bytes:
+            octets = source(*arguments)
             self._drawn.append(octets.hex())
             return octets
 
@@ -313,7 +325,11 @@ def _new(
         else decode(value)
         for argument, value in said.items()
     }
-    if RANDOM in inspect.signature(kind).parameters:
+    parameters = inspect.signature(kind).parameters
+    if TOKEN in parameters:
+        arguments[RANDOM] = _Chance()
+        arguments[TOKEN] = lambda *_: chance(TOKEN_LENGTH)
+    elif RANDOM in parameters:
         arguments[RANDOM] = chance
     return kind(**arguments)
 

@@ -22,7 +22,7 @@ MIP6 = str(Path(sys.executable).with_name("mip6"))
 
 STATUS: dict[str, Any] = {
     "name": "mip6",
-    "role": "mobile_node",
+    "roles": ["mobile_node", "correspondent_node"],
     "user": "mip6",
     "uptime_s": 200.0,
     "authentication": "none",
@@ -112,7 +112,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, "status").splitlines() == [
-        "mip6 mip6: mobile node, up 3 min 20 s",
+        "mip6 mip6: mobile node and correspondent node, up 3 min 20 s",
         "place            away, not registered yet",
         "home address     2001:db8:a::100",
         "care-of address  -",
@@ -123,7 +123,7 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "authentication   none",
         "problem          something: do this",
     ]
-    assert "no mobile node is registered here" in shown(capsys, "bindings")
+    assert "no mobile node has told this node" in shown(capsys, "bindings")
     text = shown(capsys, "updates")
     states = [line.split("  ")[-1].strip() for line in text.splitlines()]
     assert states == [

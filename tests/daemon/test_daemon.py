@@ -322,7 +322,7 @@ def test_the_control_socket_is_for_owner_and_group(world: World) -> None:
     second = world.home_agent.call("run", "-c", str(world.home_agent.file))
     assert second.returncode == 1
     assert "another mip6 runs under this name" in second.stderr
-    assert world.home_agent.read("status")["role"] == "home_agent"
+    assert world.home_agent.read("status")["roles"] == ["home_agent"]
 
 
 def test_its_group_reads_and_changes_nothing(world: World) -> None:

@@ -4,7 +4,7 @@ tests, or do not."""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
-from typing import Any
+from typing import Any, Protocol
 
 from mip6.core.correspondent import Correspondent
 from mip6.core.effects import Effect, Notify, Send
@@ -67,11 +67,17 @@ class Token:
     keygen: bytes
 
 
+class Receiver(Protocol):
+    """A node of the core, or a daemon that is reached by packets."""
+
+    def receive(self, octets: bytes, now: float, /) -> list[Effect]: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class MobileNode:
     """The other end, by hand: nothing is checked that a test does not ask for."""
 
-    node: Node
+    node: Receiver
     home_address: IPv6Address = HOME_ADDRESS
     care_of_address: IPv6Address = CARE_OF_ADDRESS
     correspondent: IPv6Address = CORRESPONDENT

@@ -47,6 +47,10 @@ key = "laptop.key"
 interfaces = ["eth0"]
 manage = true
 """
+CORRESPONDENT_FILE = """
+log_level = "debug"
+[correspondent_node]
+"""
 KEY = Secret(bytes(range(32)))
 RADVD_FILE = """
 interface {link} {{
@@ -126,12 +130,16 @@ class World:
     directory: Path
     home_agent: Instance = field(init=False)
     mobile_node: Instance = field(init=False)
+    correspondent_node: Instance = field(init=False)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.key_file("laptop.key", KEY)
         self.home_agent = self.instance(self.agent, "ha", HOME_AGENT_FILE)
         self.mobile_node = self.instance(self.mobile, "mn", MOBILE_NODE_FILE)
+        self.correspondent_node = self.instance(
+            self.correspondent, "cn", CORRESPONDENT_FILE
+        )
 
     def instance(self, namespace: Namespace, label: str, text: str) -> Instance:
         file = self.directory / f"{label}.toml"
@@ -229,9 +237,15 @@ def small_world(directory: Path) -> Iterator[World]:
 
 
 def _end(world: World) -> None:
-    for instance in (world.home_agent, world.mobile_node):
+    for instance in (
+        world.home_agent,
+        world.mobile_node,
+        world.correspondent_node,
+    ):
         process = instance.process
-        if process is not None and process.poll() is None:
+        if process is None:
+            continue
+        if process.poll() is None:
             process.terminate()
             try:
                 process.wait(10)

@@ -26,8 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return USAGE
-    role = "home agent" if configuration.home_agent else "mobile node"
-    print(f"{arguments.file}: fine, a {role}")
+    roles = " and ".join(role.replace("_", " ") for role in configuration.roles)
+    print(f"{arguments.file}: fine, a {roles}")
     for home_address, fingerprints in keys.fingerprints.items():
         # The same here and on the other side means the same key.
         print(f"{home_address}: key fingerprint {', '.join(fingerprints)}")

@@ -11,7 +11,7 @@ SUBCOMMANDS = {
     "check": "validate a configuration file",
     "keygen": "a new key for a mobile node and its home agent to share",
     "status": "where this node is, and what it knows",
-    "bindings": "the binding cache: who is where (home agent)",
+    "bindings": "the binding cache: who is where (home agent, correspondent)",
     "updates": "the binding update list: who knows where we are (mobile node)",
     "stats": "counters of signalling, drops and the data plane",
     "trace": "the last moves, step by step with times (mobile node)",

@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _text(document: dict[str, Any]) -> str:
-    role = document["role"].replace("_", " ")
-    title = f"mip6 {document['name']}: {role}, up {seconds(document['uptime_s'])}"
+    roles = " and ".join(role.replace("_", " ") for role in document["roles"])
+    title = f"mip6 {document['name']}: {roles}, up {seconds(document['uptime_s'])}"
     lines: list[tuple[str, str]] = []
     if mobile_node := document.get("mobile_node"):
         lines += [
@@ -52,6 +52,14 @@ def _text(document: dict[str, Any]) -> str:
             ("home link", link),
             ("bindings", count),
         ]
+    if correspondent := document.get("correspondent_node"):
+        count = (
+            f"{correspondent['bindings']} of at most {correspondent['bindings_max']}"
+        )
+        lines += [
+            ("correspondent at", ", ".join(correspondent["addresses"]) or "-"),
+            ("direct with", f"{count} mobile nodes"),
+        ]
     links = (
         f"{link['name']} {'up' if link['up'] else 'down'}" for link in document["links"]
     )
@@ -68,7 +76,7 @@ def _text(document: dict[str, Any]) -> str:
 
 
 def _authentication(document: dict[str, Any]) -> str:
-    words = _MECHANISMS[document["authentication"]]
+    words = _MECHANISMS.get(document["authentication"], "not needed")
     fingerprints = document.get("mobile_node", {}).get("key_fingerprints")
     if fingerprints:
         words += f" (fingerprint {', '.join(fingerprints)})"

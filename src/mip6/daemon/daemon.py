@@ -26,7 +26,7 @@ from mip6.core.events import (
     PlaceChanged,
     Problem,
 )
-from mip6.core.state import CareOfAddress, End, State, Tunnel
+from mip6.core.state import CareOfAddress, End, RouteOptimization, State, Tunnel
 from mip6.linux import clock, privileges
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
@@ -45,6 +45,7 @@ from .log import Log
 from .machine import Machine, socket_path, store_path
 from .notify import notify
 from .outbox import Outbox
+from .own_addresses import OwnAddresses
 from .protection import Protection
 from .recording import Recorder, open_recording
 from .reload import reload
@@ -129,15 +130,21 @@ class Daemon:
             links=self.machine.links,
             report=self._report,
         )
+        self._own_addresses: OwnAddresses | None = None
+        if self.configuration.correspondent and not self.configuration.mobile_node:
+            addresses = self.machine.netlink.addresses()
+            self._own_addresses = OwnAddresses(addresses)
         self.node = roles.build(
             self.configuration,
             self.machine,
             recorder,
             self._store,
+            self._own_addresses.current if self._own_addresses else (),
             self.now(),
         )
         self.home_agent = self.node.home_agent
         self.mobile_node = self.node.mobile_node
+        self.correspondent = self.node.correspondent
         mobile = self.configuration.mobile_node
         self._links = Links(
             self.machine,
@@ -200,6 +207,7 @@ class Daemon:
             self._notices.fileno(): self._noticed,
             device.signalling.fileno(): self._signalling,
             device.data.fileno(): self._data,
+            self.machine.data_plane.notices.fileno(): self._talks,
         }
         icmp = IcmpListener(advertisements=self.mobile_node is not None)
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
@@ -298,6 +306,10 @@ class Daemon:
                 self.machine.data_plane,
                 (state for state in self.node.states() if isinstance(state, Tunnel)),
             )
+        ways = {w.key for w in self.node.states() if isinstance(w, RouteOptimization)}
+        for way in self.machine.ways():
+            if way.key not in ways:
+                self.machine.data_plane.drop(way)
         wanted = self._wanted()
         for state in self.executor.missing(wanted):
             self._reinstall(state)
@@ -312,11 +324,14 @@ class Daemon:
         states = (s for s in self.node.states() if not isinstance(s, Tunnel))
         return {*states, *self._own}
 
-    def _diverted(self) -> list[IPv6Address]:
+    def _diverted(self) -> set[IPv6Address]:
+        """The addresses whose signalling is ours, care-of addresses apart."""
+        addresses = set(self._own_addresses.current if self._own_addresses else ())
         if self.home_agent is not None:
-            return [self.home_agent.address]
-        assert self.mobile_node is not None
-        return [self.mobile_node.home_address]
+            addresses.add(self.home_agent.address)
+        if self.mobile_node is not None:
+            addresses.add(self.mobile_node.home_address)
+        return addresses
 
     def _settle(self) -> None:
         """The role knows where it stands: what a killed daemon left beyond goes."""
@@ -331,8 +346,8 @@ class Daemon:
                 self.machine.data_plane.undivert(address)
 
     def _announce(self) -> None:
-        role = "home_agent" if self.home_agent else "mobile_node"
-        self.log.line("info", "ready", name=self.name, role=role)
+        names = ", ".join(self.configuration.roles)
+        self.log.line("info", "ready", name=self.name, roles=names)
         if self.configuration.authentication == "none":
             self._report(
                 Problem(
@@ -444,6 +459,12 @@ class Daemon:
             self.perform(self.node.unmatched(octets, self.now()))
         self._finish()
 
+    def _talks(self) -> None:
+        """Who talks to whom, as the data plane saw it."""
+        for local, peer in self.machine.data_plane.notices.read():
+            self.perform(self.node.talks_to(local, peer, self.now()))
+        self._finish()
+
     def _icmp(self, listener: IcmpListener) -> None:
         for octets, index in listener.read():
             self.received += 1
@@ -466,13 +487,36 @@ class Daemon:
             return
         for notice in notices:
             self.perform(self._links.noticed(notice, self.now()))
+        if self._own_addresses is not None:
+            before = self._own_addresses.current
+            for notice in notices:
+                self._own_addresses.noticed(notice)
+            self._follow_addresses(before)
         self._follow_links()
 
     def _look(self) -> None:
         """Looks at everything: at the start, and when notices were lost."""
         for effects in self._links.look(self.now()):
             self.perform(effects)
+        if self._own_addresses is not None:
+            before = self._own_addresses.current
+            self._own_addresses.look(self.machine.netlink.addresses())
+            self._follow_addresses(before)
         self._follow_links()
+
+    def _follow_addresses(self, before: tuple[IPv6Address, ...]) -> None:
+        """A correspondent's addresses may have changed: their bindings end with them.
+        What is still diverted for a moment is nobody's, and dropped."""
+        assert self._own_addresses is not None
+        current = self._own_addresses.current
+        if current == before:
+            return
+        diverted = self._diverted()
+        for address in diverted - set(before):
+            self.machine.data_plane.divert(address)
+        self.perform(self.node.addresses_changed(current, self.now()))
+        for address in set(before) - diverted:
+            self.machine.data_plane.undivert(address)
 
     def _follow_links(self) -> None:
         if self._neighbors is not None and self.home_agent is not None:

@@ -13,7 +13,15 @@ from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
-from mip6.core.state import Route, State, Tunnel
+from mip6.core.state import (
+    CORRESPONDENT_TABLE,
+    End,
+    Route,
+    RouteOptimization,
+    Rule,
+    State,
+    Tunnel,
+)
 from mip6.linux.executor import describe
 from mip6.linux.sysctl import ipv6, line
 from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
@@ -24,9 +32,10 @@ from mip6.wire.neighbor_discovery import (
 )
 
 from .configuration import Configuration
-from .machine import MANAGED, ROOM
+from .machine import MANAGED, ROOM, RULE
 
 VISITED = IPv6Network("2001:db8:ffff::/64")
+ELSEWHERE = IPv6Address("2001:db8:fffe::100")
 ROUTER = IPv6Address("fe80::1")
 EXAMPLE = bytes.fromhex("020000000001")
 
@@ -39,10 +48,14 @@ def lines(configuration: Configuration, name: str) -> Iterator[str]:
     yield f"ip link set {device} mtu {1500 - ROOM} up  # smallest link - {ROOM}"
     yield line(ipv6(device, "forwarding"), 1)
     yield _program(device, "egress", "device_egress")
+    if configuration.mobile_node is not None:
+        yield from _mobile_node(configuration)
+    else:
+        yield _program("EACH-LINK", "ingress", "link_ingress")
     if configuration.home_agent is not None:
         yield from _home_agent(configuration)
-    else:
-        yield from _mobile_node(configuration)
+    if configuration.correspondent is not None:
+        yield from _correspondent(configuration)
 
 
 def _program(link: str, hook: str, name: str) -> str:
@@ -55,7 +68,6 @@ def _program(link: str, hook: str, name: str) -> str:
 def _home_agent(configuration: Configuration) -> Iterator[str]:
     wanted = configuration.home_agent
     assert wanted is not None
-    yield _program("EACH-LINK", "ingress", "link_ingress")
     if wanted.home_link is None:
         route = Route(destination=wanted.home_prefix, link=configuration.device)
         yield describe(route)
@@ -93,6 +105,30 @@ def _home_agent(configuration: Configuration) -> Iterator[str]:
     # On a home link the answer waits for duplicate address detection.
     effects = role.receive(update, 0.0) + role.tick(CHECK_TIME)
     yield from _installed(effects)
+
+
+def _correspondent(configuration: Configuration) -> Iterator[str]:
+    """Asking the role takes return routability, so its two states stand here."""
+    mobile_node = configuration.mobile_node
+    correspondent = (
+        mobile_node.home_address.ip if mobile_node else VISITED.network_address + 1
+    )
+    way = RouteOptimization(
+        end=End.CORRESPONDENT,
+        home_address=ELSEWHERE,
+        correspondent=correspondent,
+        care_of_address=VISITED.network_address + 0x200,
+        expires=0.0,
+    )
+    yield describe(Rule(priority=RULE, table=CORRESPONDENT_TABLE, own_only=True))
+    yield f"# when {ELSEWHERE}, another's mobile node, has passed the tests:"
+    yield describe(way)
+    route = Route(
+        destination=IPv6Network(ELSEWHERE),
+        link=configuration.device,
+        table=CORRESPONDENT_TABLE,
+    )
+    yield describe(route)
 
 
 def _mobile_node(configuration: Configuration) -> Iterator[str]:

@@ -9,7 +9,14 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 from mip6.core.packet import Packet, write
-from mip6.core.state import CORRESPONDENT_TABLE, Route, Rule, State, Tunnel
+from mip6.core.state import (
+    CORRESPONDENT_TABLE,
+    Route,
+    RouteOptimization,
+    Rule,
+    State,
+    Tunnel,
+)
 from mip6.linux import netlink_requests as requests
 from mip6.linux import privileges, sysctl
 from mip6.linux.cleanup import sweep
@@ -27,6 +34,8 @@ from .errors import SetupError
 ROOM = 48
 """Octets kept free for headers we add: a tunnel's 40, or 48 with route optimization."""
 MTU_MIN = 1280
+RULE = 998
+"""Priority of the rule for a correspondent's routes: before a mobile node's."""
 
 _ETHERNET, _POINT_TO_POINT, _NO_LINK_LAYER = 1, 512, 65534
 _PERMANENT = 0x80
@@ -109,11 +118,17 @@ class Machine:
         self._refresh_links()
         index = self.links[name].index
         home_agent = self.configuration.home_agent
+        correspondent = self.configuration.correspondent
         self.data_plane = DataPlane.open(
             self._pins,
             device=index,
             bindings_max=home_agent.bindings_max if home_agent else 16,
+            # A home agent's own packets to its mobile nodes go directly, too (§10.4.2).
+            mobile_nodes_max=(correspondent.bindings_max if correspondent else 16)
+            + (home_agent.bindings_max if home_agent else 0),
             spis=self._spis,
+            # Without ESP there is nothing to protect them with.
+            protect_home_tests=home_agent is not None and bool(self._spis),
             # Where bindings change in ESP only, the rest must not be in its way.
             open_rate=OPEN_RATE if self._spis else None,
         )
@@ -144,7 +159,7 @@ class Machine:
                 Route(destination=home_agent.home_prefix, link=configuration.device)
             )
         if configuration.correspondent is not None:
-            states.add(Rule(priority=998, table=CORRESPONDENT_TABLE, own_only=True))
+            states.add(Rule(priority=RULE, table=CORRESPONDENT_TABLE, own_only=True))
         return states
 
     def wanted_links(self) -> list[str]:
@@ -261,6 +276,9 @@ class Machine:
 
     def tunnels(self) -> list[Tunnel]:
         return list(self.data_plane.tunnels())
+
+    def ways(self) -> list[RouteOptimization]:
+        return list(self.data_plane.route_optimizations())
 
     def has_address(self) -> bool:
         """Whether the home agent's address is one of this machine's."""

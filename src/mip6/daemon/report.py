@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
+from mip6.core.correspondent_cache import CorrespondentBinding
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -17,7 +18,7 @@ def status(daemon: "Daemon", now: float) -> Document:
     configuration = daemon.configuration
     document: Document = {
         "name": daemon.name,
-        "role": "home_agent" if configuration.home_agent else "mobile_node",
+        "roles": list(configuration.roles),
         "version": __version__,
         "pid": os.getpid(),
         "user": _user(),
@@ -55,6 +56,13 @@ def status(daemon: "Daemon", now: float) -> Document:
                 daemon.protection.fingerprints.get(mobile_node.home_address, ())
             ),
         }
+    correspondent, limits = daemon.correspondent, configuration.correspondent
+    if correspondent is not None and limits is not None:
+        document["correspondent_node"] = {
+            "addresses": [str(address) for address in sorted(correspondent.addresses)],
+            "bindings": sum(1 for _ in correspondent.bindings),
+            "bindings_max": limits.bindings_max,
+        }
     return document
 
 
@@ -66,17 +74,21 @@ def _user() -> str:
 
 
 def bindings(daemon: "Daemon", now: float) -> Document:
-    """The binding cache (§9.1)."""
-    home_agent = daemon.home_agent
-    found = home_agent.bindings if home_agent is not None else iter(())
+    """The binding caches (§9.1), of home registrations and of correspondents."""
+    found: list[Binding | CorrespondentBinding] = []
+    for role in (daemon.home_agent, daemon.correspondent):
+        found += role.bindings if role is not None else ()
     return {"bindings": [_binding(binding, now) for binding in found]}
 
 
-def _binding(binding: Binding, now: float) -> Document:
+def _binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
+    """`correspondent`: by which of our addresses the mobile node knows us."""
+    ours = binding.correspondent if isinstance(binding, CorrespondentBinding) else None
     return {
         "home_address": str(binding.home_address),
         "care_of_address": str(binding.care_of_address),
         "home_registration": binding.home_registration,
+        "correspondent": _text(ours),
         "sequence_number": binding.sequence_number,
         "lifetime_s": round(binding.lifetime, 3),
         "expires_in_s": _left(binding.expires, now),

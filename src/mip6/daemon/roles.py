@@ -1,7 +1,10 @@
 """The node that a configuration describes, with what an earlier process left."""
 
 import os
+from collections.abc import Collection
+from ipaddress import IPv6Address
 
+from mip6.core.correspondent import ANYBODY, Correspondent
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
@@ -12,6 +15,7 @@ from .configuration import Configuration, HomeAgentSection, MobileNodeSection
 from .machine import Machine
 from .recording import Recorder
 from .restoration import restore
+from .route_optimization import CorrespondentNodeSection
 from .store import Store
 
 
@@ -20,14 +24,18 @@ def build(
     machine: Machine,
     recorder: Recorder,
     store: Store | None,
+    addresses: Collection[IPv6Address],
     now: float,
 ) -> Node:
     """store: what an earlier process promised to remember (decisions 0007, 0016); a
     home agent has one.
 
+    addresses: of this machine, beside the home address of a mobile node.
+
     now: what ended before it is not taken up.
     """
-    return _Builder(configuration, machine, recorder, now).node(store)
+    builder = _Builder(configuration, machine, recorder, now)
+    return builder.node(store, addresses)
 
 
 def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
@@ -59,16 +67,48 @@ class _Builder:
         self._machine = machine
         self._recorder = recorder
         self._now = now
+        self._ways = [w for w in machine.ways() if w.expires > now]
 
-    def node(self, store: Store | None) -> Node:
+    def node(self, store: Store | None, addresses: Collection[IPv6Address]) -> Node:
         wanted = self._configuration
-        home_agent = mobile_node = None
+        home_agent = mobile_node = correspondent = None
         if wanted.home_agent is not None:
             assert store is not None
             home_agent = self._home_agent(wanted.home_agent, store)
         if wanted.mobile_node is not None:
             mobile_node = self._mobile_node(wanted.mobile_node)
-        return self._recorder.new(Node, home_agent=home_agent, mobile_node=mobile_node)
+            # By its care-of addresses it is nobody's correspondent: they come and go.
+            addresses = (wanted.mobile_node.home_address.ip,)
+        if wanted.correspondent is not None:
+            correspondent = self._correspondent(
+                wanted.correspondent, addresses, home_agent
+            )
+        return self._recorder.new(
+            Node,
+            home_agent=home_agent,
+            mobile_node=mobile_node,
+            correspondent=correspondent,
+        )
+
+    def _correspondent(
+        self,
+        wanted: CorrespondentNodeSection,
+        addresses: Collection[IPv6Address],
+        home_agent: HomeAgent | None,
+    ) -> Correspondent:
+        return self._recorder.new(
+            Correspondent,
+            tuple(addresses),
+            random=os.urandom,
+            first_nonce=int.from_bytes(os.urandom(2)),
+            device=self._configuration.device,
+            lifetime_max=wanted.lifetime_max,
+            bindings_max=wanted.bindings_max,
+            allowed=wanted.allow or ANYBODY,
+            refused=wanted.refuse,
+            home_agent=home_agent,
+            restored=[w for w in self._ways if w.end == End.CORRESPONDENT],
+        )
 
     def _home_agent(self, wanted: HomeAgentSection, store: Store) -> HomeAgent:
         data_plane = self._machine.data_plane

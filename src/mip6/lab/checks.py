@@ -10,6 +10,8 @@ from .topology import HOME_ADDRESS, INTERFACES, PREFIXES, plug
 
 KERNEL_RULES = {0, 32766}
 """Priorities of the routing rules that every network namespace has."""
+CORRESPONDENT_RULE = 998
+"""Stands wherever `mip6` is a correspondent, as every mobile node is."""
 AWAY_RULES = {999, 1000, 1001, 1002}
 """Those of a mobile node away from home (DESIGN §5)."""
 
@@ -120,7 +122,8 @@ def _route_leftovers(lab: Lab, link: str) -> list[str]:
 
 def _rule_leftovers(lab: Lab, link: str) -> list[str]:
     rules = lab.ip("mn", "rule", "show")
-    wanted = KERNEL_RULES | (set() if link == "home" else AWAY_RULES)
+    wanted = KERNEL_RULES | {CORRESPONDENT_RULE}
+    wanted |= set() if link == "home" else AWAY_RULES
     have = [rule["priority"] for rule in rules]
     wrong = [f"rule {priority}" for priority in have if priority not in wanted]
     wrong += [f"rule {priority} missing" for priority in wanted - set(have)]

@@ -35,6 +35,17 @@ STATUS: dict[str, Any] = {
         "link": "eth0",
         "care_of_address": None,
         "expires_in_s": None,
+        "route_optimization": True,
+        "correspondents": [
+            {"peer": f"2001:db8:e::{n}", "way": "direct", "why": "registered"}
+            | {"until_s": 100.0 + n}
+            for n in range(7)
+        ],
+    },
+    "correspondent_node": {
+        "addresses": ["2001:db8:a::100"],
+        "bindings": 2,
+        "bindings_max": 4096,
     },
 }
 UPDATE: dict[str, Any] = {
@@ -46,6 +57,18 @@ UPDATE: dict[str, Any] = {
     "status": 0,
     "deregistration": False,
     "retransmissions": 0,
+    "way": None,
+    "why": None,
+    "until_s": None,
+}
+CORRESPONDENCE: dict[str, Any] = {
+    **UPDATE,
+    "peer": "2001:db8:e::2",
+    "way": "home_agent",
+    "why": "not_understood",
+    "until_s": 250.0,
+    "sequence_number": None,
+    "expires_in_s": None,
 }
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "/status": STATUS,
@@ -57,6 +80,10 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
             {**UPDATE, "awaiting": True, "deregistration": True, "retransmissions": 2},
             {**UPDATE, "status": None, "care_of_address": None, "expires_in_s": None},
             {**UPDATE, "deregistration": True},
+            CORRESPONDENCE,
+            {**CORRESPONDENCE, "why": "testing", "until_s": None},
+            {**CORRESPONDENCE, "way": "direct", "why": "registered", "until_s": 90.0},
+            {**CORRESPONDENCE, "way": "direct", "why": "restored", "until_s": 9.0},
         ]
     },
     "/stats": {
@@ -113,15 +140,22 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, "status").splitlines() == [
         "mip6 mip6: mobile node and correspondent node, up 3 min 20 s",
-        "place            away, not registered yet",
-        "home address     2001:db8:a::100",
-        "care-of address  -",
-        "link             eth0",
-        "home agent       2001:db8:a::1",
-        "registered for   -",
-        "links            eth0 up",
-        "authentication   none",
-        "problem          something: do this",
+        "place             away, not registered yet",
+        "home address      2001:db8:a::100",
+        "care-of address   -",
+        "link              eth0",
+        "home agent        2001:db8:a::1",
+        "registered for    -",
+        *(
+            f"correspondent     2001:db8:e::{n}: direct, for {100 + n} s"
+            for n in (6, 5, 4, 3, 2)
+        ),
+        "                  and 2 more, 2 of them direct",
+        "correspondent at  2001:db8:a::100",
+        "direct with       2 of at most 4096 mobile nodes",
+        "links             eth0 up",
+        "authentication    none",
+        "problem           something: do this",
     ]
     assert "no mobile node has told this node" in shown(capsys, "bindings")
     text = shown(capsys, "updates")
@@ -133,6 +167,10 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "deleting, repeated 2 times",
         "nothing asked",
         "deleted",
+        "via the home agent, it does not know Mobile IPv6, asked again in 4 min 10 s",
+        "via the home agent, return routability is under way",
+        "direct, for 90 s",
+        "direct, as the daemon before this one had it, for 9 s",
     ]
     assert shown(capsys, "stats").splitlines() == [
         "packets in the data plane",

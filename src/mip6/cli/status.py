@@ -4,6 +4,10 @@ import argparse
 from typing import Any
 
 from .client import add_reader, facts, seconds, show
+from .ways import way
+
+SHOWN_MAX = 5
+"""Correspondents, those that talked last."""
 
 _PLACES = {
     "nowhere": "nowhere: no link with a router",
@@ -43,6 +47,7 @@ def _text(document: dict[str, Any]) -> str:
             ("home agent", mobile_node["home_agent"]),
             ("registered for", seconds(mobile_node["expires_in_s"])),
         ]
+        lines += _correspondents(mobile_node)
     if home_agent := document.get("home_agent"):
         count = f"{home_agent['bindings']} of at most {home_agent['bindings_max']}"
         link = home_agent["home_link"] or "virtual (the prefix is routed here)"
@@ -73,6 +78,21 @@ def _text(document: dict[str, Any]) -> str:
         )
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
+
+
+def _correspondents(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
+    """The last of them; `mip6 updates` shows all."""
+    if not mobile_node["route_optimization"]:
+        return [("correspondents", "all via the home agent, route optimization is off")]
+    found = mobile_node["correspondents"]
+    lines = [
+        ("correspondent", f"{entry['peer']}: {way(entry)}")
+        for entry in reversed(found[-SHOWN_MAX:])
+    ]
+    if more := found[:-SHOWN_MAX]:
+        direct = sum(entry["way"] == "direct" for entry in more)
+        lines.append(("", f"and {len(more)} more, {direct} of them direct"))
+    return lines
 
 
 def _authentication(document: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from .client import add_reader, seconds, show, table
+from .ways import way
 
 
 def add_parser(
@@ -23,8 +24,8 @@ def _text(document: dict[str, Any]) -> str:
             update["peer"],
             update["care_of_address"] or "-",
             seconds(update["expires_in_s"]),
-            str(update["sequence_number"]),
-            _state(update),
+            "-" if (number := update["sequence_number"]) is None else str(number),
+            _state(update) if update["way"] is None else way(update),
         ]
         for update in document["updates"]
     ]

@@ -22,7 +22,7 @@ from pydantic import (
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
-from .route_optimization import CorrespondentNodeSection, Seconds, Wish
+from .route_optimization import CorrespondentNodeSection, RouteOptimizationSection
 from .section import Address, Interface, LinkName, Network, Section
 from .trust import Mechanism, OneWay, Pair, Trust, contradictions
 
@@ -101,7 +101,7 @@ class HomeAgentSection(Section):
         return tuple(IPv6Network(entry) for entry in self.mobile_nodes)
 
 
-class MobileNodeSection(Trust):
+class MobileNodeSection(Trust, RouteOptimizationSection):
     """`[mobile_node]` (§11)."""
 
     home_address: Interface
@@ -117,13 +117,6 @@ class MobileNodeSection(Trust):
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
     """The routing table for packets from the home address."""
-    route_optimization: bool = True
-    """Whether correspondents that `correspondents` does not name are talked to
-    directly, where they take part (§11.6)."""
-    ask_again_after: Seconds = 300
-    """Seconds for which a correspondent that does not take part is left in peace."""
-    correspondents: dict[Network, Wish] = Field(default_factory=dict)
-    """By prefix, the longest counts."""
 
     _home_agent = field_validator("home_agent")(_usable)
 
@@ -202,6 +195,17 @@ class Configuration(Section):
         if wanted is None and self.mobile_node is not None:
             wanted = CorrespondentNodeSection()
         return wanted if wanted is not None and wanted.enabled else None
+
+    @property
+    def optimizes_routes(self) -> bool:
+        """Whether the mobile node can test its home address without giving the token
+        away on the visited link (§10.4.6): not with the MN-HA option (RFC 4285 §5.6),
+        and with manual associations if one is made for it."""
+        mobile_node = self.mobile_node
+        if mobile_node is None or self.authentication == "mn_ha":
+            return False
+        manual = self.authentication == "manual"
+        return not manual or mobile_node.return_routability is not None
 
     @property
     def authenticates(self) -> bool:

@@ -2,11 +2,14 @@
 
 import os
 import pwd
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
+from mip6.core.mobile_node import MobileNode
+from mip6.core.route_optimization import Way
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -55,6 +58,11 @@ def status(daemon: "Daemon", now: float) -> Document:
             "key_fingerprints": list(
                 daemon.protection.fingerprints.get(mobile_node.home_address, ())
             ),
+            "route_optimization": configuration.optimizes_routes,
+            "correspondents": [
+                {name: entry[name] for name in ("peer", "way", "why", "until_s")}
+                for entry in _correspondences(mobile_node, now)
+            ],
         }
     correspondent, limits = daemon.correspondent, configuration.correspondent
     if correspondent is not None and limits is not None:
@@ -96,29 +104,55 @@ def _binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
 
 
 def updates(daemon: "Daemon", now: float) -> Document:
-    """The binding update list (§11.1)."""
+    """The binding update list (§11.1): the home registration, then correspondents."""
     if daemon.mobile_node is None:
         return {"updates": []}
     registration = daemon.mobile_node.registration
     aim = registration.aim
-    return {
-        "updates": [
-            {
-                "home_address": str(registration.home_address),
-                "peer": str(registration.home_agent),
-                "home_registration": True,
-                "care_of_address": _text(aim.care_of_address if aim else None),
-                "acknowledged_care_of_address": _text(registration.care_of_address),
-                "deregistration": aim is not None and aim.delete,
-                "sequence_number": registration.sequence_number,
-                "status": registration.status,
-                "awaiting": registration.awaiting,
-                "retransmissions": registration.retransmissions,
-                "lifetime_s": registration.granted,
-                "expires_in_s": _left(registration.expires, now),
-            }
-        ]
+    home = {
+        "home_address": str(registration.home_address),
+        "peer": str(registration.home_agent),
+        "home_registration": True,
+        "care_of_address": _text(aim.care_of_address if aim else None),
+        "acknowledged_care_of_address": _text(registration.care_of_address),
+        "deregistration": aim is not None and aim.delete,
+        "sequence_number": registration.sequence_number,
+        "status": registration.status,
+        "awaiting": registration.awaiting,
+        "retransmissions": registration.retransmissions,
+        "lifetime_s": registration.granted,
+        "expires_in_s": _left(registration.expires, now),
+        "way": None,
+        "why": None,
+        "until_s": None,
+        "mtu": None,
     }
+    return {"updates": [home, *_correspondences(daemon.mobile_node, now)]}
+
+
+def _correspondences(mobile_node: MobileNode, now: float) -> Iterator[Document]:
+    """One entry for each correspondent, who talked last at the end."""
+    care_of_address = _text(mobile_node.care_of_address)
+    for one in mobile_node.correspondents.correspondences(now):
+        until = None if one.until is None else _left(one.until, now)
+        yield {
+            "home_address": str(mobile_node.home_address),
+            "peer": str(one.correspondent),
+            "home_registration": False,
+            "care_of_address": care_of_address,
+            "acknowledged_care_of_address": _text(one.care_of_address),
+            "deregistration": False,
+            "sequence_number": one.sequence_number,
+            "status": one.status,
+            "awaiting": one.awaiting,
+            "retransmissions": one.retransmissions,
+            "lifetime_s": one.lifetime,
+            "expires_in_s": until if one.way is Way.DIRECT else None,
+            "way": str(one.way),
+            "why": str(one.why),
+            "until_s": until,
+            "mtu": one.mtu,
+        }
 
 
 def stats(daemon: "Daemon", now: float) -> Document:

@@ -163,4 +163,11 @@ class _Builder:
             authentication_required=self._configuration.authenticates,
             optimistic=self._machine.optimistic,
             restored=restored,
+            route_optimization=self._configuration.optimizes_routes,
+            policies=wanted.policies,
+            restored_ways=tuple(
+                way
+                for way in self._ways
+                if way.end == End.MOBILE_NODE and way.home_address == home_address
+            ),
         )

@@ -1,8 +1,12 @@
 """What the configuration says about route optimization, at either end of it."""
 
+from collections.abc import Mapping
+from ipaddress import IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
+
+from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 
 from .section import Network, Section
 
@@ -52,3 +56,30 @@ def _wish(value: object) -> object:
 Wish = Annotated[Literal["auto", "always", "never"] | int, BeforeValidator(_wish)]
 """Of a mobile node, with the correspondents of a prefix: directly while there is
 traffic, always, or never.  Seconds: "auto", asked again after so many."""
+
+
+class RouteOptimizationSection(Section):
+    """Of `[mobile_node]`: whom it talks to directly (§11.6)."""
+
+    route_optimization: bool = True
+    """Whether correspondents that `correspondents` does not name are asked to take part
+    in it."""
+    ask_again_after: Seconds = 300
+    """Seconds for which a correspondent that does not take part is left in peace."""
+    correspondents: Mapping[Network, Wish] = Field(default_factory=dict)
+    """By prefix, the longest counts."""
+
+    @property
+    def policies(self) -> tuple[CorrespondentPolicy, ...]:
+        """The same as the core wants it."""
+        rest = Mode.AUTO if self.route_optimization else Mode.NEVER
+        wishes: dict[IPv6Network, Literal["auto", "always", "never"] | int] = {
+            ANYBODY: rest.value,
+            **self.correspondents,
+        }
+        return tuple(
+            CorrespondentPolicy(prefix, Mode.AUTO, wish)
+            if isinstance(wish, int)
+            else CorrespondentPolicy(prefix, Mode(wish), self.ask_again_after)
+            for prefix, wish in wishes.items()
+        )

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from mip6.security.association import SecurityAssociation
@@ -14,7 +15,13 @@ from mip6.wire.capture import ipv6_in, read_capture
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6
 from mip6.wire.messages import Message, read_message
 from mip6.wire.next_header import NextHeader
-from mip6.wire.packet import IPv6Packet, read_packet
+from mip6.wire.packet import (
+    DestinationOptions,
+    HomeAddressOption,
+    IPv6Packet,
+    RoutingHeaderType2,
+    read_packet,
+)
 
 from .lab import Lab, wait_until
 from .namespaces import LabError
@@ -30,10 +37,13 @@ PLACES = {
 home link, `mn1` at the mobile node's second interface if it has one."""
 
 SIGNALLING = (
-    "icmp6 or ip6 proto 135 or ip6 proto 60 or ip6 proto 43 or ip6 proto 50"
+    "icmp6 or ip6 proto 135 or ip6 proto 50"
     " or (ip6[6] = 41 and (ip6[46] = 58 or ip6[46] = 135))"
+    " or ((ip6[6] = 60 or ip6[6] = 43) and not (ip6[40] = 6 or ip6[40] = 17"
+    " or (ip6[40] = 60 and (ip6[64] = 6 or ip6[64] = 17))))"
 )
-"""Signalling and pings, plain and tunnelled; not the streams that measure."""
+"""Signalling and pings: plain, tunnelled, and direct, which is behind a Home Address
+option, a type 2 routing header or both; not the streams that measure."""
 SNAP_LENGTH = 256
 READY_S = 5.0
 
@@ -98,6 +108,26 @@ class Frame:
     spi: int | None = None
     """Of the ESP that the message was in."""
 
+    @property
+    def ends(self) -> tuple[IPv6Address, IPv6Address]:
+        """Between whom it is, whatever it is wrapped in (§6.3, §6.4)."""
+        packet = self.inner or self.packet
+        source, destination = packet.source, packet.destination
+        for extension in packet.extensions:
+            if isinstance(extension, RoutingHeaderType2):
+                destination = extension.home_address
+            if isinstance(extension, DestinationOptions):
+                for option in extension.options:
+                    if isinstance(option, HomeAddressOption):
+                        source = option.home_address
+        return source, destination
+
+    @property
+    def direct(self) -> bool:
+        """Whether it goes past the home agent, with its ends in option or header."""
+        packet = self.packet
+        return self.ends != (packet.source, packet.destination) and not self.inner
+
 
 def read_pcap(
     path: Path, associations: Iterable[SecurityAssociation] = ()
@@ -122,9 +152,11 @@ def read_pcap(
 def _is_data(packet: bytes) -> bool:
     """Whether it is a packet of the measuring streams or TCP, tunnelled or not: there
     are thousands, and they tell nothing."""
-    next_header = packet[6:7]
+    next_header, at = packet[6:7], 40
     if next_header == b"\x29":
         next_header = packet[46:47]
+    while next_header in (b"\x2b", b"\x3c"):  # of 24 octets, where it is data
+        next_header, at = packet[at : at + 1], at + 24
     return next_header in (b"\x06", b"\x11")
 
 

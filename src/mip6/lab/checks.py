@@ -38,6 +38,33 @@ def expires(lab: Lab) -> float | None:
     return None if left is None else time.clock_gettime(time.CLOCK_BOOTTIME) + left
 
 
+def correspondence(lab: Lab, peer: IPv6Address, role: str = "mn") -> dict[str, Any]:
+    """What the mobile node `role` says of its way to a correspondent, as `mip6 updates
+    --json` has it; empty if it says nothing."""
+    answer = lab.ask(role, "updates") or {}
+    for entry in answer.get("updates", []):
+        if IPv6Address(entry["peer"]) == peer and not entry["home_registration"]:
+            return dict(entry)
+    return {}
+
+
+def bound_at(lab: Lab, role: str) -> dict[IPv6Address, IPv6Address]:
+    """The care-of addresses of the home addresses in a correspondent's cache."""
+    answer = lab.ask(role, "bindings") or {}
+    return {
+        IPv6Address(entry["home_address"]): IPv6Address(entry["care_of_address"])
+        for entry in answer.get("bindings", [])
+        if not entry["home_registration"]
+    }
+
+
+def forwarded(lab: Lab) -> int:
+    """Packets that the home agent has forwarded until now, in whatever direction."""
+    counters = lab.run("ha", ["cat", "/proc/net/snmp6"])
+    found = dict(line.split()[:2] for line in counters.splitlines())
+    return int(found["Ip6OutForwDatagrams"])
+
+
 def place(lab: Lab) -> str:
     """Where the mobile node says it is: a `core.events.Place`, or "silent"."""
     status: dict[str, Any] = lab.ask("mn", "status") or {}

@@ -347,6 +347,14 @@ class Lab:
         namespaces.run(self.command("mn", command))
         return moment
 
+    def cut_off(self, correspondent: str, *, cut: bool = True) -> None:
+        """The core router drops what is for a correspondent, or no more; what that
+        sends gets through."""
+        where = ["ip", "-6", "-n", self.namespaces["core"], "route"]
+        address = str(topology.CORRESPONDENTS[correspondent])
+        verb = "add" if cut else "del"
+        namespaces.run([*where, verb, "blackhole", address, "metric", "1"])
+
     def wire(self, router: str, link: str) -> None:
         """Puts the router's end of its own link into `link` instead."""
         where = ["ip", "-n", self.namespaces["links"]]

@@ -2,7 +2,7 @@
 
 Two streams of numbered packets, one each millisecond (fewer on a machine with a single
 processor, which they would fill), cross the network all the time:
-`down` from the correspondent to the home address, `up` the other way.  The outage of a
+`down` from the peer to the home address, `up` the other way.  The outage of a
 move is the largest gap between arrivals, less that interval, counted from the moment
 the cable is in (DESIGN: the time unplugged is shown apart); lost are the numbers that
 never arrived.
@@ -24,11 +24,12 @@ from typing import Any, Self
 
 from .lab import Lab, Move
 from .namespaces import LabError
-from .topology import CORRESPONDENT, HOME_ADDRESS
+from .topology import ADDRESS_OF, HOME_ADDRESS
 
 _ALONE = (os.cpu_count() or 1) == 1
 INTERVAL_MS = 10.0 if _ALONE else 1.0
-DOWN_PORT, UP_PORT, TCP_PORT = 7001, 7002, 7003
+FIRST_PORT = 7001
+PING_MS = 100.0
 PACED_RATE = 250_000 if _ALONE else 2_000_000
 """Octets a second of a TCP connection that shall not crowd the streams."""
 UNDER_WAY_S = 0.3
@@ -71,6 +72,11 @@ class Stream:
         first = bisect_left(self.sent, int(start * 1e9))
         last = bisect_left(self.sent, int(end * 1e9))
         return sum(number not in self.arrived for number in range(first, last))
+
+    def arrived_in(self, start: float, end: float) -> int:
+        """How many packets arrived from `start` to `end`."""
+        first, last = int(start * 1e9), int(end * 1e9)
+        return sum(first <= moment < last for moment in self.arrived.values())
 
     def first_after_ms(self, start: float, end: float) -> float | None:
         """How long after `start` the first packet arrived; `None` if none did."""
@@ -184,29 +190,42 @@ class Result:
 class Probes:
     """The probes of one run: processes in the lab, results in its directory."""
 
-    def __init__(self, lab: Lab, *, tcp_rate: int = PACED_RATE) -> None:
-        """`tcp_rate`: octets a second, 0 for as many as go."""
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        tcp_rate: int = PACED_RATE,
+        peer: str = "cn",
+        ping_ms: float = PING_MS,
+        interval_ms: float = INTERVAL_MS,
+    ) -> None:
+        """`tcp_rate`: octets a second, 0 for as many as go.  `peer`: who the mobile
+        node talks to.  `ping_ms`, `interval_ms`: between two pings, and two packets of
+        a stream."""
         self._lab = lab
+        self._peer = peer
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        home, peer = str(HOME_ADDRESS), str(CORRESPONDENT)
-        self._spawn("mn", "down-in", DOWN_PORT, "receive-stream", home)
-        self._spawn("cn", "up-in", UP_PORT, "receive-stream", peer)
-        self._spawn("mn", "tcp-in", TCP_PORT, "receive-tcp", home)
-        self._spawn("cn", "tcp-out", TCP_PORT, "send-tcp", home, f"--rate={tcp_rate}")
-        every = f"--interval={INTERVAL_MS / 1000}"
-        self._spawn("cn", "down-out", DOWN_PORT, "send-stream", every, peer, home)
-        self._spawn("mn", "up-out", UP_PORT, "send-stream", every, home, peer)
+        home, there = str(HOME_ADDRESS), str(ADDRESS_OF[peer])
+        # Each peer has ports of its own at the mobile node.
+        first = FIRST_PORT + 10 * list(ADDRESS_OF).index(peer)
+        down, up, tcp = range(first, first + 3)
+        self._spawn("mn", "down-in", down, "receive-stream", home)
+        self._spawn(peer, "up-in", up, "receive-stream", there)
+        self._spawn("mn", "tcp-in", tcp, "receive-tcp", home)
+        self._spawn(peer, "tcp-out", tcp, "send-tcp", home, f"--rate={tcp_rate}")
+        every = f"--interval={interval_ms / 1000}"
+        self._spawn(peer, "down-out", down, "send-stream", every, there, home)
+        self._spawn("mn", "up-out", up, "send-stream", every, home, there)
+        ping = ["ping", "-n", "-i", str(ping_ms / 1000), "-I", there, home]
         with self._path("ping").open("wb") as out:
-            self._running["ping"] = lab.spawn(
-                "cn", ["ping", "-n", "-i", "0.1", home], log=self._log, stdout=out
-            )
+            self._running["ping"] = lab.spawn(peer, ping, log=self._log, stdout=out)
 
     @property
     def _log(self) -> Path:
         return self._lab.directory / "probes.log"
 
     def _path(self, name: str) -> Path:
-        return self._lab.directory / f"probe-{name}"
+        return self._lab.directory / f"probe-{self._peer}-{name}"
 
     def _spawn(self, role: str, name: str, port: int, kind: str, *rest: str) -> None:
         command = [sys.executable, "-m", "mip6.lab.probe", "--port", str(port)]

@@ -1,16 +1,23 @@
 """The scenarios, each as a person would tell it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 from .configuration import LIFETIME_S
 from .lab import Lab
+from .measure import PACED_RATE
 from .namespaces import LabError
+from .optimized import OptimizedSession
 from .report import Check, Options, Report
 from .session import Session
 
+CN: Mapping[str, str | None] = {"cn": None}
+"""The correspondent runs `mip6` too."""
+OPTIMIZED_S = 2.0
+QUICK_PING_MS = 20.0
+"""So that the moment in which packets still go by the home agent has one."""
 BULK_RATE = 40_000_000
 """Octets a second: more than any access link, and still leaves the daemons a core."""
 
@@ -18,13 +25,15 @@ BULK_RATE = 40_000_000
 @dataclass(frozen=True, slots=True)
 class Scenario:
     summary: str
-    play: Callable[[Session], None]
+    play: Callable[[OptimizedSession], None]
     virtual: bool = False
     """Without a home link."""
     lifetime: int = LIFETIME_S
     """Seconds that the mobile node registers for."""
     interfaces: int = 1
     """Of the mobile node."""
+    extra: tuple[str, ...] = ()
+    """Who is there beside those who always are."""
 
 
 def _handover(session: Session) -> None:
@@ -35,13 +44,13 @@ def _tcp_handover(session: Session) -> None:
     _roam(session, tcp_rate=BULK_RATE)
 
 
-def _roam(session: Session, **start: int) -> None:
+def _roam(session: Session, *, tcp_rate: int = PACED_RATE) -> None:
     """home → B → C → B → home; with `--moves` B ↔ C that many times."""
     if session.options.moves is None:
-        session.start("home", **start)
+        session.start("home", tcp_rate=tcp_rate)
         links = ["b", "c", "b", "home"]
     else:
-        session.start("b", **start)
+        session.start("b", tcp_rate=tcp_rate)
         links = list(islice(cycle("cb"), session.options.moves))
     for link in links:
         session.move(link)
@@ -104,10 +113,87 @@ def _movement_detection(session: Session) -> None:
     session.lose_router("b", "c")
 
 
-def _binding_refresh(session: Session) -> None:
+def _binding_refresh(session: OptimizedSession) -> None:
+    session.start("home", also=CN, ping_ms=QUICK_PING_MS)
+    session.move("b")
+    session.direct("cn")
+    session.refreshed("cn", 2 * session.lab.settings["lifetime"])
+
+
+def _route_optimization(session: OptimizedSession) -> None:
+    """home → B → C; with `--moves` B ↔ C that many times."""
+    moves = session.options.moves
+    session.start("home" if moves is None else "b", also=CN, ping_ms=QUICK_PING_MS)
+    if moves is not None:
+        session.direct("cn")
+    for link in "bc" if moves is None else islice(cycle("cb"), moves):
+        session.move(link)
+        session.direct("cn")
+        if moves is None:
+            session.count(OPTIMIZED_S)
+
+
+def _two_correspondents(session: OptimizedSession) -> None:
+    both = ("cn", "cn2")
+    session.start("home", also=dict.fromkeys(both), peers=both, ping_ms=QUICK_PING_MS)
+    for link in "bc":
+        session.move(link)
+        session.direct(*both)
+        session.count(OPTIMIZED_S)
+
+
+def _return_home_optimized(session: OptimizedSession) -> None:
+    session.start("home", also=CN, ping_ms=QUICK_PING_MS)
+    session.move("b")
+    session.direct("cn")
+    session.move("home")
+    session.forgotten("cn")
+    time.sleep(1.0)
+
+
+def _early(session: OptimizedSession) -> None:
+    """The tests of link B are under way, unanswered, when it is on C already."""
+    session.start("home", also=CN, ping_ms=QUICK_PING_MS)
+    session.lab.cut_off("cn")
+    session.move("b", stay=0.7)
+    session.lab.cut_off("cn", cut=False)
+    session.move("c")
+    session.direct("cn")
+    session.count(OPTIMIZED_S)
+    session.never_on("cn", "b")
+
+
+def _two_mobile_nodes(session: OptimizedSession) -> None:
+    """Each is the other's correspondent, and both move at the same moment."""
+    session.start("b", also={"mn2": "c"}, peers=("mn2",), ping_ms=QUICK_PING_MS)
+    links = islice(cycle(({"mn": "c", "mn2": "b"}, {"mn": "b", "mn2": "c"})), 2)
+    for where in (None, *links):
+        if where is not None:
+            session.move_together(where)
+        session.direct("mn2")
+        session.direct("mn", role="mn2")
+        session.count(OPTIMIZED_S)
+
+
+def _correspondent_restart(session: OptimizedSession) -> None:
+    session.start("home", also=CN, ping_ms=QUICK_PING_MS)
+    session.move("b")
+    session.direct("cn")
+    session.kill_correspondent("cn")
+    session.direct("cn")
+    session.reboot_correspondent("cn")
+    session.direct("cn")
+    session.count(OPTIMIZED_S)
+
+
+def _without_mip6(session: OptimizedSession) -> None:
+    """All other scenarios without a daemon at the correspondent say the same by the
+    way; here is looked at why."""
     session.start("home")
     session.move("b")
-    session.outlive(2 * session.lab.settings["lifetime"])
+    session.indirect("cn", "not_understood")
+    session.move("c")
+    session.indirect("cn", "not_understood")
 
 
 def _two_interfaces(session: Session) -> None:
@@ -228,9 +314,39 @@ SCENARIOS = {
         _suspend_resume,
     ),
     "binding_refresh": Scenario(
-        "a registration of 8 s is refreshed, and no packet notices",
+        "bindings of 8 s, at home agent and correspondent, are refreshed unnoticed",
         _binding_refresh,
         lifetime=8,
+    ),
+    "route_optimization": Scenario(
+        "home → B → C, and on each link directly: the home agent forwards nothing",
+        _route_optimization,
+    ),
+    "route_optimization_two_correspondents": Scenario(
+        "the same with two correspondents at the same time",
+        _two_correspondents,
+        extra=("cn2",),
+    ),
+    "return_home_route_optimization": Scenario(
+        "back at home the correspondent stops using the routing header",
+        _return_home_optimized,
+    ),
+    "early_route_optimization": Scenario(
+        "it moves while the tests of return routability are running",
+        _early,
+    ),
+    "two_mobile_nodes": Scenario(
+        "two mobile nodes talk directly, and both move at the same moment",
+        _two_mobile_nodes,
+        extra=("mn2",),
+    ),
+    "correspondent_restart": Scenario(
+        "the correspondent's daemon is killed; then it loses its bindings",
+        _correspondent_restart,
+    ),
+    "correspondent_without_mip6": Scenario(
+        "the correspondent does not know Mobile IPv6: all goes by the home agent",
+        _without_mip6,
     ),
 }
 
@@ -258,6 +374,7 @@ def run(
             authentication=options.authentication,
             lifetime=scenario.lifetime,
             interfaces=scenario.interfaces,
+            extra=scenario.extra,
             owned=True,
         )
     except LabError as error:
@@ -265,7 +382,7 @@ def run(
         return report
     try:
         tell(f"the network is built ({time.monotonic() - begin:.2f} s)")
-        session = Session(lab, report, options, tell=tell, pause=pause)
+        session = OptimizedSession(lab, report, options, tell=tell, pause=pause)
         scenario.play(session)
         session.finish()
     except LabError as error:

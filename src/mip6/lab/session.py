@@ -2,17 +2,26 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from . import checks, story, topology
 from .capture import Capture, Frame
 from .lab import Lab, Move
-from .measure import INTERVAL_MS, PACED_RATE, MoveFigures, Probes, Result, figures
+from .measure import (
+    INTERVAL_MS,
+    PACED_RATE,
+    PING_MS,
+    MoveFigures,
+    Probes,
+    Result,
+    figures,
+)
 from .report import Check, Options, Report
 
 SETTLE_S = 1.5
@@ -75,7 +84,9 @@ class Session:
         self._trace: list[dict[str, Any]] = []
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
-        self._probes: Probes | None = None
+        self._probes: list[Probes] = []
+        self._peer = "cn"
+        """Whom the mobile node talks to."""
         self._capture: Capture | None = None
 
     def check(self, name: str, ok: bool, detail: str = "") -> None:
@@ -84,10 +95,20 @@ class Session:
         if not ok:
             self.tell(f"FAILED: {name}")
 
-    def start(self, link: str, *, tcp_rate: int = PACED_RATE) -> None:
+    def start(
+        self,
+        link: str,
+        *,
+        tcp_rate: int = PACED_RATE,
+        also: Mapping[str, str | None] = MappingProxyType({}),
+        peers: Sequence[str] = ("cn",),
+        ping_ms: float = PING_MS,
+    ) -> None:
         """Plugs the mobile node in at `link`, starts the daemons and all probes.
 
-        `tcp_rate`: octets a second, 0 for as many as go.
+        `tcp_rate`: octets a second, 0 for as many as go.  `also`: who else runs `mip6`,
+        mobile nodes with the link that they are on.  `peers`: whom the mobile node
+        talks to, the first one measured.
         """
         if not OPTIMISTIC.exists():
             self.tell(
@@ -106,12 +127,26 @@ class Session:
             options.captures or self.lab.directory / "captures",
             everything=options.captures is not None,
         )
-        self.lab.start_daemons("ha", "mn")
+        self.lab.start_daemons("ha", "mn", *also)
         self.lab.move(link)
+        for role, there in also.items():
+            if there is not None:
+                self.lab.move(there, role=role)
         self._where = link
         self._settle(f"started {_on(link)}", link)
         self.tell(f"home agent and mobile node run; the mobile node is {_on(link)}")
-        self._probes = Probes(self.lab, tcp_rate=tcp_rate)
+        self._peer = peers[0]
+        self._probes = [
+            Probes(
+                self.lab,
+                tcp_rate=tcp_rate,
+                peer=peer,
+                ping_ms=ping_ms,
+                # Two streams of a packet each millisecond are what a machine can bear.
+                interval_ms=INTERVAL_MS if peer == peers[0] else 10.0,
+            )
+            for peer in peers
+        ]
         self.tell(
             "running through all that follows: ping, "
             f"{1000 / INTERVAL_MS:.0f} packets/s each way, TCP"
@@ -454,9 +489,10 @@ class Session:
 
     def finish(self) -> None:
         """Stops the probes, works out the figures and checks them."""
-        assert self._probes is not None and self._capture is not None
+        assert self._probes and self._capture is not None
         end = boot_time()
-        result = self.report.result = self._probes.stop()
+        results = [probes.stop() for probes in self._probes]
+        result = self.report.result = results[0]
         frames = self._capture.stop()
         # The time of a move ends with the next one.
         cuts = [*(move.unplugged_at for move in self._moves), *self._cuts, end]
@@ -466,11 +502,12 @@ class Session:
         for number, figure in enumerate(self.report.moves, 1):
             if figure.move not in self._hurried:
                 self._check_move(number, figure, frames, ends[number - 1])
-        self._check_quiet(result)
+        self._check_quiet(results)
         self._check_updates(frames)
-        total = result.tcp_received["bytes"]
-        self.check("TCP not reset", not result.tcp_reset, f"{total} octets")
-        self.check("TCP octets arrived intact", result.tcp_intact)
+        for each in results:
+            total = each.tcp_received["bytes"]
+            self.check("TCP not reset", not each.tcp_reset, f"{total} octets")
+            self.check("TCP octets arrived intact", each.tcp_intact)
         self._tell_steps(frames, moves)
         self._check_proof(frames)
         self._stop_daemons()
@@ -492,14 +529,21 @@ class Session:
         )
         if move.destination == "home":
             return
+        self._check_way(name, move, frames, last)
+
+    def _check_way(
+        self, name: str, move: Move, frames: dict[str, list[Frame]], last: float
+    ) -> None:
+        """How the packets go after a move to a foreign link."""
         seen = story.tunnel_seen(frames, move, last)
         self.check(f"{name}: the tunnel carries both ways", seen)
 
-    def _check_quiet(self, result: Result) -> None:
+    def _check_quiet(self, results: list[Result]) -> None:
         for name, begin, end in self._quiet:
-            lost = result.down.lost(begin, end), result.up.lost(begin, end)
-            detail = f"lost {lost[0]} down, {lost[1]} up"
-            self.check(f"{name}: no packet lost", lost == (0, 0), detail)
+            down = sum(result.down.lost(begin, end) for result in results)
+            up = sum(result.up.lost(begin, end) for result in results)
+            detail = f"lost {down} down, {up} up"
+            self.check(f"{name}: no packet lost", down == up == 0, detail)
 
     def _check_updates(self, frames: dict[str, list[Frame]]) -> None:
         for name, begin, end, wanted in self._updates:
@@ -534,10 +578,11 @@ class Session:
                 self.report.steps = story.five_steps(frames, move, last)
                 break
         for number, step in enumerate(self.report.steps, 1):
-            self.check(f"step {number} seen on the wire", bool(step.lines))
+            seen = bool(step.lines) or step.fleeting
+            self.check(f"step {number} seen on the wire", seen)
 
     def _stop_daemons(self) -> None:
-        for role in ("mn", "ha"):
+        for role in sorted(self.lab.daemons, key="ha".__eq__):
             self._stop_daemon(role)
 
     def _stop_daemon(self, role: str) -> None:

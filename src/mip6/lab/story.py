@@ -2,11 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network
 from itertools import islice
 
 from mip6.wire.icmpv6 import UnknownIcmp
-from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingStatus,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+)
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -16,24 +25,46 @@ from mip6.wire.neighbor_discovery import (
 )
 from mip6.wire.options import (
     AlternateCareOfAddress,
+    BindingAuthorizationData,
     MobilityMessageAuthentication,
 )
 
 from .capture import Frame
 from .lab import Move
-from .topology import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT, PREFIXES, ROUTER_OF
+from .topology import (
+    CORRESPONDENTS,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    MOBILE_NODES,
+    PREFIXES,
+    ROUTER_OF,
+)
 
 ECHO_REQUEST, ECHO_REPLY = 128, 129
+_KEYLESS = {
+    BindingStatus.EXPIRED_HOME_NONCE_INDEX,
+    BindingStatus.EXPIRED_CARE_OF_NONCE_INDEX,
+    BindingStatus.EXPIRED_NONCES,
+}
 _MOBILE_NODE_LINK_LOCAL = IPv6Address("fe80::ff:fe00:64")
 
 _NAMES = {
     HOME_ADDRESS: "home address",
+    MOBILE_NODES["mn2"]: "home address of mn2",
     HOME_AGENT: "ha",
-    CORRESPONDENT: "cn",
+    **{address: role for role, address in CORRESPONDENTS.items()},
     _MOBILE_NODE_LINK_LOCAL: "mn",
     IPv6Address("ff02::1"): "all nodes",
     IPv6Address("ff02::2"): "all routers",
     IPv6Address("::"): "::",
+}
+
+
+_TESTS: dict[type, str] = {
+    HomeTestInit: "Home Test Init",
+    HomeTest: "Home Test",
+    CareOfTestInit: "Care-of Test Init",
+    CareOfTest: "Care-of Test",
 }
 
 
@@ -43,6 +74,8 @@ class Step:
 
     title: str
     lines: list[str]
+    fleeting: bool = False
+    """It may be over before there is a ping to see it by."""
 
 
 def name(address: IPv6Address) -> str:
@@ -66,6 +99,9 @@ def describe(frame: Frame) -> str:
         return f"{way}  tunnel [ {passenger}  {_content(frame)} ]"
     if frame.spi is not None:
         return f"{way}  ESP [ {_content(frame)} ]"
+    if frame.direct:
+        passenger = f"{name(frame.ends[0])} → {name(frame.ends[1])}"
+        return f"{way}  direct [ {passenger}  {_content(frame)} ]"
     return f"{way}  {_content(frame)}"
 
 
@@ -91,6 +127,8 @@ def _content(frame: Frame) -> str:
                 f"Binding Acknowledgement, status {answer.status} ({status}), "
                 f"sequence {answer.sequence_number}, lifetime {answer.lifetime} s"
             )
+        case HomeTestInit() | HomeTest() | CareOfTestInit() | CareOfTest():
+            return _TESTS[type(frame.message)]
         case RouterSolicitation():
             return "Router Solicitation"
         case RouterAdvertisement() as advertisement:
@@ -146,11 +184,32 @@ def five_steps(frames: dict[str, list[Frame]], move: Move, end: float) -> list[S
     hello = first("mn", lambda f: isinstance(f.message, RouterSolicitation), start)
     router = first("mn", lambda f: _advertises(f, prefix), start)
     unique = first("mn", lambda f: _checks_uniqueness(f, prefix), start)
-    update = first("mn", lambda f: isinstance(f.message, BindingUpdate), start)
+    update = first("mn", _registers, start)
     answer = first("mn", lambda f: _answers(f, update), start)
     registered = answer[0].at if answer else start
     request, tunnelled, reverse, arrived = _exchange(frames, registered, end)
     where = f"link {move.destination.upper()}"
+    told = [
+        first("mn", _is_a(kind), registered)
+        for kind in (HomeTestInit, CareOfTestInit, HomeTest, CareOfTest)
+    ]
+    told.append(first("mn", lambda f: _registers(f, home=False), registered))
+    agreed = first("mn", lambda f: _agrees(f, told[-1]), registered)
+    directly = [
+        first("cn", partial(_is_direct_ping, kind=kind), registered)
+        for kind in (ECHO_REQUEST, ECHO_REPLY)
+    ]
+    optimized = bool(agreed and all(directly))
+    last = Step(
+        "The mobile node answers from its home address, back through the home agent.",
+        lines(reverse, arrived),
+    )
+    if optimized:
+        last = Step(
+            "The mobile node tells the correspondent its care-of address, after a test "
+            "that both addresses are its own, and from then on they talk directly.",
+            lines(*told, agreed, *directly),
+        )
     return [
         Step(
             f"The mobile node comes to {where}, hears its router and makes itself a "
@@ -166,16 +225,14 @@ def five_steps(frames: dict[str, list[Frame]], move: Move, end: float) -> list[S
             "The correspondent knows nothing of this and sends to the home address; "
             "the home agent intercepts.",
             lines(request),
+            optimized,
         ),
         Step(
             "The home agent tunnels the packet to the care-of address.",
             lines(tunnelled),
+            optimized,
         ),
-        Step(
-            "The mobile node answers from its home address, back through the home "
-            "agent (the direct way, route optimization, is not built yet).",
-            lines(reverse, arrived),
-        ),
+        last,
     ]
 
 
@@ -199,7 +256,8 @@ def _exchange(
                 and isinstance(message, UnknownIcmp)
                 and message.type == kind
                 and (frame.inner is not None) == in_tunnel
-                and HOME_ADDRESS in _ends(frame)
+                and not frame.direct
+                and HOME_ADDRESS in frame.ends
             ):
                 # Identifier and sequence number tell the pings apart.
                 found.setdefault(message.data[:4], frame)
@@ -210,29 +268,41 @@ def _exchange(
 
 def unproved(frames: dict[str, list[Frame]], mechanism: str) -> list[str]:
     """Binding Updates and Acknowledgements on the wire without what proves them."""
-    signalling = BindingUpdate | BindingAcknowledgement
     return [
         f"{place}: {describe(frame)}"
         for place, seen in frames.items()
         for frame in seen
-        if isinstance(frame.message, signalling)
-        and not (
-            frame.spi is not None
-            if mechanism == "shared_key"
-            else any(
-                isinstance(option, MobilityMessageAuthentication)
-                for option in frame.message.options
-            )
-        )
+        if _is_unproved(frame, mechanism)
     ]
 
 
-def updates(frames: dict[str, list[Frame]], begin: float, end: float) -> list[int]:
-    """The sequence numbers of the Binding Updates that left the mobile node."""
+def _is_unproved(frame: Frame, mechanism: str) -> bool:
+    message = frame.message
+    if not isinstance(message, BindingUpdate | BindingAcknowledgement):
+        return False
+    if HOME_AGENT not in frame.ends:
+        # What proves one to a correspondent; but these statuses say that it has no key.
+        if isinstance(message, BindingAcknowledgement) and message.status in _KEYLESS:
+            return False
+        return not isinstance(message.options[-1], BindingAuthorizationData)
+    if mechanism == "shared_key":
+        return frame.spi is None
+    return not any(
+        isinstance(option, MobilityMessageAuthentication) for option in message.options
+    )
+
+
+def updates(
+    frames: dict[str, list[Frame]], begin: float, end: float, *, home: bool = True
+) -> list[int]:
+    """The sequence numbers of the Binding Updates that left the mobile node, for its
+    home agent or for correspondents."""
     return [
         frame.message.sequence_number
         for frame in frames.get("mn", [])
-        if begin <= frame.at < end and isinstance(frame.message, BindingUpdate)
+        if begin <= frame.at < end
+        and isinstance(frame.message, BindingUpdate)
+        and frame.message.home_registration == home
     ]
 
 
@@ -243,7 +313,7 @@ def update_moments(
     return [
         frame.at
         for frame in frames.get("mn", [])
-        if begin <= frame.at < end and isinstance(frame.message, BindingUpdate)
+        if begin <= frame.at < end and _registers(frame)
     ]
 
 
@@ -255,15 +325,48 @@ def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
         for frame in frames.get("mn", [])
         if frame.inner is not None
         and move.plugged_at <= frame.at < end
-        and HOME_ADDRESS in _ends(frame)
+        and HOME_ADDRESS in frame.ends
     }
     visitor = name(prefix[2])
     return {("ha", visitor), (visitor, "ha")} <= ways
 
 
-def _ends(frame: Frame) -> tuple[IPv6Address, IPv6Address]:
-    packet = frame.inner or frame.packet
-    return packet.source, packet.destination
+def directly_seen(frames: dict[str, list[Frame]], begin: float, end: float) -> bool:
+    """Whether pings went both ways past the home agent, from the visited link of the
+    mobile node to the correspondent and back."""
+    return all(
+        any(
+            begin <= frame.at < end and _is_direct_ping(frame, kind)
+            for frame in frames.get("mn", [])
+        )
+        for kind in (ECHO_REQUEST, ECHO_REPLY)
+    )
+
+
+def _registers(frame: Frame, *, home: bool = True) -> bool:
+    """A Binding Update to the home agent, or to a correspondent."""
+    message = frame.message
+    return isinstance(message, BindingUpdate) and message.home_registration == home
+
+
+def _agrees(frame: Frame, update: list[Frame]) -> bool:
+    """Whether this is a correspondent's acceptance of `update`."""
+    return (
+        isinstance(frame.message, BindingAcknowledgement)
+        and bool(update)
+        and frame.at > update[0].at
+        and frame.ends[0] == update[0].ends[1]
+        and frame.message.status < BindingStatus.REASON_UNSPECIFIED
+    )
+
+
+def _is_a(kind: type) -> Callable[[Frame], bool]:
+    return lambda frame: isinstance(frame.message, kind)
+
+
+def _is_direct_ping(frame: Frame, kind: int) -> bool:
+    message = frame.message
+    return frame.direct and isinstance(message, UnknownIcmp) and message.type == kind
 
 
 def _advertises(frame: Frame, prefix: IPv6Network) -> bool:

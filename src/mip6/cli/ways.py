@@ -1,0 +1,36 @@
+"""How a mobile node's packets get to correspondents, in words."""
+
+from typing import Any
+
+from .client import seconds
+
+_WHY = {
+    "registered": "",
+    "restored": "as the daemon before this one had it",
+    "testing": "return routability is under way",
+    "updating": "it is being told",
+    "home_registration": "the home agent has to know first",
+    "at_home": "at home",
+    "idle": "no traffic",
+    "policy": "as configured",
+    "no_answer": "it does not answer",
+    "not_understood": "it does not know Mobile IPv6",
+    "option_not_understood": "it refuses packets with a Home Address option",
+    "unreachable": "the direct way does not get there",
+    "path_too_narrow": "the direct way is too narrow",
+    "refused": "it refuses",
+    "kernel": "our kernel refused",
+}
+
+
+def way(entry: dict[str, Any]) -> str:
+    """Direct or by way of the home agent, why, and until when."""
+    why = _WHY.get(entry["why"], entry["why"])
+    until = entry["until_s"]
+    if entry["way"] == "direct":
+        words = ["direct", *([why] if why else [])]
+        words += [f"for {seconds(until)}"] if until is not None else []
+        return ", ".join(words)
+    words = ["via the home agent", why]
+    words += [f"asked again in {seconds(until)}"] if until is not None else []
+    return ", ".join(words)

@@ -174,6 +174,9 @@ def correspond(file: io.StringIO) -> list[bytes]:
     node.tick(150.0)
     node.receive(roamer.update(key=bytes(20)), 151.0)
     roamer.bind(152.0)
+    correspondent.configure(
+        152.5, lifetime_max=40, allowed=(IPv6Network("::/0"),), refused=()
+    )
     node.addresses_changed((OTHER_PEER,), 153.0)
     return secrets
 

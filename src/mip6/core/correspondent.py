@@ -93,13 +93,9 @@ class Correspondent:
         refusals_burst: float = 100,
         restored: Iterable[RouteOptimization] = (),
     ) -> None:
-        if not TIME_UNIT <= lifetime_max <= MAX_RR_BINDING_LIFETIME:
-            raise ValueError(f"lifetime_max {lifetime_max} s is not 4 to 420 s")
         self.addresses = frozenset(addresses)
         self.device = device
-        self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
-        self.allowed = Networks(allowed)
-        self.refused = Networks(refused)
+        self._limit(lifetime_max, allowed, refused)
         self.home_agent = home_agent
         self.grace = grace
         self._nonces = Nonces(random, first=first_nonce, token=token)
@@ -186,6 +182,22 @@ class Correspondent:
         effects: list[Effect] = []
         for binding in list(self._cache):
             if binding.correspondent not in self.addresses:
+                effects += self._end(binding, Change.DELETED)
+        return effects
+
+    def configure(
+        self,
+        now: float,
+        *,
+        lifetime_max: float,
+        allowed: tuple[IPv6Network, ...],
+        refused: tuple[IPv6Network, ...],
+    ) -> list[Effect]:
+        """These hold from now on; bindings of those who may have none any more end."""
+        self._limit(lifetime_max, allowed, refused)
+        effects: list[Effect] = []
+        for binding in list(self._cache):
+            if not self._may_bind(binding.home_address):
                 effects += self._end(binding, Change.DELETED)
         return effects
 
@@ -302,11 +314,7 @@ class Correspondent:
             return BindingStatus.REGISTRATION_TYPE_CHANGE_DISALLOWED
         if update.lifetime == 0:
             return BindingStatus.ACCEPTED
-        if (
-            home_address not in self.allowed
-            or home_address in self.refused
-            or (home_agent is not None and home_address in home_agent.home_prefix)
-        ):
+        if not self._may_bind(home_address):
             return BindingStatus.ADMINISTRATIVELY_PROHIBITED
         if (
             request.care_of_address == home_address
@@ -317,6 +325,27 @@ class Correspondent:
         if binding is None and self._cache.full and self._cache.idle(now) is None:
             return BindingStatus.INSUFFICIENT_RESOURCES
         return BindingStatus.ACCEPTED
+
+    def _limit(
+        self,
+        lifetime_max: float,
+        allowed: tuple[IPv6Network, ...],
+        refused: tuple[IPv6Network, ...],
+    ) -> None:
+        if not TIME_UNIT <= lifetime_max <= MAX_RR_BINDING_LIFETIME:
+            raise ValueError(f"lifetime_max {lifetime_max} s is not 4 to 420 s")
+        self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
+        self.allowed = Networks(allowed)
+        self.refused = Networks(refused)
+
+    def _may_bind(self, home_address: IPv6Address) -> bool:
+        """What a home agent's own mobile nodes are bound by is registration alone."""
+        home_agent = self.home_agent
+        return (
+            home_address in self.allowed
+            and home_address not in self.refused
+            and (home_agent is None or home_address not in home_agent.home_prefix)
+        )
 
     def _bind(
         self, request: Request, old: CorrespondentBinding | None, now: float

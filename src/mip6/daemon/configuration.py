@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
@@ -206,6 +207,13 @@ class Configuration(Section):
             return False
         manual = self.authentication == "manual"
         return not manual or mobile_node.return_routability is not None
+
+    @property
+    def policies(self) -> tuple[CorrespondentPolicy, ...]:
+        """With whom the mobile node talks directly."""
+        if self.mobile_node is None or not self.optimizes_routes:
+            return (CorrespondentPolicy(ANYBODY, Mode.NEVER),)
+        return self.mobile_node.policies
 
     @property
     def authenticates(self) -> bool:

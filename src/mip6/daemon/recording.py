@@ -48,7 +48,7 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
-    Correspondent: (),
+    Correspondent: ("configure",),
     HomeAgent: (
         "link_up",
         "configure",

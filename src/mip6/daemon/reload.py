@@ -13,6 +13,7 @@ from .configuration import Configuration, HomeAgentSection, load
 from .credentials import Credentials
 from .credentials import load as load_credentials
 from .errors import ConfigurationError
+from .route_optimization import RouteOptimizationSection
 from .trust import Trust
 
 if TYPE_CHECKING:
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 RELOADED: dict[str, frozenset[str]] = {
     "": frozenset({"log_level"}),
     "home_agent": frozenset({"mobile_nodes", "lifetime_max", "grace"}),
-    "mobile_node": frozenset({"lifetime", "fallback", *Trust.model_fields}),
+    "mobile_node": frozenset(
+        {
+            "lifetime",
+            "fallback",
+            *Trust.model_fields,
+            *RouteOptimizationSection.model_fields,
+        }
+    ),
+    "correspondent_node": frozenset({"lifetime_max", "allow", "refuse"}),
 }
 """The keys of the file, by section, that a daemon can change while it runs; all others
 need a start.  Whoever adds one says in `roles.configure` what it means there."""

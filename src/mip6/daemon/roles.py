@@ -52,6 +52,14 @@ def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
         effects += node.mobile_node.configure(
             wanted.mobile_node.lifetime, now, fallback=wanted.mobile_node.fallback
         )
+        effects += node.mobile_node.prefer(wanted.policies, now)
+    if node.correspondent is not None and wanted.correspondent is not None:
+        effects += node.correspondent.configure(
+            now,
+            lifetime_max=wanted.correspondent.lifetime_max,
+            allowed=wanted.correspondent.allow or ANYBODY,
+            refused=wanted.correspondent.refuse,
+        )
     return effects
 
 
@@ -163,8 +171,7 @@ class _Builder:
             authentication_required=self._configuration.authenticates,
             optimistic=self._machine.optimistic,
             restored=restored,
-            route_optimization=self._configuration.optimizes_routes,
-            policies=wanted.policies,
+            policies=self._configuration.policies,
             restored_ways=tuple(
                 way
                 for way in self._ways

@@ -20,7 +20,7 @@ OTHER_ENDS = (CORRESPONDENT, OTHER_HOME_ADDRESS)
 
 
 def nonces(spent_max: int = 10) -> Nonces:
-    return Nonces(counting(), spent_max=spent_max)
+    return Nonces(counting(), first=1, spent_max=spent_max)
 
 
 @pytest.mark.rfc("5.2.5", "the tokens' formula")
@@ -79,7 +79,7 @@ def test_there_are_never_more_than_eight_at_the_usual_pace() -> None:
 
 
 def test_indices_wrap() -> None:
-    table = Nonces(lambda octets: b"\xff" * octets)
+    table = Nonces(lambda octets: b"\xff" * octets, first=65535)
     before = table.current(0.0)
     assert before.index == 0
     assert table.current(30.0).index == 1

@@ -206,6 +206,11 @@ INLINE int arrive_directly(struct __sk_buff *skb, const struct settings *config,
 	if (!strip(skb, header, chain, &inside, 0, start))
 		return drop(DROPPED_HEADER);
 	count(DIRECT_IN);
+	/* To a correspondent it came as everything comes from there, for its firewall too.
+	 * To a home address, and from one that is served here, by the mobility device. */
+	if (!chain->routing && !(config->uses & USES_BINDINGS &&
+				 bpf_map_lookup_elem(&bindings, &inside.source)))
+		return TC_ACT_UNSPEC;
 	return bpf_redirect(config->device, BPF_F_INGRESS);
 }
 

@@ -251,7 +251,7 @@ def test_sweep_keeps_what_is_wanted_and_what_is_not_ours(
     inside.ip("neigh add proxy 2001:db8:77::2 dev v0")
     others = everything(inside)
     bench.executor.perform([Install(state) for state in STATES])
-    wanted = {STATES[1], STATES[3], STATES[6], STATES[8]}
+    wanted = {STATES[1], STATES[3], STATES[6], STATES[9]}
     sweep(bench.netlink, bench.journal, wanted)
     assert set(STATES) - set(bench.executor.missing(STATES)) == wanted | {STATES[2]}
     sweep(bench.netlink, bench.journal)

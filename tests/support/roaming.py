@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
 
-from mip6.core.state import End, Tunnel
+from mip6.core.state import CORRESPONDENT_TABLE, End, RouteOptimization, Tunnel
 from mip6.linux.dataplane import DataPlane
 from mip6.linux.tun import Device
 
@@ -37,6 +37,10 @@ class Node:
 
     def counted(self, reason: str) -> int:
         return self.data_plane.counters()[reason]
+
+    def device_mtu(self, mtu: int) -> None:
+        with self.namespace.entered():
+            self.device.set_mtu(mtu)
 
     def reopen(self) -> None:
         """As a daemon that starts again after `close`."""
@@ -80,6 +84,25 @@ def tunnel(
         care_of_address=IPv6Address(care_of_address),
         home_agent=IPv6Address(HOME_AGENT),
         expires=time.clock_gettime(time.CLOCK_BOOTTIME) + lifetime,
+    )
+
+
+def direct(
+    end: End,
+    *,
+    home_address: str = HOME_ADDRESS,
+    care_of_address: str = CARE_OF_ADDRESS,
+    correspondent: str = CORRESPONDENT,
+    lifetime: float = 300,
+    inbound_only: bool = False,
+) -> RouteOptimization:
+    return RouteOptimization(
+        end=end,
+        home_address=IPv6Address(home_address),
+        correspondent=IPv6Address(correspondent),
+        care_of_address=IPv6Address(care_of_address),
+        expires=time.clock_gettime(time.CLOCK_BOOTTIME) + lifetime,
+        inbound_only=inbound_only,
     )
 
 
@@ -142,6 +165,13 @@ def carry_home_address(mobile: Namespace, home_address: str, care_of: str) -> No
     mobile.ip("rule add priority 1001 lookup main suppress_prefixlength 0")
     mobile.ip("rule add priority 1002 lookup 100")
     mobile.ip(f"route add default dev mip0 src {home_address} table 100")
+
+
+def be_correspondent(place: Namespace, home_address: str) -> None:
+    """The rule and the route of a correspondent of this mobile node."""
+    table = CORRESPONDENT_TABLE
+    place.ip(f"rule add priority 998 iif lo dport 1-65534 lookup {table}")
+    place.ip(f"route replace {home_address}/128 dev mip0 table {table}")
 
 
 def udp_socket(place: Namespace, address: str, *, timeout: float = 2) -> socket.socket:

@@ -163,7 +163,8 @@ class Rule:
     suppress_default: bool = False
     """Ignore the table's default route (suppress_prefixlength 0)."""
     own_only: bool = False
-    """For packets that this machine makes, not for those it forwards (iif lo)."""
+    """For what this machine sends and knows a port of, or a type: not for what it
+    forwards, nor for a firewall that asks by which link a packet should have come."""
 
     @property
     def key(self) -> tuple[object, ...]:

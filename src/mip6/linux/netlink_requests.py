@@ -156,14 +156,14 @@ def rule(
     if source is not None:
         body += _attribute(2, source.packed)
     if own_only:
-        body += _attribute(3, b"lo\0")
+        body += _attribute(3, b"lo\0") + _attribute(24, struct.pack("=HH", 1, 0xFFFE))
     body += _integer(6, priority) + _integer(15, table)
     if suppress_default:
         body += _integer(14, 0)
     body += _attribute(21, bytes([PROTOCOL]))
     line = f"ip -6 rule {'add' if add else 'del'} priority {priority}"
     line += f" from {source}" if source else ""
-    line += " iif lo" if own_only else ""
+    line += " iif lo dport 1-65534" if own_only else ""
     line += f" lookup {'main' if table == MAIN else table}"
     line += " suppress_prefixlength 0" if suppress_default else ""
     line += f" protocol {PROTOCOL}" if add else ""

@@ -332,8 +332,13 @@ def two(figure: Figure) -> Iterator[Namespace]:
     agent.data_plane.put(tunnel(End.HOME_AGENT, **both))
     figure.correspondent.data_plane.put(tunnel(End.MOBILE_NODE, **both))
     be_correspondent(figure.mobile_node.namespace, OTHER_HOME_ADDRESS)
-    figure.mobile_node.data_plane.divert(IPv6Address(HOME_ADDRESS))
-    figure.mobile_node.data_plane.divert(IPv6Address(CARE_OF_ADDRESS))
+    for one, addresses in zip(
+        figure.nodes,
+        ((HOME_ADDRESS, CARE_OF_ADDRESS), (OTHER_HOME_ADDRESS, CORRESPONDENT)),
+        strict=True,
+    ):
+        for address in addresses:
+            one.data_plane.divert(IPv6Address(address))
     yield here
     agent.data_plane.drop(tunnel(End.HOME_AGENT, **both))
     figure.correspondent.data_plane.drop(tunnel(End.MOBILE_NODE, **both))

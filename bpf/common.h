@@ -69,6 +69,9 @@ struct map_definition SECTION("maps") addresses = {
 struct map_definition SECTION("maps") spis = {
 	MAP_HASH, sizeof(u32), sizeof(u64), 64, 0,
 };
+struct map_definition SECTION("maps") known = {
+	MAP_HASH, sizeof(struct address), sizeof(u64), 64, 0,
+};
 struct map_definition SECTION("maps") settings = {
 	MAP_ARRAY, sizeof(u32), sizeof(struct settings), 1, 0,
 };

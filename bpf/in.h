@@ -30,11 +30,28 @@ INLINE int hand_to_daemon(struct __sk_buff *skb, const struct settings *config, 
 	return bpf_redirect(config->device, 0);
 }
 
-/* Anybody can send it, so that it has a budget where ESP is what counts. */
-INLINE int hand_over_signalling(struct __sk_buff *skb, const struct settings *config)
+/* Of whom the packet says that it is from, by its Home Address option or its source, if
+ * the daemon knows that one; NULL: of all the others. */
+INLINE u64 *budget_of_known(struct __sk_buff *skb, const struct ipv6 *header,
+			    const struct chain *chain)
 {
-	if (!within_budget(BUDGET_OPEN, config->open_interval, config->open_burst,
-			   bpf_ktime_get_boot_ns()))
+	struct address from = header->source;
+	if (chain->option &&
+	    bpf_skb_load_bytes(skb, chain->option + 2, &from, sizeof(from)))
+		return NULL;
+	return bpf_map_lookup_elem(&known, &from);
+}
+
+/* Anybody can send it, so that it has a budget where ESP is what counts; and where
+ * nothing comes in ESP, each whom we know has one: who floods in the name of one takes it
+ * from that one, not from all. */
+INLINE int hand_over_signalling(struct __sk_buff *skb, const struct settings *config,
+				const struct ipv6 *header, const struct chain *chain)
+{
+	u64 now = bpf_ktime_get_boot_ns();
+	u64 *full = budget_of_known(skb, header, chain);
+	if (full ? !take(full, config->esp_interval, config->esp_burst, now)
+		 : !within_budget(BUDGET_OPEN, config->open_interval, config->open_burst, now))
 		return drop(DROPPED_SIGNALLING);
 	return hand_to_daemon(skb, config, SIGNALLING);
 }
@@ -268,7 +285,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 			    is_ours(&destination);
 	}
 	if (signalling && ends_here)
-		return hand_over_signalling(skb, config);
+		return hand_over_signalling(skb, config, &inner, &within);
 	u32 reason = COUNTERS; /* no such home address: not ours */
 	if (config->uses & USES_REGISTRATIONS && find(&registrations, &destination, &tunnel)) {
 		reason = refused(&tunnel, &to, &from, now);
@@ -329,8 +346,9 @@ INLINE int arrive(struct __sk_buff *skb, const u32 start)
 		return decapsulate(skb, config, &header, &chain, start);
 	struct address destination = header.destination;
 	if (is_signalling(skb, &chain))
-		return is_ours(&destination) ? hand_over_signalling(skb, config)
-					     : TC_ACT_UNSPEC;
+		return is_ours(&destination)
+			       ? hand_over_signalling(skb, config, &header, &chain)
+			       : TC_ACT_UNSPEC;
 	if (chain.next == ESP && is_ours(&destination)) {
 		u64 *full = budget_of_spi(skb, &chain);
 		if (full)

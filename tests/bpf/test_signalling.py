@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 import pytest
 from tests.support.bench import (
@@ -196,6 +197,32 @@ def test_the_budget_of_signalling_without_esp(protected: Bench) -> None:
     passed = sum(protected.arrive(packet).verdict == REDIRECT for _ in range(2000))
     limit = dataplane.OPEN_BURST + dataplane.OPEN_RATE * (now() - start) + 1
     assert dataplane.OPEN_BURST <= passed <= bpf.possible_cpus() * limit
+
+
+@pytest.mark.parametrize("name", ["binding update", "bare", "in a tunnel"])
+def test_whom_we_know_has_a_budget_of_its_own(protected: Bench, name: str) -> None:
+    """Without ESP anybody's name can be forged: that one's share is gone then, and
+    neither that of another nor that of all the others."""
+    protected.divert(HOME_AGENT)
+    packet = OPEN_SIGNALLING[name]
+    peer = CARE_OF_ADDRESS if name == "bare" else HOME_ADDRESS
+    protected.data_plane.know({IPv6Address(peer), IPv6Address(CORRESPONDENT)})
+    protected.full_again(OPEN, at=now() + 60)
+    start = now()
+    passed = sum(protected.arrive(packet).verdict == REDIRECT for _ in range(300))
+    limit = dataplane.ESP_BURST + dataplane.ESP_RATE * (now() - start) + 1
+    assert dataplane.ESP_BURST <= passed <= limit
+    full = round((now() + 60) * 1e9).to_bytes(8, "little")
+    protected.data_plane.maps["known"].update(IPv6Address(peer).packed, full)
+    result = protected.arrive(packet)
+    assert (result.verdict, result.counted) == (DROP, {"dropped_signalling": 1})
+    other = ipv6(CORRESPONDENT, HOME_AGENT, MOBILITY, mobility())
+    assert protected.arrive(other).verdict == REDIRECT
+    # Who stays known has no more than before; who is not any more is one of all.
+    protected.data_plane.know({IPv6Address(peer)})
+    assert protected.arrive(packet).verdict == DROP
+    assert protected.arrive(other).verdict == DROP
+    protected.data_plane.know(())
 
 
 def test_where_nothing_comes_in_esp_all_signalling_does(bench: Bench) -> None:

@@ -34,6 +34,7 @@ def away(world: World) -> None:
     until(lambda: world.mobile_node.place() == "registered", "registered")
 
 
+@pytest.mark.second_kernel
 def test_it_has_a_user_of_its_own_and_three_capabilities(owned: World) -> None:
     away(owned)
     assert owned.pings()
@@ -92,6 +93,7 @@ def test_moves_repairs_and_a_stop_without_trace(owned: World) -> None:
     assert (snapshot(owned.agent), snapshot(owned.mobile)) == before
 
 
+@pytest.mark.second_kernel
 def test_a_kill_a_second_start_and_down_after_a_kill(owned: World) -> None:
     owned.mobile.sysctl("eth0.accept_ra=0")
     owned.plug("visited")

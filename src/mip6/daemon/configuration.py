@@ -221,6 +221,17 @@ class Configuration(Section):
         return self.authentication not in (None, "none")
 
     @property
+    def known(self) -> frozenset[IPv6Address]:
+        """Who sends Binding Updates or Acknowledgements without ESP, by its address;
+        prefixes that may are not among them."""
+        if self.authentication not in ("mn_ha", "none"):
+            return frozenset()
+        if self.mobile_node is not None:
+            return frozenset({self.mobile_node.home_agent})
+        networks = self.home_agent.home_networks if self.home_agent else ()
+        return frozenset(n.network_address for n in networks if n.prefixlen == 128)
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """In the words of the file: home_agent, mobile_node, correspondent_node."""
         parts = {

@@ -238,6 +238,7 @@ class Daemon:
         is looked at in between, so each is judged by one configuration."""
         self.protection.replace(credentials)
         self.machine.data_plane.divert_esp(self.protection.spis)
+        self.machine.data_plane.know(wanted.known)
         self.configuration, self.credentials = wanted, credentials
         self.log.change_level(wanted.log_level)
         with contextlib.suppress(StoreError):  # told when something is promised

@@ -129,8 +129,9 @@ class Machine:
             spis=self._spis,
             # Without ESP there is nothing to protect them with.
             protect_home_tests=home_agent is not None and bool(self._spis),
-            # Where bindings change in ESP only, the rest must not be in its way.
-            open_rate=OPEN_RATE if self._spis else None,
+            known=self.configuration.known,
+            # What anybody sends must not be in the way of whom we know.
+            open_rate=OPEN_RATE if self._spis or self.configuration.known else None,
         )
         self.data_plane.load()
         self.data_plane.attach_device(index)

@@ -50,7 +50,7 @@ async def reload(daemon: "Daemon") -> dict[str, Any]:
             return answer
         answer["restart"] = [
             *_fixed(daemon.configuration, wanted),
-            *_no_room(daemon, credentials),
+            *_no_room(daemon, wanted, credentials),
         ]
         if answer["restart"]:
             why = f"needs a start: {', '.join(answer['restart'])}"
@@ -82,11 +82,16 @@ def _fixed(present: Configuration, wanted: Configuration) -> Iterator[str]:
                 yield f"[{name}] {key}"
 
 
-def _no_room(daemon: "Daemon", credentials: Credentials) -> Iterator[str]:
+def _no_room(
+    daemon: "Daemon", wanted: Configuration, credentials: Credentials
+) -> Iterator[str]:
+    """The maps of the data plane have room for twice as many as at the start."""
+    data_plane = daemon.machine.data_plane
     spis = {one.spi for one in credentials.associations}
-    most = daemon.machine.data_plane.spis_max
-    if len(spis) > most:
-        yield f"room for more than {most} SPIs ({len(spis)} are wanted)"
+    if len(spis) > data_plane.spis_max:
+        yield f"room for {len(spis)} SPIs, and not {data_plane.spis_max}"
+    if len(wanted.known) > data_plane.known_max:
+        yield f"room for {len(wanted.known)} peers, and not {data_plane.known_max}"
 
 
 def _changes(

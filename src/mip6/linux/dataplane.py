@@ -45,8 +45,9 @@ ESP_RATE: Final = 50
 """Packets a second with one SPI: three Binding Updates, and as much again for routes to
 be optimized."""
 ESP_BURST: Final = 50
-SPIS_MIN: Final = 1024
-"""Room for SPIs, where fewer than half as many are diverted at the start."""
+PEERS_MIN: Final = 1024
+"""Room for SPIs, and for known peers, where there are fewer than half as many at the
+start."""
 TELL: Final = 10.0
 """Seconds between two notices of the same pair of addresses (§11.6, §9.5.5)."""
 NOTICE_RATE: Final = 200
@@ -96,6 +97,7 @@ class DataPlane:
         correspondents_max: int = 1024,
         mobile_nodes_max: int = 4096,
         spis: Collection[int] = (),
+        known: Collection[IPv6Address] = (),
         open_rate: float | None = None,
         protect_home_tests: bool = False,
     ) -> Self:
@@ -108,7 +110,8 @@ class DataPlane:
         filters work on until `attach_device` and `attach_link` replace them.
 
         `spis`: the daemon's, of ESP that brings signalling; all other ESP is the
-        kernel's.  `open_rate`: packets a second of signalling without ESP that the
+        kernel's.  `known`: peers whose signalling without ESP has budgets of their own
+        (`know`).  `open_rate`: packets a second of signalling without ESP that the
         daemon sees (`OPEN_RATE`); None for all, where nothing comes in ESP.
         `protect_home_tests`: a Home Test for a home address with a tunnel goes to the
         daemon, and so not in plain through the tunnel (§10.4.6).
@@ -123,7 +126,8 @@ class DataPlane:
             "bindings": bindings_max,
             "correspondents": correspondents_max,
             "mobile_nodes": mobile_nodes_max,
-            "spis": max(2 * len(spis), SPIS_MIN),
+            "spis": max(2 * len(spis), PEERS_MIN),
+            "known": max(2 * len(known), PEERS_MIN),
         }
         maps = {
             name: bpf.Map.create(name, definition)
@@ -132,7 +136,7 @@ class DataPlane:
                 directory / name,
                 definition,
                 sizes.get(name),
-                keep=name != "spis",
+                keep=name not in ("spis", "known"),
             )
             for name, definition in objects.maps.items()
         }
@@ -161,6 +165,7 @@ class DataPlane:
             esp_burst=ESP_BURST,
         )
         opened.divert_esp(spis)
+        opened.know(known)
         return opened
 
     def configure(self, **settings: Any) -> None:
@@ -289,8 +294,16 @@ class DataPlane:
 
         The budget of one that is there already goes on.
         """
-        entries = self.maps["spis"]
-        wanted = {spi.to_bytes(4) for spi in spis}
+        self._exactly("spis", {spi.to_bytes(4) for spi in spis})
+
+    def know(self, peers: Collection[IPv6Address]) -> None:
+        """Signalling without ESP from each of these, by its Home Address option or its
+        source, has a budget of its own; that of one that is there already goes on."""
+        self._exactly("known", {peer.packed for peer in peers})
+
+    def _exactly(self, name: str, wanted: set[bytes]) -> None:
+        """These keys, with full budgets where they are new."""
+        entries = self.maps[name]
         standing = {key for key, _ in entries.items()}
         for key in standing - wanted:
             entries.delete(key)
@@ -300,6 +313,11 @@ class DataPlane:
     def spis_max(self) -> int:
         """How many SPIs can be diverted."""
         return self.maps["spis"].info.entries_max
+
+    @property
+    def known_max(self) -> int:
+        """How many peers can have a budget of their own."""
+        return self.maps["known"].info.entries_max
 
     def counters(self) -> dict[str, int]:
         """Packets by reason, since the maps were made (`COUNTERS`; bpf/layout.h)."""

@@ -15,6 +15,7 @@ from tests.conformance.roamer import (
 from mip6.core.effects import Notify
 from mip6.core.events import Place, PlaceChanged
 from mip6.core.movement import ROUTERS_MAX
+from mip6.core.packet import Packet, write
 from mip6.core.reputation import (
     DISTRUST_FIRST,
     DISTRUST_MAX,
@@ -23,6 +24,7 @@ from mip6.core.reputation import (
 )
 from mip6.core.state import CareOfAddress, Route, Rule, Tunnel
 from mip6.wire.messages import BindingStatus
+from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
 
 OTHER = "wlan0"
 BETTER = "eth0"
@@ -151,15 +153,23 @@ def test_the_better_link_goes_before_the_acknowledgement() -> None:
 
 
 def test_a_link_whose_address_is_not_ours_yet_is_waited_for() -> None:
-    roamer = Roamer(links=(BETTER, OTHER), optimistic=False)
-    roamer.link_up(OTHER)
-    roamer.hear(PREFIX_B, ROUTER_B, link=OTHER)
+    """Its router's link-layer address is not known, so it cannot be used optimistically
+    (RFC 4429 §3.2)."""
+    roamer = on_the_other()
     node = roamer.mobile_node
     [first] = roamer.care_of_addresses
-    roamer.do(node.address_checked(first, OTHER, True, roamer.now))
-    roamer.answer()
     roamer.link_up(BETTER)
-    roamer.hear(PREFIX_C, ROUTER_C, link=BETTER)
+    prefix = PrefixInformation(
+        prefix=PREFIX_C.network_address,
+        prefix_length=64,
+        valid_lifetime=3600,
+        preferred_lifetime=3600,
+        autonomous_address_configuration=True,
+    )
+    message = RouterAdvertisement(router_lifetime=1800, options=(prefix,))
+    nodes = IPv6Address("ff02::1")
+    packet = Packet(source=ROUTER_C, destination=nodes, message=message, hop_limit=255)
+    roamer.receive(write(packet), link=BETTER)
     assert len(roamer.updates) == 1
     assert node.registration.aim is not None
     assert node.registration.aim.care_of_address == first

@@ -1,6 +1,7 @@
 """Links, routers, prefixes, care-of addresses (§11.5)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 from random import Random
@@ -499,16 +500,17 @@ def test_prefixes_max() -> None:
     assert not link.knows(many[-1].network)
 
 
-def test_without_optimistic_addresses_one_waits_until_it_is_unique() -> None:
-    link = ManagedLink(
-        LINK, HOME_PREFIX, HOME_AGENT, Random(1).randbytes, 0.0, optimistic=False
-    )
-    hear(link, 0.1, prefix())
-    at = link.attachment(0.1)
-    assert at is not None and at.care_of_address is not None and not at.usable
-    link.checked(at.care_of_address, True)
-    again = link.attachment(1.1)
-    assert again is not None and again.usable
+def test_from_one_silent_router_to_another() -> None:
+    """Nobody answers: there is no hurry to ask again."""
+    link = managed()
+    hear(link, 0.0, prefix())
+    hear(link, 1.0, prefix(C), router=OTHER_ROUTER)
+    for router in list(link.routers):
+        link.routers[router] = replace(link.routers[router], silent=True)
+    link.attachment(1.0)
+    del link.routers[ROUTER]
+    assert address(link, 2.0) in list_of(C)
+    assert link.deadline >= 32.0
 
 
 @pytest.mark.parametrize("length", [6, 14])

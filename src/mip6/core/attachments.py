@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+
+from .duplicates import Duplicates
 from .link import Attachment, Link
 from .memory import Memory
 from .movement import ManagedLink
@@ -31,6 +34,7 @@ class Attachments:
     """The managed links, the preferred first.
 
     names: of all of them, up or not.
+    optimistic: the kernel checks addresses for duplicates while they are used.
     away_at: the last care-of address, whether its link is still there or not.
     """
 
@@ -57,7 +61,7 @@ class Attachments:
         self._home_prefix = home_prefix
         self._home_agent = home_agent
         self._random = random
-        self._optimistic = optimistic
+        self._duplicates = None if optimistic else Duplicates()
         self._memory = Memory()
 
     def link_up(self, link: Link, now: float) -> bool:
@@ -75,7 +79,6 @@ class Attachments:
             self._home_agent,
             self._random,
             now,
-            optimistic=self._optimistic,
             remembered=self._memory.recall(link, now),
         )
         return True
@@ -87,6 +90,8 @@ class Attachments:
         gone = self.up.pop(name, None)
         if gone is not None:
             self._memory.keep(gone.link, gone.places())
+            if self._duplicates:
+                self._duplicates.forget(name)
         return gone is not None
 
     def want(self, name: str) -> None:
@@ -97,11 +102,34 @@ class Attachments:
 
     def update(self, now: float) -> Iterator[tuple[str, Packet]]:
         """Forget what has expired; the links to solicit on now, and with what."""
+        for name, address in self._duplicates.ended(now) if self._duplicates else ():
+            self.up[name].checked(address, True)
         for name, up in self.up.items():
             for probe in up.probes():
                 yield name, probe
             if up.update(now):
                 yield name, up.solicitation()
+
+    def questions(self, now: float) -> list[Packet]:
+        """Who has the addresses that are used from now on: where the kernel does not
+        ask."""
+        if self._duplicates is None:
+            return []
+        ways = [way for way in (self.here, self.trial) if way and not way.unique]
+        return [
+            packet
+            for way in ways
+            if way.care_of_address
+            for packet in self._duplicates.check(way.link, way.care_of_address, now)
+        ]
+
+    def objected(
+        self, packet: Packet, message: NeighborAdvertisement | NeighborSolicitation
+    ) -> IPv6Address | None:
+        """The address of ours that another node has, by what it says."""
+        if self._duplicates is None:
+            return None
+        return self._duplicates.objected(packet, message)
 
     def choose(self, now: float, *, possible: bool, stands: bool) -> None:
         """Choose where to be: the first link that answers, else the first of all.
@@ -185,6 +213,8 @@ class Attachments:
     def deadline(self) -> float:
         """When `update` or `choose` have something to do; inf for never."""
         moments = [link.deadline for link in self.up.values()]
+        if self._duplicates:
+            moments.append(self._duplicates.deadline)
         if self.previous:
             moments.append(self.previous.until)
         return min(moments, default=inf)

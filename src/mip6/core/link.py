@@ -68,6 +68,8 @@ class Attachment:
     distrusted_at: float = field(default=-inf, compare=False)
     """When the home agent did not answer what was sent this way, not long ago."""
     valid_until: float = field(compare=False)
+    unique: bool = False
+    """Whether the care-of address is known to be nobody else's."""
     usable: bool
     """Whether the care-of address may be a source now: it is known to be unique, or it
     may be optimistic because the router's link-layer address is known (RFC 4429)."""

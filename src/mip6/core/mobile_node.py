@@ -17,7 +17,11 @@ from mip6.wire.messages import (
     BindingStatus,
     BindingUpdate,
 )
-from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterAdvertisement
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    RouterAdvertisement,
+)
 
 from .attachments import Attachments
 from .binding_update_list import (
@@ -62,8 +66,8 @@ class MobileNode:
     authentication_required: whether only protected acknowledgements count.
     restored: the tunnel an earlier process left; it stays until it is replaced.
     held_max: packets that wait for a tunnel.
-    optimistic: whether a care-of address may be used while it is checked (RFC 4429);
-        without, a kernel's tentative address sends nothing (RFC 4862 §5.4).
+    optimistic: whether the kernel lets a care-of address be used while it checks it
+        (RFC 4429); without, we check it (decision 0027).
     route_optimization: whether correspondents are asked to send here directly.
     policies: which of them, and how.
     correspondents_max: how many of them at the same time.
@@ -124,6 +128,7 @@ class MobileNode:
             correspondents_max=correspondents_max if route_optimization else 0,
             restored=restored_ways,
         )
+        self._optimistic = optimistic
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
         self._restored = restored
@@ -231,8 +236,8 @@ class MobileNode:
     ) -> list[Effect]:
         """Duplicate address detection of an address has ended (RFC 4862 §5.4)."""
         up = self.attachments.up.get(link)
-        if up is None:
-            return []
+        if up is None or (unique and not self._optimistic):
+            return []  # without optimistic addresses the kernel checks nothing
         if not up.checked(address, unique):
             return self._settle(now)
         self.attachments.lost(address)
@@ -296,8 +301,8 @@ class MobileNode:
         match packet.message:
             case RouterAdvertisement() as message:
                 return self._advertised(packet, message, now)
-            case NeighborAdvertisement() as message:
-                return self._neighbor_advertised(packet, message, now)
+            case NeighborAdvertisement() | NeighborSolicitation() as message:
+                return self._neighbor_said(packet, message, now)
             case BindingAcknowledgement() as message if not known:
                 return self._acknowledged(packet, message, now)
             case BindingError() as message if packet.source == self.home_agent:
@@ -322,12 +327,23 @@ class MobileNode:
         phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
         return self._settle(now, *phase)
 
-    def _neighbor_advertised(
-        self, packet: Packet, message: NeighborAdvertisement, now: float
+    def _neighbor_said(
+        self,
+        packet: Packet,
+        message: NeighborAdvertisement | NeighborSolicitation,
+        now: float,
     ) -> list[Effect]:
+        """A router seen before answers, or a node has the address that we use."""
+        taken = self.attachments.objected(packet, message)
+        if taken is not None and packet.link is not None:
+            return self.address_checked(taken, packet.link, False, now)
         up = self.attachments.up.get(packet.link or "")
-        if up is None or not up.confirmed(packet, message):
-            return _dropped("neighbor_advertisement", "RFC 6059 5.7.1", packet)
+        if (
+            up is None
+            or not isinstance(message, NeighborAdvertisement)
+            or not up.confirmed(packet, message)
+        ):
+            return _dropped("neighbor_message", "RFC 6059 5.7.1", packet)
         phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
         return self._settle(now, *phase)
 
@@ -455,6 +471,7 @@ class MobileNode:
                 effects.append(Send(update))
                 link = update.link or there.link
                 effects += self._progress.reached(Phase.BINDING_UPDATE, link)
+            effects += map(Send, self.attachments.questions(now))
         arrived = self._placed(now)
         stopping = self._stop_by is not None
         at = whereabouts(self.attachments.here, self.registration, stopping, now)
@@ -565,6 +582,7 @@ class MobileNode:
                 device=self.device,
                 table=self.table,
                 home_by_default=registration.alive(now) or not self.fallback,
+                checked_by_kernel=self._optimistic,
                 mtu=self._path.mtu(here.care_of_address if here else None, now),
             )
         if tunnel := self._tunnel(now):

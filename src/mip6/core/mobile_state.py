@@ -53,6 +53,7 @@ def away_states(
     device: str,
     table: int,
     home_by_default: bool,
+    checked_by_kernel: bool,
     mtu: int | None,
 ) -> list[State]:
     """On another link, or on none.
@@ -68,15 +69,15 @@ def away_states(
     """
     states: list[State] = []
     if previous and previous.care_of_address:
-        states.append(_care_of_address(previous, previous.care_of_address))
+        states.append(_care_of_address(previous, checked_by_kernel))
         if here and here.link != previous.link:
             states += _own_way(previous, previous.care_of_address, table + 1)
     if trial and trial.care_of_address:
-        states.append(_care_of_address(trial, trial.care_of_address))
+        states.append(_care_of_address(trial, checked_by_kernel))
         states += _neighbors(trial, None)
         states += _routes(trial, metric=METRIC + 1)
     if here and here.care_of_address:
-        states.append(_care_of_address(here, here.care_of_address))
+        states.append(_care_of_address(here, checked_by_kernel))
         states += _neighbors(here, None)
         states += _routes(here)
     states.append(Rule(priority=999, table=table, source=home_address))
@@ -146,9 +147,14 @@ def home_tunnel(
     )
 
 
-def _care_of_address(at: Attachment, address: IPv6Address) -> State:
-    length = at.prefix.prefixlen
-    return CareOfAddress(address=address, prefix_length=length, link=at.link)
+def _care_of_address(at: Attachment, checked_by_kernel: bool) -> State:
+    assert at.care_of_address is not None
+    return CareOfAddress(
+        address=at.care_of_address,
+        prefix_length=at.prefix.prefixlen,
+        link=at.link,
+        checked_by_kernel=checked_by_kernel,
+    )
 
 
 def _own_way(at: Attachment, source: IPv6Address, table: int) -> list[State]:

@@ -67,7 +67,6 @@ class ManagedLink:
         random: Callable[[int], bytes],
         now: float,
         *,
-        optimistic: bool = True,
         remembered: tuple[Place, ...] = (),
     ) -> None:
         self.link = link
@@ -76,7 +75,6 @@ class ManagedLink:
         self._home_prefix = home_prefix
         self._home_agent = home_agent
         self._random = random
-        self._optimistic = optimistic
         self._reputation = Reputation()
         self._current: tuple[IPv6Address, IPv6Network] | None = None
         self._unique: set[IPv6Address] = set()
@@ -371,9 +369,8 @@ class ManagedLink:
             silent=router.silent,
             distrusted_at=self._reputation.distrusted_at(_way(router), self._now),
             valid_until=prefix.valid_until,
-            usable=at_home
-            or (known and self._optimistic)
-            or care_of_address in self._unique,
+            usable=at_home or known or care_of_address in self._unique,
+            unique=care_of_address in self._unique,
         )
 
     def _candidates(self) -> Iterator[tuple[Router, Prefix]]:

@@ -110,6 +110,8 @@ class CareOfAddress:
     address: IPv6Address
     prefix_length: int
     link: str
+    checked_by_kernel: bool = True
+    """Else it is the role that does it, because the kernel would not let it be used."""
 
     @property
     def key(self) -> tuple[object, ...]:

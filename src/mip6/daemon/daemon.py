@@ -209,7 +209,10 @@ class Daemon:
             device.data.fileno(): self._data,
             self.machine.data_plane.notices.fileno(): self._talks,
         }
-        icmp = IcmpListener(advertisements=self.mobile_node is not None)
+        icmp = IcmpListener(
+            advertisements=self.mobile_node is not None,
+            solicitations=self.mobile_node is not None and not self.machine.optimistic,
+        )
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
         if self._neighbors is not None:
             readers[self._neighbors.fileno()] = self._neighbor
@@ -365,14 +368,6 @@ class Daemon:
                         "it is used as soon as it appears; or correct its name",
                     )
                 )
-        if not self.machine.optimistic:
-            self._report(
-                Problem(
-                    "this kernel has no optimistic addresses (RFC 4429)",
-                    "each move waits a second for duplicate address detection; one "
-                    "with CONFIG_IPV6_OPTIMISTIC_DAD does not",
-                )
-            )
         for link, why in self.machine.not_attached.items():
             self._report(Problem(f"packets from {link} are not looked at: {why}"))
         if self.home_agent is None:

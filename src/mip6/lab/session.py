@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -33,10 +32,6 @@ DETECTED_S = 5.0
 prefix, which is still good for the link, counts for two more (decision 0003)."""
 OUTAGE_MAX_MS = 1500.0
 """Above this a move counts as failed, however busy the machine is."""
-DETECTION_MAX_MS = 3500.0
-"""What duplicate address detection adds where the kernel has no optimistic addresses:
-the router's questions for the care-of address stay unanswered meanwhile."""
-OPTIMISTIC = Path("/proc/sys/net/ipv6/conf/all/optimistic_dad")
 
 
 FRUITLESS_S = 9.0
@@ -110,11 +105,6 @@ class Session:
         mobile nodes with the link that they are on.  `peers`: whom the mobile node
         talks to, the first one measured.
         """
-        if not OPTIMISTIC.exists():
-            self.tell(
-                "this kernel has no optimistic addresses (CONFIG_IPV6_OPTIMISTIC_DAD): "
-                "a move to a link takes seconds longer, RFC 4429"
-            )
         options = self.options
         if options.delay_ms or options.loss_percent:
             topology.disturb(
@@ -523,7 +513,6 @@ class Session:
         name = f"move {number} {move.origin} → {move.destination}"
         worst = max(figure.outage_ms, figure.outage_up_ms)
         bound = OUTAGE_MAX_MS + 3 * self.options.advertising.interval_max_ms
-        bound += 0 if OPTIMISTIC.exists() else DETECTION_MAX_MS
         self.check(
             f"{name}: outage below {bound:.0f} ms", worst < bound, f"{worst:.1f} ms"
         )

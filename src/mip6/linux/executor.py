@@ -269,7 +269,8 @@ def request(state: State, index: int, *, add: bool) -> Request:
             return requests.address(index, link, address, 128, flags=flags, add=add)
         case CareOfAddress(address=address, prefix_length=length, link=link):
             # The prefix route is the role's own, with the others.
-            flags = requests.OPTIMISTIC | requests.NOPREFIXROUTE
+            flags = requests.OPTIMISTIC if state.checked_by_kernel else requests.NODAD
+            flags |= requests.NOPREFIXROUTE
             return requests.address(index, link, address, length, flags=flags, add=add)
         case ProxyNeighbor(address=address, link=link):
             return requests.proxy_neighbor(index, link, address, add=add)

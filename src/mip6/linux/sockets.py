@@ -11,7 +11,7 @@ _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
 _ERRORS = (1, 2, 3, 4)
 """Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
-_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT = 134, 136
+_ROUTER_ADVERTISEMENT, _NEIGHBOR_SOLICITATION, _NEIGHBOR_ADVERTISEMENT = 134, 135, 136
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _IPV6_FREEBIND = 78
 _PACKET_SIZE_MAX = 65535
@@ -28,6 +28,8 @@ class Sender:
         # Sources that are not ours: of packets that we forward, and of what is sent
         # right before the address of the source stands.
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        # This machine would object to its own question who has its address.
+        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._frames = socket.socket(
             socket.AF_PACKET,
             socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
@@ -63,14 +65,15 @@ class Sender:
 
 
 class IcmpListener:
-    """ICMPv6 errors, and advertisements of routers and neighbours where they are
-    wanted, as whole packets with their link."""
+    """ICMPv6 errors, and where they are wanted advertisements of routers and neighbours
+    and the questions of the latter, as whole packets with their link."""
 
-    def __init__(self, *, advertisements: bool) -> None:
+    def __init__(self, *, advertisements: bool, solicitations: bool = False) -> None:
         self._socket = _raw(socket.IPPROTO_ICMPV6)
         blocked = [0xFFFFFFFF] * 8
         told = (_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT) * advertisements
-        for kind in (*_ERRORS, *told):
+        asked = (_NEIGHBOR_SOLICITATION,) * solicitations
+        for kind in (*_ERRORS, *told, *asked):
             blocked[kind // 32] &= ~(1 << kind % 32)
         packed = struct.pack("=8I", *blocked)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)

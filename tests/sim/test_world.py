@@ -7,7 +7,7 @@ import pytest
 from mip6.core.events import Place
 from mip6.core.state import CareOfAddress, Tunnel
 from mip6.sim import invariants
-from mip6.sim.network import HOME, HOME_ADDRESS, Faults
+from mip6.sim.network import CORE_DELAY, HOME, HOME_ADDRESS, LINK_DELAY, Faults
 from mip6.sim.trace import Arrow
 from mip6.sim.world import World
 
@@ -147,7 +147,8 @@ def test_killed_and_not_started_again_ends_with_the_lifetime() -> None:
 
 
 def test_home_agent_reboots_without_memory() -> None:
-    """Nothing tells the mobile node; its next refresh mends it."""
+    """Nobody sends anything, so nothing tells the mobile node; its next refresh mends
+    it."""
     world = World(1, lifetime=20, inspect=invariants.at_every_step)
     world.plug("b")
     world.run(1.0)
@@ -157,6 +158,37 @@ def test_home_agent_reboots_without_memory() -> None:
     world.run(20.0)
     invariants.both_ends_agree(world)
     invariants.packets_arrive(world)
+
+
+@pytest.mark.rfc("11.3.6", "a Binding Error of the home agent: register again")
+@pytest.mark.parametrize(
+    ("virtual", "check_time"), [(True, 0.0), (False, 0.0), (False, 1.0)]
+)
+def test_home_agent_reboots_without_memory_under_traffic(
+    virtual: bool, check_time: float
+) -> None:
+    """The first packet through the tunnel brings a Binding Error, and that a
+    registration: two round trips, and duplicate address detection on a home link."""
+    world = World(
+        1,
+        lifetime=600,
+        virtual=virtual,
+        check_time=check_time,
+        inspect=invariants.at_every_step,
+    )
+    world.plug("b")
+    world.run(3.0)
+    world.traffic.start(0.010)
+    world.run(4.0)
+    world.reboot_home_agent()
+    world.run(6.0)
+    world.traffic.stop()
+    world.run(6.1)
+    invariants.both_ends_agree(world)
+    invariants.packets_arrive(world)
+    outage = world.traffic.up.outage(4.0, 6.0, 0.010)
+    round_trips = 2 * 2 * (CORE_DELAY + LINK_DELAY)
+    assert check_time < outage < check_time + round_trips + 0.010
 
 
 def test_virtual_home_link() -> None:

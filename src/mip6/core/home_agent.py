@@ -42,6 +42,7 @@ from .rate import TokenBucket
 from .revocations import Revocations
 from .state import End, ProxyNeighbor, Route, State, Tunnel
 from .timers import earliest
+from .tunnel_errors import TunnelError, TunnelErrors
 
 DISCOVERY_RATE = 10
 """Answers a second to who asks for home agents."""
@@ -124,6 +125,7 @@ class HomeAgent:
         )
         self._home_agents = HomeAgentsList(address, preference, random)
         self._discovery_replies = TokenBucket(DISCOVERY_RATE, DISCOVERY_RATE)
+        self._tunnel_errors = TunnelErrors(address, self._cache)
         self._revocations = Revocations(random)
         # Bindings that prefixes or the policy may have taken the ground from.
         self._reviewed = Round(EXPIRED_MAX)
@@ -288,6 +290,9 @@ class HomeAgent:
                 return self._registrations.receive(packet, update, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
+            case message if isinstance(message, TunnelError):
+                relayed = self._tunnel_errors.relay(message, now)
+                return relayed or [_dropped("icmp_error", "RFC 2473 8.1", packet)]
             case NeighborAdvertisement() | NeighborSolicitation():
                 return self._registrations.neighbor_heard(packet)
             case RouterAdvertisement() as advertisement:

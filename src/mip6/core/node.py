@@ -211,7 +211,7 @@ class Node:
             return effects
         tunnel = None
         if headers.next_header == NextHeader.IPV6:
-            tunnel = (headers.source, headers.destination)
+            outer, tunnel = headers, (headers.source, headers.destination)
             octets = headers.payload
             try:
                 headers = read_packet(octets)
@@ -219,7 +219,7 @@ class Node:
             except WireError as error:
                 return [_malformed(error, tunnel[0], "RFC 8200 4")]
             if not self._is_our_tunnel(tunnel[0], headers.source, now):
-                return [_dropped("tunnel_source", "10.4.5", tunnel[0])]
+                return self._not_our_tunnel(outer, headers.source, link, now)
             if (passed := self._out_of_tunnel(headers, octets)) is not None:
                 return passed
             if effects := self._refused(headers, wrapping, link, now):
@@ -348,6 +348,23 @@ class Node:
             outer == binding.previous and now < binding.previous_until
         )
 
+    def _not_our_tunnel(
+        self, outer: IPv6Packet, inner: IPv6Address, link: str | None, now: float
+    ) -> list[Effect]:
+        """A home agent that has lost its bindings tells the mobile nodes that go on
+        sending, as a correspondent does (§9.3.3); they register again (§11.3.6)."""
+        effects: list[Effect] = [_dropped("tunnel_source", "10.4.5", outer.source)]
+        home_agent = self.home_agent
+        if (
+            home_agent is None
+            or outer.destination != home_agent.address
+            or not home_agent.serves(inner)
+            or home_agent.binding(inner) is not None
+        ):
+            return effects
+        status = BindingErrorStatus.UNKNOWN_BINDING
+        return effects + self._binding_error(outer, inner, status, link, now)
+
     def _is_bound(
         self,
         home_address: IPv6Address,
@@ -393,7 +410,7 @@ class Node:
             or (isinstance(message, BindingRevocation) and not packet.routing_address)
             or (
                 # Both ends of a tunnel hear from its path, each at its own address.
-                isinstance(message, PacketTooBig)
+                isinstance(message, ErrorMessage)
                 and packet.destination == home_agent.address
             )
             or (

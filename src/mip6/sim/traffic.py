@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from mip6.core.state import End, HomeAddress, Rule
+from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet, write_packet
 
 from . import trace
@@ -20,6 +21,7 @@ from .network import (
     CORRESPONDENT,
     HOME,
     HOME_ADDRESS,
+    HOME_AGENT,
     LINK_DELAY,
     link_of,
 )
@@ -164,13 +166,22 @@ class Traffic:
             return
         journey.hop(trace.MOBILE_NODE, trace.HOME_AGENT, TUNNELLED)
         delay = CORE_DELAY + LINK_DELAY
-        self._later(delay, lambda: self._into_home_agent(journey, source))
+        self._later(delay, lambda: self._into_home_agent(journey, source, octets))
 
-    def _into_home_agent(self, journey: "Journey", source: IPv6Address) -> None:
+    def _into_home_agent(
+        self, journey: "Journey", source: IPv6Address, octets: bytes
+    ) -> None:
         world = self._world
         tunnel = world.ha.tunnel(End.HOME_AGENT, HOME_ADDRESS, world.now)
         if tunnel is None:
             journey.lost("no binding at the home agent")
+            outer = IPv6Packet(
+                source=source,
+                destination=HOME_AGENT,
+                next_header=NextHeader.IPV6,
+                payload=octets,
+            )
+            world.into_home_agent(write_packet(outer))
         elif source == tunnel.care_of_address or (
             source == tunnel.previous and world.now < tunnel.previous_until
         ):

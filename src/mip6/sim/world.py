@@ -348,7 +348,7 @@ class World:
             octets = write(answer)
             self.at(
                 self.now + 2 * LINK_DELAY,
-                lambda: self._into_home_agent(octets, HOME_LINK),
+                lambda: self.into_home_agent(octets, HOME_LINK),
             )
 
     def _from_home_agent(self, packet: Packet, octets: bytes) -> None:
@@ -393,7 +393,7 @@ class World:
             arrow("leads nowhere")
         elif packet.destination == HOME_AGENT:
             delay = LINK_DELAY if link == HOME else CORE_DELAY + LINK_DELAY
-            self._travel(octets, delay, self._into_home_agent, arrow)
+            self._travel(octets, delay, self.into_home_agent, arrow)
 
     def _probed(
         self, link: str, packet: Packet, octets: bytes, arrow: Callable[[str], None]
@@ -429,7 +429,7 @@ class World:
 
         self._travel(octets, LINK_DELAY, reply, arrow)
 
-    def _into_home_agent(self, octets: bytes, link: str | None = None) -> None:
+    def into_home_agent(self, octets: bytes, link: str | None = None) -> None:
         if self.ha.running:
             self.perform(
                 self.ha, lambda now: self.ha.node.receive(octets, now, link=link)

@@ -61,7 +61,7 @@ def test_an_init_to_the_home_agent_itself_is_no_transit(node: Node) -> None:
     ("changes", "reason"),
     [
         ({"tunnel": (NEXT_CARE_OF_ADDRESS, HOME_AGENT)}, ("tunnel_source", "10.4.5")),
-        ({"source": OTHER_HOME_ADDRESS}, ("tunnel_source", "10.4.5")),
+        ({"source": IPv6Address("2001:db8:f::1")}, ("tunnel_source", "10.4.5")),
         ({"hop_limit": 1}, ("hop_limit", "RFC 2473 3.3")),
         ({"destination": IPv6Address("fe80::2")}, ("not_for_us", "RFC 8200 3")),
         (

@@ -442,6 +442,27 @@ def test_preferred_link_wins_and_the_other_takes_over() -> None:
     assert roamer.updates[-1].packet.link == SECOND_LINK
 
 
+@pytest.mark.rfc("11.5.1", "a router that cannot be reached any more is movement")
+def test_the_router_is_unreachable() -> None:
+    """The kernel found out (RFC 4861 §7.3): it is asked, and then out of favour."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.wait(0.6)
+    roamer.hear(PREFIX_B, ROUTER_B)
+    roamer.wait(10.0)
+    roamer.sent.clear()
+    node = roamer.mobile_node
+    assert node.neighbor_lost(ROUTER_C, "eth0", roamer.now) == []
+    assert node.neighbor_lost(ROUTER_B, "eth7", roamer.now) == []
+    assert roamer.do(node.neighbor_lost(ROUTER_B, "eth0", roamer.now))
+    assert roamer.sent, "a Router Solicitation"
+    assert node.care_of_address == CARE_OF_ADDRESS
+    roamer.wait(5.0)
+    assert node.care_of_address == NEXT_CARE_OF_ADDRESS
+    assert node.neighbor_lost(ROUTER_B, "eth0", roamer.now) == []
+
+
 def test_phases_are_of_the_link_that_came_up() -> None:
     roamer = roamer_on_two_links()
     roamer.link_up(SECOND_LINK)

@@ -332,6 +332,22 @@ def test_another_prefix_is_not_home(other: str) -> None:
     assert at is None or not at.at_home
 
 
+def test_never_return_home() -> None:
+    """Whoever advertises the home prefix lies, or this machine stays away from it."""
+    link = ManagedLink(
+        LINK,
+        HOME_PREFIX,
+        HOME_AGENT,
+        Random(1).randbytes,
+        0.0,
+        never_return_home=True,
+    )
+    hear(link, 0.0, prefix(HOME_PREFIX))
+    assert link.attachment(0.0) is None
+    hear(link, 0.0, prefix())
+    assert address(link, 0.0) in list_of(B)
+
+
 def test_home_agent_on_the_home_link() -> None:
     """Only a router that is one, or that says so in the prefix (§7.2), has the home
     agent's link-layer address."""

@@ -9,7 +9,13 @@ from mip6.core.effects import Effect
 from mip6.core.link import Link
 from mip6.daemon.links import Links
 from mip6.linux import netlink_requests as requests
-from mip6.linux.netlink import AddressInfo, LinkInfo, Notice, RouteInfo, RuleInfo
+from mip6.linux.netlink import (
+    AddressInfo,
+    LinkInfo,
+    Notice,
+    RouteInfo,
+    RuleInfo,
+)
 
 LINK_LOCAL = IPv6Address("fe80::1")
 CARE_OF = IPv6Address("2001:db8:b::1")
@@ -34,6 +40,12 @@ class MobileNode:
         self, address: IPv6Address, link: str, unique: bool, now: float
     ) -> list[Effect]:
         self.told.append((address, link, unique))
+        return []
+
+    def neighbor_lost(
+        self, address: IPv6Address, link: str, now: float
+    ) -> list[Effect]:
+        self.told.append((address, link))
         return []
 
     def heard(self) -> list[Any]:
@@ -198,3 +210,16 @@ def test_looking_at_everything_finds_all_of_it(bench: Bench) -> None:
     assert bench.mobile_node.heard() == [link(LINK_LOCAL), (CARE_OF, "eth0", True)]
     assert set(bench.machine.links) == {"eth0"}
     assert bench.links.disturbed
+
+
+def test_a_router_that_does_not_answer(bench: Bench) -> None:
+    """The kernel's own neighbour unreachability detection (RFC 4861 §7.3)."""
+
+    def neighbor(state: int, *, index: int = 2, proxy: bool = False) -> NeighborInfo:
+        return NeighborInfo(index, LINK_LOCAL, b"", state, proxy, 0)
+
+    bench.notice(info())
+    assert bench.notice(neighbor(requests.STALE)) == []
+    assert bench.notice(neighbor(requests.FAILED, index=9)) == []
+    assert bench.notice(neighbor(requests.FAILED, proxy=True)) == []
+    assert bench.notice(neighbor(requests.FAILED)) == [(LINK_LOCAL, "eth0")]

@@ -106,6 +106,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     roamer.wait(2)
     roamer.do(roamer.mobile_node.configure(200, roamer.now, fallback=False))
     roamer.do(roamer.mobile_node.handover("eth0", roamer.now))
+    roamer.do(roamer.mobile_node.neighbor_lost(ROUTER_C, "eth0", roamer.now))
     roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.wait(5)
     roamer.receive(b"nonsense")

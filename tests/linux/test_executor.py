@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.namespaces import Namespace
 
-from mip6.core.effects import Effect, Forward, Install, Notify, Probe, Remove, Send
+from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
 from mip6.core.events import Event, Problem
 from mip6.core.packet import Packet, write
 from mip6.core.state import (
@@ -232,14 +232,6 @@ def test_sends_that_fail_are_counted(bench: Bench) -> None:
     ]
     assert bench.executor.perform(effects) is None
     assert (bench.executor.counts.sent, bench.executor.counts.not_sent) == (1, 3)
-
-
-def test_a_probe_makes_the_kernel_ask(bench: Bench, inside: Namespace) -> None:
-    bench.executor.perform([Install(STATES[2]), Probe(ROUTER, "v0")])
-    assert "PROBE" in inside.ip("neigh show dev v0")
-    bench.executor.perform(
-        [Probe(IPv6Address("fe80::99"), "v0"), Probe(ROUTER, "none")]
-    )
 
 
 def test_sweep_keeps_what_is_wanted_and_what_is_not_ours(

@@ -138,8 +138,6 @@ def test_neighbors_and_proxies(inside: Namespace, netlink: Netlink) -> None:
     [proxy] = netlink.proxy_neighbors()
     assert (proxy.address, proxy.index, proxy.protocol) == (ADDRESS, index, 62)
     assert "2001:db8::5 dev v0 proxy" in inside.ip("neigh show proxy")
-    netlink.do(requests.neighbor_probe(index, "v0", ROUTER))
-    assert "PROBE" in inside.ip("neigh show dev v0")
     netlink.do(requests.neighbor(index, "v0", ROUTER, b"", add=False))
     netlink.do(requests.proxy_neighbor(index, "v0", ADDRESS, add=False))
     assert netlink.proxy_neighbors() == []

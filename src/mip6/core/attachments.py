@@ -46,6 +46,7 @@ class Attachments:
         random: Callable[[int], bytes],
         *,
         optimistic: bool,
+        never_return_home: bool = False,
         away_at: IPv6Address | None = None,
     ) -> None:
         self.names = names
@@ -61,6 +62,7 @@ class Attachments:
         self._home_prefix = home_prefix
         self._home_agent = home_agent
         self._random = random
+        self._never_return_home = never_return_home
         self._duplicates = None if optimistic else Duplicates()
         self._memory = Memory()
 
@@ -79,6 +81,7 @@ class Attachments:
             self._home_agent,
             self._random,
             now,
+            never_return_home=self._never_return_home,
             remembered=self._memory.recall(link, now),
         )
         return True

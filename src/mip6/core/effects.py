@@ -1,4 +1,4 @@
-"""What a role asks the world to do: the six verbs of every answer.
+"""What a role asks the world to do: the five verbs of every answer.
 
 Order is the contract: the executor carries a list out from left to right, stops at the
 first state the kernel refuses and calls `failed(state, now)` of the role.  Installs
@@ -7,7 +7,6 @@ stand before the acknowledgement that promises them, so a false "accepted" never
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 
 from .events import Event
 from .packet import Packet
@@ -34,14 +33,6 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """Find out whether `address` still answers on `link`; `address_checked` tells."""
-
-    address: IPv6Address
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell people and programs; changes nothing."""
 
@@ -59,7 +50,7 @@ class Forward:
     octets: bytes
 
 
-Effect = Send | Install | Remove | Probe | Notify | Forward
+Effect = Send | Install | Remove | Notify | Forward
 
 
 def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:

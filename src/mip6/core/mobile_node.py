@@ -63,6 +63,8 @@ class MobileNode:
     fallback: whether connections that began elsewhere than at the home address go out
         directly while there is no registration; otherwise they wait too.
     table: the routing table of the home address.
+    never_return_home: no advertisement means home, whatever its prefix: where the home
+        link is virtual, only a forger would say so.
     authentication_required: whether only protected acknowledgements count.
     restored: the tunnel an earlier process left; it stays until it is replaced.
     held_max: packets that wait for a tunnel.
@@ -86,6 +88,7 @@ class MobileNode:
         random: Callable[[int], bytes],
         fallback: bool = True,
         table: int = 100,
+        never_return_home: bool = False,
         authentication_required: bool,
         restored: Tunnel | None = None,
         held_max: int = 64,
@@ -115,6 +118,7 @@ class MobileNode:
             home_agent,
             random,
             optimistic=optimistic,
+            never_return_home=never_return_home,
             away_at=restored.care_of_address if restored else None,
         )
         self.correspondents = BindingUpdateList(
@@ -218,6 +222,16 @@ class MobileNode:
     def link_down(self, name: str, now: float) -> list[Effect]:
         """The link has no carrier any more; nothing learned there holds."""
         if not self.attachments.link_down(name):
+            return []
+        return self._settle(now)
+
+    def neighbor_lost(
+        self, address: IPv6Address, link: str, now: float
+    ) -> list[Effect]:
+        """A neighbour no longer answers (RFC 4861 §7.3).  If it is the router in use it
+        is asked for an advertisement, and has as long for it as ever (§11.5.1)."""
+        up = self.attachments.up.get(link)
+        if up is None or not up.lost(address, now):
             return []
         return self._settle(now)
 

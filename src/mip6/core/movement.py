@@ -67,6 +67,7 @@ class ManagedLink:
         random: Callable[[int], bytes],
         now: float,
         *,
+        never_return_home: bool = False,
         remembered: tuple[Place, ...] = (),
     ) -> None:
         self.link = link
@@ -75,6 +76,7 @@ class ManagedLink:
         self._home_prefix = home_prefix
         self._home_agent = home_agent
         self._random = random
+        self._never_return_home = never_return_home
         self._reputation = Reputation()
         self._current: tuple[IPv6Address, IPv6Network] | None = None
         self._unique: set[IPv6Address] = set()
@@ -139,6 +141,14 @@ class ManagedLink:
     def hint(self, now: float) -> None:
         """The link may have changed without going down: see who is there (§11.5.1)."""
         self._ask(now)
+
+    def lost(self, address: IPv6Address, now: float) -> bool:
+        """A neighbour is unreachable; True if it is the router in use."""
+        used = self._used
+        if used is None or used.address != address or used.silent:
+            return False
+        self._ask(now)
+        return True
 
     def heard(self, packet: Packet, message: RouterAdvertisement, now: float) -> str:
         """Learn from a Router Advertisement; the reason if it was ignored, or ""."""
@@ -376,7 +386,10 @@ class ManagedLink:
     def _candidates(self) -> Iterator[tuple[Router, Prefix]]:
         for router in self.routers.values():
             for prefix in router.prefixes:
-                if prefix.network == self._home_prefix or prefix.autonomous:
+                at_home = prefix.network == self._home_prefix
+                if at_home and self._never_return_home:
+                    continue  # neither home nor a place for a care-of address
+                if at_home or prefix.autonomous:
                     yield router, prefix
 
     def _ask(self, now: float) -> None:

@@ -102,6 +102,20 @@ class HomeAgentSection(Section):
         return tuple(IPv6Network(entry) for entry in self.mobile_nodes)
 
 
+def _command(value: object) -> object:
+    """A program alone is a list of one."""
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not words or not words[0]:
+        raise ValueError('must be a program, or a list: ["/usr/bin/logger", "moved"]')
+    if not str(words[0]).startswith("/"):
+        raise ValueError(f"{words[0]} must be a whole path: /usr/local/bin/moved")
+    return words
+
+
+Command = Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_command)]
+"""A program and its arguments."""
+
+
 class MobileNodeSection(Trust, RouteOptimizationSection):
     """`[mobile_node]` (§11)."""
 
@@ -117,7 +131,15 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     fallback: bool = True
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
-    """The routing table for packets from the home address."""
+    """The routing table for packets from the home address; the one after it too."""
+    never_return_home: bool = False
+    """No advertisement makes it believe that it is on the home link."""
+    on_handover: Command = ()
+    """Programs to be run, with the facts in their environment (hooks.py): registered
+    with another care-of address than before."""
+    on_registered: Command = ()
+    on_home: Command = ()
+    on_failure: Command = ()
 
     _home_agent = field_validator("home_agent")(_usable)
 

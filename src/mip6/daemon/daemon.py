@@ -40,6 +40,7 @@ from .credentials import Credentials
 from .credentials import load as load_credentials
 from .errors import SetupError
 from .feed import Feed
+from .hooks import HOOKS, Hooks
 from .links import Links
 from .log import Log
 from .machine import Machine, socket_path, store_path
@@ -84,6 +85,10 @@ class Daemon:
         self.started_at = clock.now()
         self.timeline = Timeline()
         self.feed = Feed()
+        wanted = configuration.mobile_node
+        self._hooks = Hooks(
+            {hook: getattr(wanted, hook) for hook in HOOKS} if wanted else {}, name, log
+        )
         self.received = 0
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
@@ -224,6 +229,7 @@ class Daemon:
         await self._stopping.wait()
         notify("STOPPING=1")
         await self._leave()
+        await self._hooks.finish()
         for descriptor in readers:
             loop.remove_reader(descriptor)
         await runner.cleanup()
@@ -594,6 +600,7 @@ class Daemon:
                     asyncio.get_running_loop().call_soon(self._settle)
         self.log.event(event, now)
         self.feed.event(event, now)
+        self._hooks.event(event)
 
     def links_in_use(self) -> list[LinkInfo]:
         return self.machine.attachable()

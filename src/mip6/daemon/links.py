@@ -12,6 +12,7 @@ from mip6.linux.executor import outcome
 from mip6.linux.netlink import (
     AddressInfo,
     LinkInfo,
+    NeighborInfo,
     Notice,
     RouteInfo,
     RuleInfo,
@@ -59,7 +60,19 @@ class Links:
             case RouteInfo(protocol=protocol) | RuleInfo(protocol=protocol):
                 if notice.gone and protocol == requests.PROTOCOL:
                     self.disturbed = True
-        return []  # neighbours: movement is told by advertisements
+            case NeighborInfo():
+                return self._neighbor(notice.info, now)
+        return []
+
+    def _neighbor(self, info: NeighborInfo, now: float) -> list[Effect]:
+        """The kernel found a neighbour unreachable (RFC 4861 §7.3): it may be the
+        router that we use."""
+        name = self._names.get(info.index, "")
+        if self._mobile_node is None or name not in self._managed:
+            return []
+        if info.proxy or not info.state & requests.FAILED:
+            return []
+        return self._mobile_node.neighbor_lost(info.address, name, now)
 
     def look(self, now: float) -> Iterator[list[Effect]]:
         """Looks at everything: at the start, and when notices were lost.  Each answer

@@ -62,6 +62,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "link_down",
         "address_checked",
         "handover",
+        "neighbor_lost",
         "prefer",
         "stop",
     ),

@@ -168,6 +168,7 @@ class _Builder:
             random=os.urandom,
             fallback=wanted.fallback,
             table=wanted.table,
+            never_return_home=wanted.never_return_home,
             authentication_required=self._configuration.authenticates,
             optimistic=self._machine.optimistic,
             restored=restored,

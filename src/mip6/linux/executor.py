@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Protocol
 
 from mip6.core import packet as packets
-from mip6.core.effects import Effect, Forward, Install, Notify, Probe, Remove, Send
+from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
 from mip6.core.events import Event, Problem
 from mip6.core.packet import Packet
 from mip6.core.state import (
@@ -108,8 +108,6 @@ class Executor:
                     self._send(packet)
                 case Forward(octets):
                     self._forward(octets)
-                case Probe(address, link):
-                    self._probe(address, link)
                 case Notify(event):
                     self.report(event)
         return None
@@ -253,12 +251,6 @@ class Executor:
             self.counts.sent += 1
         except OSError:
             self.counts.not_sent += 1
-
-    def _probe(self, address: IPv6Address, name: str) -> None:
-        link = self.links.get(name)
-        if link is not None:
-            probe = requests.neighbor_probe(link.index, name, address)
-            self.netlink.do(probe, unless=_GONE)
 
 
 def request(state: State, index: int, *, add: bool) -> Request:

@@ -18,7 +18,7 @@ NOPREFIXROUTE = 0x200
 # Link flags (linux/if.h)
 UP, LOWER_UP = 0x1, 0x10000
 # Neighbour states and flags (linux/neighbour.h)
-REACHABLE, STALE, PROBE, FAILED = 0x02, 0x04, 0x10, 0x20
+REACHABLE, STALE, FAILED = 0x02, 0x04, 0x20
 NTF_PROXY = 0x08
 
 NEW_LINK, NEW_ADDRESS, NEW_ROUTE, NEW_NEIGHBOR, NEW_RULE = 16, 20, 24, 28, 32
@@ -197,11 +197,3 @@ def proxy_neighbor(
     body += _attribute(1, value.packed) + _attribute(12, bytes([PROTOCOL]))
     line = f"ip -6 neigh {'add' if add else 'del'} proxy {value} dev {name}"
     return _request(line, add, NEW_NEIGHBOR, CREATE | REPLACE, body)
-
-
-def neighbor_probe(index: int, name: str, value: IPv6Address) -> Request:
-    """Makes the kernel verify a known neighbour now; a notice tells the outcome."""
-    body = NEIGHBOR.pack(socket.AF_INET6, index, PROBE, 0, 0)
-    body += _attribute(1, value.packed)
-    line = f"ip -6 neigh change {value} dev {name} nud probe"
-    return Request(line, NEW_NEIGHBOR, REPLACE, body)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from ipaddress import IPv6Address
 
-from mip6.core.effects import Effect, Forward, Install, Notify, Probe, Remove, Send
+from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
 from mip6.core.events import Event
 from mip6.core.node import Node
 from mip6.core.packet import Packet
@@ -59,8 +59,6 @@ class Party:
                     self._forward(octets)
                 case Notify(event):
                     self._told(event)
-                case Probe():
-                    raise AssertionError("no role asks for a probe")
 
     def restart(self, node: Node) -> None:
         """The process was killed and starts again; the kernel noticed nothing."""

@@ -12,6 +12,7 @@ from mip6.linux import netlink_requests as requests
 from mip6.linux.netlink import (
     AddressInfo,
     LinkInfo,
+    NeighborInfo,
     Notice,
     RouteInfo,
     RuleInfo,

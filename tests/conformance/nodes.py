@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
-from tests.support.core import is_probe
-
 from mip6.core.effects import Effect, Notify, Send
 from mip6.core.events import Dropped
 from mip6.core.home_agent import HomeAgent
@@ -21,16 +19,6 @@ HOME_ADDRESS = IPv6Address("2001:db8:a::1")
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::1")
 OTHER_CARE_OF_ADDRESS = IPv6Address("2001:db8:c::1")
 CORRESPONDENT = IPv6Address("2001:db8:d::1")
-
-
-class PromptNode(Node):
-    """Duplicate address detection takes it no time, and is left out of the answers."""
-
-    def receive(self, octets: bytes, now: float, **more: Any) -> list[Effect]:
-        effects = super().receive(octets, now, **more)
-        if self.deadline is None or self.deadline > now:
-            return effects
-        return [e for e in effects if not is_probe(e)] + self.tick(now)
 
 
 def home_agent_node(
@@ -50,7 +38,7 @@ def home_agent_node(
         check_time=0,
         **more,
     )
-    return PromptNode(home_agent=home_agent)
+    return Node(home_agent=home_agent)
 
 
 def binding_update(

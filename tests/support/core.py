@@ -11,7 +11,6 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.packet import Packet
 from mip6.core.state import State
 from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
-from mip6.wire.neighbor_discovery import NeighborSolicitation
 from mip6.wire.options import AlternateCareOfAddress, Option
 
 HOME_PREFIX = IPv6Network("2001:db8:a::/64")
@@ -23,25 +22,8 @@ NEXT_CARE_OF_ADDRESS = IPv6Address("2001:db8:c::64")
 CORRESPONDENT = IPv6Address("2001:db8:e::2")
 
 
-class PromptHomeAgent(HomeAgent):
-    """Duplicate address detection takes it no time, and is left out of the answers."""
-
-    def receive(self, packet: Packet, now: float) -> list[Effect]:
-        effects = super().receive(packet, now)
-        rest = [effect for effect in effects if not is_probe(effect)]
-        return effects if len(rest) == len(effects) else rest + self.tick(now)
-
-
-def is_probe(effect: Effect) -> bool:
-    """Whether duplicate address detection is asking."""
-    return isinstance(effect, Send) and isinstance(
-        effect.packet.message, NeighborSolicitation
-    )
-
-
 def home_agent(*, check_time: float = 0, **changes: Any) -> HomeAgent:
-    """A home agent without a home link, that believes everybody in its prefix; prompt
-    where there is nothing to wait for."""
+    """A home agent without a home link, that believes everybody in its prefix."""
     arguments: dict[str, Any] = {
         "home_prefix": HOME_PREFIX,
         "home_link": None,
@@ -50,8 +32,7 @@ def home_agent(*, check_time: float = 0, **changes: Any) -> HomeAgent:
         "authentication_required": False,
         "mobile_nodes": (HOME_PREFIX,),
     }
-    kind = HomeAgent if check_time else PromptHomeAgent
-    return kind(HOME_AGENT, check_time=check_time, **{**arguments, **changes})
+    return HomeAgent(HOME_AGENT, check_time=check_time, **{**arguments, **changes})
 
 
 def binding_update(

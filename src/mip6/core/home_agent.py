@@ -71,7 +71,7 @@ class HomeAgent:
     random: octets nobody can guess, as many as asked for.
     grace: seconds that packets from and for the previous care-of address still count
         after a move (decision 0003); 0 switches it off.
-    check_time: seconds of duplicate address detection on the home link.
+    check_time: seconds of duplicate address detection on the home link; 0 for none.
     restored: bindings that were kept on disk, and tunnels found in the kernel at the
         start.  They are bindings again, with what is left of their lifetime.
     sequence_numbers: the last one of each home address, as `last_sequence_number` told

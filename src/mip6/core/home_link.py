@@ -49,7 +49,8 @@ class HomeLink:
     name: of the interface.
     address: the home agent's on it.
     waiting_max: addresses that are checked at a time, and that are advertised again.
-    check_time: seconds that a holder of an address has to object.
+    check_time: seconds that a holder of an address has to object; 0: nobody is asked
+        (DupAddrDetectTransmits, RFC 4862 §5.1).
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class HomeLink:
         """Of our interface; unsolicited advertisements need it."""
         self._address = address
         self._waiting_max = waiting_max
-        self._check_time = check_time
+        self.check_time = check_time
         self._waiting: dict[IPv6Address, Waiting] = {}
         self._timers: Timers[IPv6Address] = Timers()
         # Which home addresses wait for an address; the link-local one may be shared.
@@ -108,7 +109,7 @@ class HomeLink:
         addresses = (*asked, *(a for a in addresses if a not in asked))
         self._waiting[home_address] = Waiting(packet, update, addresses)
         if former is None:
-            self._timers.set(home_address, now + self._check_time)
+            self._timers.set(home_address, now + self.check_time)
         effects: list[Effect] = []
         for address in addresses[len(asked) :]:
             self._wanted_by.setdefault(address, []).append(home_address)

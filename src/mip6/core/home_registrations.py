@@ -111,7 +111,7 @@ class HomeRegistrations:
             self._cache.remember(packet.origin, update.sequence_number)
         if update.lifetime == 0:
             return self._deregister(packet, update, binding, now)
-        if self._link is not None:
+        if self._link is not None and self._link.check_time:
             wanted = [packet.origin]
             if update.link_local_address_compatibility:
                 wanted.append(link_local_of(packet.origin))

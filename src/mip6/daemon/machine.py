@@ -8,6 +8,7 @@ from collections.abc import Collection
 from ipaddress import IPv6Address
 from pathlib import Path
 
+from mip6.core.home_link import CHECK_TIME
 from mip6.core.packet import Packet, write
 from mip6.core.state import (
     CORRESPONDENT_TABLE,
@@ -286,6 +287,16 @@ class Machine:
         home_agent = self.configuration.home_agent
         held = {a.address for a in self.netlink.addresses()}
         return home_agent is None or home_agent.address in held
+
+    def check_time(self) -> float:
+        """Seconds that a home agent looks for duplicates on its home link: as long as
+        this machine does for its own addresses there (DupAddrDetectTransmits, RFC 4862
+        §5.1), so 0 where the administrator has switched that off."""
+        home_agent = self.configuration.home_agent
+        link = home_agent.home_link if home_agent else None
+        if link is None or link not in self.links:
+            return CHECK_TIME
+        return int(sysctl.read(sysctl.ipv6(link, "dad_transmits"))) * CHECK_TIME
 
     def forwards(self) -> bool:
         return sysctl.read(sysctl.ipv6("all", "forwarding")) != "0"

@@ -134,6 +134,7 @@ class _Builder:
             mobile_nodes=wanted.home_networks,
             random=os.urandom,
             grace=wanted.grace,
+            check_time=self._machine.check_time(),
             restored=found.bindings,
             # Without authentication nothing is remembered beyond a binding (0007).
             sequence_numbers=found.sequence_numbers if authenticates else (),

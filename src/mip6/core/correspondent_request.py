@@ -1,6 +1,7 @@
 """A Binding Update to a correspondent: its form, its proof, its answer (§9.5.1)."""
 
 from collections.abc import Collection
+from functools import partial
 from ipaddress import IPv6Address
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
@@ -14,7 +15,7 @@ from .addresses import is_unicast_routable
 from .events import Dropped
 from .nonces import Ends, Nonces
 from .packet import Packet
-from .return_routability import binding_management_key, is_signed, sign
+from .return_routability import BLANK, binding_management_key, is_signed, prove
 
 
 class Request:
@@ -74,16 +75,21 @@ class Request:
         """A Binding Acknowledgement to where the update came from, whatever is in the
         cache; signed if there is a key (§9.5.4)."""
         packet = self.packet
-        message = BindingAcknowledgement(
-            status=status, sequence_number=sequence_number, lifetime=lifetime
+        say = partial(
+            BindingAcknowledgement,
+            status=status,
+            sequence_number=sequence_number,
+            lifetime=lifetime,
         )
+        options: tuple[BindingAuthorizationData, ...] = ()
         if self.key:
-            message = sign(message, self.key, self.signed_for, packet.destination)
+            blank = say(options=(BLANK,))
+            options = (prove(blank, self.key, self.signed_for, packet.destination),)
         return Packet(
             source=packet.destination,
             destination=packet.source,
             routing_address=packet.home_address,
-            message=message,
+            message=say(options=options),
         )
 
 

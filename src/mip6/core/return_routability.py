@@ -22,6 +22,7 @@ from mip6.wire.options import BindingAuthorizationData
 AUTHENTICATOR_LENGTH = 12
 TOKEN_LENGTH = 8
 BLANK = BindingAuthorizationData(bytes(AUTHENTICATOR_LENGTH))
+"""Its place, while the authenticator is not known."""
 
 
 TokenFunction = Callable[[bytes, bytes], bytes]
@@ -89,10 +90,22 @@ def sign(
     arguments are those of `authenticator`."""
     options = message.options
     blank = replace(message, options=(*options, BLANK))
+    proof = prove(blank, key, care_of_address, correspondent)
+    return replace(message, options=(*options, proof))
+
+
+def prove(
+    blank: BindingUpdate | BindingAcknowledgement,
+    key: bytes,
+    care_of_address: IPv6Address,
+    correspondent: IPv6Address,
+) -> BindingAuthorizationData:
+    """What belongs in the place of BLANK, the last option of a message; the arguments
+    are those of `authenticator`."""
     # The checksum plays no part, so neither do the addresses.
     octets = write_message(blank, care_of_address, correspondent)
     value = authenticator(key, care_of_address, correspondent, octets)
-    return replace(blank, options=(*options, BindingAuthorizationData(value)))
+    return BindingAuthorizationData(value)
 
 
 def is_signed(

@@ -1,6 +1,7 @@
 """Bounds-checked cursors: the only code of this room that indexes bytes."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 PAD_1 = 0
 PAD_N = 1
 """Types of the options that only pad (RFC 6275 §6.2.2, §6.2.3, RFC 8200 §4.2)."""
+
+
+address = lru_cache(maxsize=1024)(IPv6Address)
+"""An address from its octets.  The same few come again and again: ours in every packet,
+and each peer's some times in a row."""
 
 
 class WireError(ValueError):
@@ -71,7 +77,7 @@ class Reader:
         return layout.unpack_from(self._octets, start)
 
     def address(self) -> IPv6Address:
-        return IPv6Address(self.octets(16))
+        return address(self.octets(16))
 
     def tlvs(self) -> Iterator[tuple[int, int, bytes]]:
         """Offset, type and data of each option up to the end, without padding.

@@ -173,7 +173,8 @@ class HomeTest:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        check_bits("home_nonce_index", self.home_nonce_index, 16)
+        if self.home_nonce_index >> 16:
+            check_bits("home_nonce_index", self.home_nonce_index, 16)
         _check_64_bits("home_init_cookie", self.home_init_cookie)
         _check_64_bits("home_keygen_token", self.home_keygen_token)
 
@@ -217,7 +218,8 @@ class CareOfTest:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        check_bits("care_of_nonce_index", self.care_of_nonce_index, 16)
+        if self.care_of_nonce_index >> 16:
+            check_bits("care_of_nonce_index", self.care_of_nonce_index, 16)
         _check_64_bits("care_of_init_cookie", self.care_of_init_cookie)
         _check_64_bits("care_of_keygen_token", self.care_of_keygen_token)
 

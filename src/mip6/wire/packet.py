@@ -12,13 +12,16 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import PAD_1, PAD_N, Reader, WireError, Writer, check_bits
+from .buffer import PAD_1, PAD_N, Reader, WireError, Writer, address, check_bits
 from .next_header import NextHeader
 from .tlv import read_tlvs, write_tlvs
 
 HEADER = Struct(">IHBB16s16s")
 """Version, traffic class and flow label; Payload Length; Next Header; Hop Limit;
 Source Address; Destination Address."""
+
+HEADER_LENGTH = Struct(">xB")
+"""Header Len of a Mobility Header, in units of 8 octets beyond the first."""
 
 PAYLOAD_LENGTH_MAX = 0xFFFF
 
@@ -51,7 +54,7 @@ class HomeAddressOption:
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        return cls(IPv6Address(data))
+        return cls(address(data))
 
     def write(self) -> tuple[int, bytes]:
         return self.TYPE, self.home_address.packed
@@ -362,11 +365,11 @@ def _ends_chain(extension: Extension) -> bool:
 
 def _excess(mobility_header: bytes) -> int:
     """Octets behind a Mobility Header, which is the last of the chain (§6.1.1)."""
-    if len(mobility_header) < 8:
+    length = len(mobility_header)
+    if length < 8:
         return 0
-    reader = Reader(mobility_header)
-    reader.position = 1
-    return max(0, len(mobility_header) - (reader.u8() + 1) * 8)
+    (units,) = HEADER_LENGTH.unpack_from(mobility_header)
+    return max(0, length - 8 - 8 * int(units))
 
 
 def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
@@ -408,8 +411,8 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
     if next_header == _MOBILITY and whole and (excess := _excess(payload)):
         raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(
-        source=IPv6Address(source),
-        destination=IPv6Address(destination),
+        source=address(source),
+        destination=address(destination),
         hop_limit=hop_limit,
         traffic_class=first >> 20 & 0xFF,
         flow_label=first & 0xFFFFF,

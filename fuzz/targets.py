@@ -15,6 +15,7 @@ TARGETS = {
     "recording": "fuzz.decoders",
     "home_agent": "fuzz.roles",
     "mobile_node": "fuzz.roles",
+    "correspondent": "fuzz.correspondent",
     "data_plane": "fuzz.data_plane",
 }
 NEEDS_ROOT = {"data_plane"}

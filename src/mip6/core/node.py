@@ -3,30 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address
-from typing import Protocol
 
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import (
-    DestinationUnreachable,
-    ErrorMessage,
-    HomeAgentAddressDiscoveryReply,
-    HomeAgentAddressDiscoveryRequest,
-    IcmpMessage,
-    MobilePrefixAdvertisement,
-    MobilePrefixSolicitation,
     PacketTooBig,
-    ParameterProblem,
 )
 from mip6.wire.messages import (
-    BindingAcknowledgement,
-    BindingError,
     BindingErrorStatus,
-    BindingRefreshRequest,
     BindingUpdate,
-    CareOfTest,
-    CareOfTestInit,
-    HomeTest,
-    HomeTestInit,
     KnownMessage,
     UnknownMessage,
 )
@@ -38,14 +22,22 @@ from mip6.wire.revocation import BindingRevocation
 from .addresses import is_unicast_routable
 from .correspondent import Correspondent
 from .effects import Effect, Notify, Send
+from .error_answers import ErrorAnswers
 from .events import Dropped
 from .home_agent import HomeAgent
-from .icmp_error import QUOTED_MAX, may_be_reported
 from .mobile_node import MobileNode
-from .neighbor_discovery import UNSPECIFIED, invalid_neighbor_message
+from .neighbor_discovery import invalid_neighbor_message
 from .packet import Packet, Wrapping, decode, unwrap
 from .passing import into_tunnel, out_of_tunnel
-from .rate import TokenBucket
+from .role import (
+    ABOUT_THE_WAY,
+    FOR_CORRESPONDENT,
+    FOR_HOME_AGENT,
+    FOR_MOBILE_NODE,
+    FROM_AWAY,
+    TO_AWAY,
+    Role,
+)
 from .state import State, Tunnel
 
 POINTED_AT = {"payload_proto", "header_length_too_short"}
@@ -57,41 +49,6 @@ BINDING_NOT_NEEDED = {
     NextHeader.MOBILITY,
 }
 """What may stand behind a Home Address option without a binding (§9.3.1)."""
-
-FOR_HOME_AGENT = (
-    BindingUpdate | MobilePrefixSolicitation | HomeAgentAddressDiscoveryRequest
-)
-FOR_MOBILE_NODE = (
-    BindingAcknowledgement
-    | BindingError
-    | BindingRefreshRequest
-    | HomeTest
-    | CareOfTest
-    | BindingRevocation
-    | MobilePrefixAdvertisement
-    | HomeAgentAddressDiscoveryReply
-    | NeighborMessage
-    | ErrorMessage
-)
-FROM_AWAY = BindingUpdate | BindingRevocation
-TO_AWAY = BindingAcknowledgement | BindingRevocation
-"""What may carry a Home Address option, and a type 2 routing header (§6.1; RFC 5846 §7
-for the revocation of a binding, which its acknowledgement follows in the other
-direction)."""
-FOR_CORRESPONDENT = BindingUpdate | HomeTestInit | CareOfTestInit
-ABOUT_THE_WAY = DestinationUnreachable | PacketTooBig
-
-
-class Role(Protocol):
-    """A part that a node plays in the protocol (DESIGN §3)."""
-
-    @property
-    def deadline(self) -> float | None: ...
-    @property
-    def installed(self) -> set[State]: ...
-    def receive(self, packet: Packet, now: float) -> list[Effect]: ...
-    def tick(self, now: float) -> list[Effect]: ...
-    def failed(self, state: State, now: float) -> list[Effect]: ...
 
 
 class Node:
@@ -124,10 +81,7 @@ class Node:
             self._addresses.add(home_agent.address)
         if correspondent is not None:
             self._addresses |= correspondent.addresses
-        # One each, so that a flood of one kind leaves the others their share.
-        self._parameter_problems = TokenBucket(errors_rate, errors_burst)
-        self._unreachables = TokenBucket(errors_rate, errors_burst)
-        self._binding_errors = TokenBucket(errors_rate, errors_burst)
+        self._errors = ErrorAnswers(errors_rate, errors_burst)
 
     @property
     def deadline(self) -> float | None:
@@ -237,14 +191,10 @@ class Node:
             mobility = headers.next_header == NextHeader.MOBILITY
             section = "9.2" if mobility else "RFC 4443 2.4"
             effects = [_malformed(error, headers.source, section)]
-            if (
-                error.reason in POINTED_AT
-                and may_be_reported(headers)
-                and self._parameter_problems.take(now)
-            ):
-                quoted = octets[:QUOTED_MAX]
-                problem = ParameterProblem(code=0, pointer=error.offset, packet=quoted)
-                effects.append(_answer(headers, problem, link))
+            if error.reason in POINTED_AT:
+                effects += self._errors.parameter_problem(
+                    headers, octets, error.offset, link, now
+                )
             return effects
         return self._dispatch(packet, headers, now)
 
@@ -266,20 +216,9 @@ class Node:
             home_agent is not None
             and home_agent.serves(headers.destination)
             and home_agent.binding(headers.destination) is None
-            and may_be_reported(headers)
-            and self._unreachables.take(now)
         ):
-            quoted = octets[:QUOTED_MAX]
-            message = DestinationUnreachable(code=3, packet=quoted)
-            effects.append(
-                Send(
-                    Packet(
-                        source=home_agent.address,
-                        destination=headers.source,
-                        message=message,
-                    )
-                )
-            )
+            source = home_agent.address
+            effects += self._errors.unreachable(headers, octets, source, now)
         return effects
 
     def _into_tunnel(
@@ -329,7 +268,9 @@ class Node:
         else:
             effects = [_dropped("home_address_option_without_binding", "9.3.1", source)]
         status = BindingErrorStatus.UNKNOWN_BINDING
-        return effects + self._binding_error(headers, home_address, status, link, now)
+        return effects + self._errors.binding_error(
+            headers, home_address, status, link, now
+        )
 
     def _is_anycast(self, address: IPv6Address) -> bool:
         home_agent = self.home_agent
@@ -391,7 +332,7 @@ class Node:
             status = BindingErrorStatus.UNRECOGNIZED_MH_TYPE
             return [
                 _dropped("unknown_message", "9.2", packet.source),
-                *self._binding_error(
+                *self._errors.binding_error(
                     headers, packet.home_address, status, packet.link, now
                 ),
             ]
@@ -451,34 +392,6 @@ class Node:
             else effect
             for effect in effects
         ]
-
-    def _binding_error(
-        self,
-        headers: IPv6Packet,
-        home_address: IPv6Address | None,
-        status: BindingErrorStatus,
-        link: str | None,
-        now: float,
-    ) -> list[Effect]:
-        """Straight to the source on the wire, past any binding (§9.3.3)."""
-        if not may_be_reported(headers) or not self._binding_errors.take(now):
-            return []
-        message = BindingError(status=status, home_address=home_address or UNSPECIFIED)
-        return [_answer(headers, message, link)]
-
-
-def _answer(
-    headers: IPv6Packet, message: BindingError | IcmpMessage, link: str | None
-) -> Send:
-    """Back to where a packet came from; by the same link if it is a link-local one."""
-    return Send(
-        Packet(
-            source=headers.destination,
-            destination=headers.source,
-            message=message,
-            link=link if headers.source.is_link_local else None,
-        )
-    )
 
 
 def _malformed(error: WireError, source: IPv6Address | None, section: str) -> Notify:

@@ -34,7 +34,7 @@ class ErrorAnswers:
         link: str | None,
         now: float,
     ) -> list[Effect]:
-        """Code 0: a field is wrong.  `octets` are the packet from its IPv6 header on."""
+        """Code 0: a field is wrong.  octets: the packet from its IPv6 header on."""
         if not may_be_reported(headers) or not self._parameter_problems.take(now):
             return []
         quoted = octets[:QUOTED_MAX]

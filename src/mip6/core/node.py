@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import (
-    PacketTooBig,
+    ErrorMessage,
 )
 from mip6.wire.messages import (
     BindingErrorStatus,

@@ -304,7 +304,7 @@ class Node:
         ):
             return effects
         status = BindingErrorStatus.UNKNOWN_BINDING
-        return effects + self._binding_error(outer, inner, status, link, now)
+        return effects + self._errors.binding_error(outer, inner, status, link, now)
 
     def _is_bound(
         self,

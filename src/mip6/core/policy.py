@@ -68,12 +68,16 @@ class Policy:
         return self._listed.find(home_address) is not None
 
     def allows(self, home_address: IPv6Address) -> bool:
-        permission = self._permissions.find(home_address)
+        permission = self._permission(home_address)
         return not self._refuse_others if permission is None else permission.allowed
 
     def lifetime(self, home_address: IPv6Address) -> int:
         """Seconds that a binding may last, a multiple of 4."""
-        permission = self._permissions.find(home_address)
+        permission = self._permission(home_address)
         if permission is None or permission.lifetime_max is None:
             return self.lifetime_max
         return min(self.lifetime_max, lifetime_in_units(permission.lifetime_max))
+
+    def _permission(self, home_address: IPv6Address) -> Permission | None:
+        permissions = self._permissions
+        return permissions.find(home_address) if permissions else None

@@ -86,6 +86,7 @@ class HomePrefixes:
         self._heard: dict[IPv6Network, HomePrefix] = {}
         self.deadline: float | None = None
         """When the next one is over."""
+        self._masks: list[tuple[int, int, HomePrefix]] = []
         self._look()
 
     def __iter__(self) -> Iterator[HomePrefix]:
@@ -99,14 +100,11 @@ class HomePrefixes:
 
     def find(self, address: IPv6Address) -> HomePrefix | None:
         """The prefix of ours that `address` is in; the longest."""
-        if len(self._own) == 1:
-            [prefix] = self._own.values()
-            return prefix if address in prefix.network else None
-        return max(
-            (prefix for prefix in self._own.values() if address in prefix.network),
-            key=lambda prefix: prefix.network.prefixlen,
-            default=None,
-        )
+        value = int(address)
+        for mask, network, prefix in self._masks:
+            if value & mask == network:
+                return prefix
+        return None
 
     def change(self, own: Iterable[HomePrefix]) -> bool:
         """Our prefixes are these from now on; whether anything is new."""
@@ -160,6 +158,12 @@ class HomePrefixes:
         return listed[:PREFIXES_MAX]
 
     def _look(self) -> None:
+        """Keep what is asked for with every packet."""
+        longest_first = sorted(self._own.values(), key=lambda p: -p.network.prefixlen)
+        self._masks = [
+            (int(p.network.netmask), int(p.network.network_address), p)
+            for p in longest_first
+        ]
         ends = min((prefix.valid_until for prefix in self), default=inf)
         self.deadline = None if ends == inf else ends
 

@@ -12,7 +12,11 @@ GARBAGE_MIN = 64
 
 def earliest(*deadlines: float | None) -> float | None:
     """The first of some deadlines, of which any may not be set."""
-    return min((at for at in deadlines if at is not None), default=None)
+    first = None
+    for at in deadlines:
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
 
 
 class Timers(Generic[K]):

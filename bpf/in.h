@@ -64,6 +64,20 @@ INLINE int hand_over_unverified(struct __sk_buff *skb, const struct settings *co
 	return hand_to_daemon(skb, config, UNVERIFIED);
 }
 
+/* To us, through a tunnel that we do not know: it may be somebody else's, and goes on; or
+ * it is of a mobile node whose binding was lost, which is to be told (RFC 6275 9.3.3). */
+INLINE void copy_to_daemon(struct __sk_buff *skb, const struct settings *config, u64 now)
+{
+	count(UNKNOWN_TUNNEL);
+	if (!within_budget(BUDGET_UNVERIFIED, config->unverified_interval,
+			   config->unverified_burst, now))
+		return;
+	u32 mark = skb->mark;
+	skb->mark = MARK;
+	bpf_clone_redirect(skb, config->device, 0);
+	skb->mark = mark;
+}
+
 INLINE u64 *budget_of_spi(struct __sk_buff *skb, const struct chain *chain)
 {
 	u32 spi;
@@ -295,7 +309,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		reason = refused(&tunnel, &from, &to, now);
 	if (reason == COUNTERS) {
 		if (is_ours(&to))
-			count(UNKNOWN_TUNNEL);
+			copy_to_daemon(skb, config, now);
 		return TC_ACT_UNSPEC;
 	}
 	if (reason) /* somebody else's tunnel may pass through here */

@@ -66,6 +66,7 @@ static long (*const bpf_map_update_elem)(void *map, const void *key, const void 
 					 u64 flags) = (void *)2;
 static long (*const bpf_skb_store_bytes)(struct __sk_buff *skb, u32 offset, const void *from,
 					 u32 length, u64 flags) = (void *)9;
+static long (*const bpf_clone_redirect)(struct __sk_buff *skb, u32 ifindex, u64 flags) = (void *)13;
 static long (*const bpf_redirect)(u32 ifindex, u64 flags) = (void *)23;
 static long (*const bpf_skb_load_bytes)(const struct __sk_buff *skb, u32 offset, void *to,
 					u32 length) = (void *)26;

@@ -1,5 +1,7 @@
 """Packets, states and events in the few words that a ladder has room for."""
 
+import re
+
 from mip6.core.events import (
     BindingChanged,
     Dropped,
@@ -17,10 +19,19 @@ from mip6.core.state import (
     End,
     HomeAddress,
     ProxyNeighbor,
+    RouteOptimization,
     State,
     Tunnel,
 )
-from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingStatus,
+    BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
+)
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -29,7 +40,7 @@ from mip6.wire.neighbor_discovery import (
     RouterSolicitation,
 )
 
-from .network import HOME
+from .network import HOME, HOME_AGENT
 
 PLACES = {
     Place.NOWHERE: "no link, or no router on it",
@@ -41,6 +52,11 @@ PLACES = {
 
 
 def packet_label(packet: Packet) -> str:
+    label = _message_label(packet)
+    return f"{label} in the tunnel" if packet.tunnel else label
+
+
+def _message_label(packet: Packet) -> str:
     message = packet.message
     match message:
         case BindingUpdate():
@@ -63,7 +79,8 @@ def packet_label(packet: Packet) -> str:
         case NeighborAdvertisement():
             return f"Neighbor Advertisement: {message.target_address} is here"
         case _:
-            return type(message).__name__
+            words = re.sub("(?<!^)([A-Z])", r" \1", type(message).__name__)
+            return words.replace("Of ", "of ").replace("Care ", "Care-")
 
 
 def packet_step(packet: Packet, link: str | None) -> int:
@@ -71,8 +88,11 @@ def packet_step(packet: Packet, link: str | None) -> int:
     match packet.message:
         case RouterSolicitation() | RouterAdvertisement() if link != HOME:
             return 1
+        case HomeTestInit() | CareOfTestInit() | HomeTest() | CareOfTest():
+            return 5
         case BindingUpdate() | BindingAcknowledgement() if packet.message.lifetime:
-            return 2
+            at_home_agent = HOME_AGENT in (packet.source, packet.destination)
+            return 2 if at_home_agent else 5
         case _:
             return 0
 
@@ -94,6 +114,10 @@ def state_label(state: State, *, installed: bool) -> str | None:
             if not installed:
                 return f"no tunnel for {state.home_address} any more"
             return f"tunnel: {state.home_address} is at {state.care_of_address}"
+        case RouteOptimization(end=End.CORRESPONDENT):
+            if not installed:
+                return f"{state.home_address} by way of its home agent again"
+            return f"direct: {state.home_address} is at {state.care_of_address}"
         case ProxyNeighbor():
             word = "answers" if installed else "no longer answers"
             return f"{word} for {state.address} on the home link"

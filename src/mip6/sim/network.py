@@ -1,8 +1,8 @@
 """The figure "Mobile IP" as the simulator has it: links, routers, addresses, delays.
 
-mobile node --- link b --- router b ---+
-            --- link c --- router c ---+--- core --- correspondent
-            --- home link --- home agent +
+mobile nodes --- link b --- router b ---+
+             --- link c --- router c ---+--- core --- correspondents
+             --- home link --- home agent +
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from mip6.wire.neighbor_discovery import (
 )
 
 HOME = "home"
+AT_HOME_AGENT = "home agent"
+"""The place whose router is that of the home link."""
 PREFIXES = {
     HOME: IPv6Network("2001:db8:a::/64"),
     "b": IPv6Network("2001:db8:b::/64"),
@@ -26,7 +28,9 @@ PREFIXES = {
 }
 HOME_AGENT = IPv6Address("2001:db8:a::1")
 HOME_ADDRESS = IPv6Address("2001:db8:a::100")
+OTHER_HOME_ADDRESS = IPv6Address("2001:db8:a::101")
 CORRESPONDENT = IPv6Address("2001:db8:e::2")
+OTHER_CORRESPONDENT = IPv6Address("2001:db8:e::3")
 ALL_NODES = IPv6Address("ff02::1")
 
 LINK_DELAY = 0.001
@@ -123,3 +127,13 @@ def link_of(address: IPv6Address) -> str | None:
         if address in prefix:
             return link
     return None
+
+
+def delay(origin: str | None, destination: str | None) -> float:
+    """Seconds from one place to another: a link, `AT_HOME_AGENT`, or None for a
+    correspondent."""
+    places = (origin, destination)
+    routers = {HOME if place == AT_HOME_AGENT else place for place in places}
+    over_core = len(routers) > 1 or None in routers
+    links = sum(place in PREFIXES for place in places)
+    return LINK_DELAY * links + (CORE_DELAY if over_core else 0.0)

@@ -7,7 +7,7 @@ from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
 from mip6.core.events import Event
 from mip6.core.node import Node
 from mip6.core.packet import Packet
-from mip6.core.state import End, State, Tunnel
+from mip6.core.state import End, RouteOptimization, State, Tunnel
 
 
 class Party:
@@ -82,5 +82,19 @@ class Party:
         """The tunnel the data plane finds, unless it has expired there."""
         state = self.ledger.get((Tunnel, end, home_address))
         if isinstance(state, Tunnel) and now < state.expires:
+            return state
+        return None
+
+    def way(
+        self,
+        end: End,
+        home_address: IPv6Address,
+        correspondent: IPv6Address,
+        now: float,
+    ) -> RouteOptimization | None:
+        """The direct way the data plane finds, unless it has expired there."""
+        key = (RouteOptimization, end, home_address, correspondent)
+        state = self.ledger.get(key)
+        if isinstance(state, RouteOptimization) and now < state.expires:
             return state
         return None

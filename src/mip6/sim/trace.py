@@ -6,6 +6,8 @@ MOBILE_NODE = "mn"
 ROUTER = "router"
 HOME_AGENT = "ha"
 CORRESPONDENT = "cn"
+OTHER_CORRESPONDENT = "cn2"
+OTHER_MOBILE_NODE = "mn2"
 
 STEPS = (
     "The mobile node comes to a foreign link, hears its router and makes itself a "
@@ -15,8 +17,8 @@ STEPS = (
     "The correspondent knows nothing of this and sends to the home address; the home "
     "agent intercepts.",
     "The home agent tunnels the packet to the care-of address.",
-    "The mobile node answers from its home address, back through the home agent (the "
-    "direct way, route optimization, is not built yet).",
+    "The mobile node answers from its home address: back through the home agent, or, "
+    "once the correspondent has a binding too, both talk directly.",
 )
 """The five steps of Mobile IP."""
 

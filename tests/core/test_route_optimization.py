@@ -188,7 +188,7 @@ def test_a_refresh_that_would_gain_nothing_waits_for_the_home_registration() -> 
 
 
 def test_a_binding_refresh_request_brings_new_tests_and_an_update() -> None:
-    roamer = Optimizer()
+    roamer = Optimizer(lifetime=4000)
     roamer.optimize()
     roamer.wait(20)
     before = len(roamer.to_peer())
@@ -203,7 +203,7 @@ def test_a_binding_refresh_request_brings_new_tests_and_an_update() -> None:
     roamer.exchange()
     kinds = [type(sent.packet.message) for sent in roamer.to_peer()[before:]]
     assert kinds == [HomeTestInit, CareOfTestInit, BindingUpdate]
-    assert roamer.entry.until == roamer.now + 380
+    assert roamer.entry.until == roamer.now + 420
 
 
 def test_home_again_the_correspondent_is_told_to_forget() -> None:

@@ -68,7 +68,11 @@ def act(world: World, what: str) -> None:
             # The other interface, where there is one, goes to a link not in use.
             if "eth1" in world.plugged:
                 world.unplug("eth1")
-                free = [link for link in ("c", "b") if world.mobile.interface_on(link) is None]
+                free = [
+                    link
+                    for link in ("c", "b")
+                    if world.mobile.interface_on(link) is None
+                ]
                 world.plug(free[0], "eth1")
         case "unplug":
             world.unplug()

@@ -19,6 +19,8 @@ MAX_RO_FAILURE = 3
 """Retransmissions without an answer before traffic stays with the home agent (§12)."""
 MAX_TOKEN_LIFETIME = 210.0
 """Seconds for which a keygen token is used (§12)."""
+COOKIES_MAX = 4
+"""Messages of one test whose answer still counts."""
 FRESH_SHARE = 0.75
 """Part of that lifetime after which a home keygen token that may be needed is renewed:
 time for several losses."""
@@ -61,15 +63,18 @@ class Allowance:
 
 
 class AddressTest:
-    """Either the home test or the care-of test of one correspondent."""
+    """Either the home test or the care-of test of one correspondent.
+
+    An answer to each of the last messages counts, as one may be slower than the wait
+    for it.
+    """
 
     def __init__(self) -> None:
         self.running = False
         self.tries = 0
         """Messages sent in this test."""
-        self._address: IPv6Address | None = None
-        self._cookie = b""
-        self._sent_at = -inf
+        self._sent: dict[bytes, tuple[IPv6Address, float]] = {}
+        # By cookie: from where, and when.
         self._send_at = inf
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._allowance = Allowance()
@@ -80,9 +85,14 @@ class AddressTest:
             return
         self.running = True
         self.tries = 0
-        self._cookie = b""
+        self._sent.clear()
         self._send_at = now
         self._timeout = INITIAL_BINDACK_TIMEOUT
+
+    def repeat(self, now: float) -> None:
+        """Send once more if it is under way: the last one may have come too early."""
+        if self.running:
+            self._send_at = now
 
     def stop(self) -> None:
         self.running = False
@@ -101,22 +111,24 @@ class AddressTest:
         if self.tries:
             self._timeout = min(self._timeout * 2, MAX_BINDACK_TIMEOUT)
         self.tries += 1
-        self._address, self._cookie, self._sent_at = address, cookie, now
+        if len(self._sent) == COOKIES_MAX:
+            del self._sent[next(iter(self._sent))]
+        self._sent[cookie] = (address, now)
         self._send_at = now + self._timeout
         self._allowance.used(now)
 
     def expects(self, address: IPv6Address, cookie: bytes) -> str:
         """Why an answer does not count (§11.6.2), or ""."""
-        if not self.running or not self._cookie:
+        if not self.running or not self._sent:
             return "no_test_under_way"
-        if address != self._address:
-            return "not_for_tested_address"
-        return "" if cookie == self._cookie else "cookie"
+        if cookie not in self._sent:
+            return "cookie"
+        return "" if address == self._sent[cookie][0] else "not_for_tested_address"
 
     def is_of(self, cookie: bytes) -> bool:
-        """Whether a message that somebody quotes is the last one of this test."""
-        return self.running and cookie == self._cookie != b""
+        """Whether a message that somebody quotes is one of this test."""
+        return self.running and cookie in self._sent
 
-    def passed(self, token: bytes, nonce_index: int) -> KeygenToken:
+    def passed(self, cookie: bytes, token: bytes, nonce_index: int) -> KeygenToken:
         self.running = False
-        return KeygenToken(token, nonce_index, self._sent_at)
+        return KeygenToken(token, nonce_index, self._sent[cookie][1])

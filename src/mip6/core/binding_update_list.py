@@ -363,10 +363,9 @@ class BindingUpdateList:
         if (
             message.status != BindingErrorStatus.UNKNOWN_BINDING
             or message.home_address != self.home_address
-            or packet.destination != registration.care_of_address
         ):
             return "binding_error_not_expected"
-        return registration.unknown_binding(now)
+        return registration.unknown_binding(packet.destination, now)
 
     def _parameter_problem(self, message: ParameterProblem, now: float) -> str:
         """§11.3.5: code 1 about a message of ours is the end of it; code 2 about a Home

@@ -230,6 +230,10 @@ class CorrespondentRegistration:
 
     def update(self, now: float, here: Whereabouts, *, allowed: bool) -> list[Packet]:
         """The packets to send now, given where we are and what the policy allows."""
+        if here.confirmed and not self._here.confirmed:
+            # A correspondent that moved at the same moment was not to be found by its
+            # home address when this was sent, beside the home registration (§5.2.9).
+            self.procedure.care_of_test.repeat(now)
         self._now, self._here = now, here
         if now >= self.ask_again_at:
             self.given_up = None
@@ -288,20 +292,22 @@ class CorrespondentRegistration:
             return "no_binding"
         if not self.in_use(now):
             return "binding_not_needed"
-        if self.expects_answer or now - self._acknowledged_at < GAIN_MIN:
+        early = now - self._acknowledged_at < GAIN_MIN
+        if self.expects_answer or self._asked or early:
             return "binding_refresh_request_too_soon"
         self._asked = True
         self.procedure.begin_anew(now)
         return ""
 
-    def unknown_binding(self, now: float) -> str:
-        """A Binding Error with status 1 (§11.3.6): the binding is gone there, so all
-        packets take the other way until there is a new one.
+    def unknown_binding(self, care_of_address: IPv6Address, now: float) -> str:
+        """A Binding Error with status 1, sent to `care_of_address` (§11.3.6): the
+        binding is gone there, so all packets take the other way until there is a new
+        one.
 
         The reason if it is ignored.  An acknowledgement a moment ago is the progress
         that proves it wrong; who was believed in vain is believed less often.
         """
-        if not self.direct(now):
+        if not self.direct(now) or care_of_address != self.care_of_address:
             return "no_binding"
         if now - self._acknowledged_at < self._proven:
             return "binding_error_too_soon"
@@ -373,11 +379,11 @@ class CorrespondentRegistration:
         standing = self.stands(aim.care_of_address, now) and self.restored is None
         if self._outstanding or not standing:
             return self._send_at
-        if self._asked:
-            return -inf
         ends = min(self._here.until, now + MAX_RR_BINDING_LIFETIME)
         gains = ends - self.expires >= GAIN_MIN
-        return self._refresh_at if self.in_use(now) and gains else inf
+        if not gains or not self.in_use(now):
+            return inf
+        return -inf if self._asked else self._refresh_at
 
     @property
     def _keeps_fresh(self) -> bool:

@@ -16,7 +16,7 @@ from .addresses import is_unicast_routable
 from .effects import Effect, Forward, Notify, Send
 from .events import Dropped
 from .home_agent import HomeAgent
-from .packet import Wrapping, decode
+from .packet import Wrapping, decode, unwrap
 
 HOP_LIMIT_AT = 7
 """Of an IPv6 header."""
@@ -26,7 +26,7 @@ def out_of_tunnel(
     home_agent: HomeAgent, headers: IPv6Packet, octets: bytes
 ) -> list[Effect] | None:
     """What came through a mobile node's tunnel and goes on from here; None: this does
-    not.
+    not.  A Home Test for another mobile node of ours goes into the tunnel of that one.
 
     headers, octets: of the packet inside.
     """
@@ -38,6 +38,9 @@ def out_of_tunnel(
         return None
     if headers.hop_limit <= 1:
         return [Notify(Dropped("hop_limit", "RFC 2473 3.3", headers.source))]
+    passed = into_tunnel(home_agent, headers, unwrap(headers), octets)
+    if passed is not None:
+        return passed
     at = HOP_LIMIT_AT
     return [Forward(octets[:at] + bytes([headers.hop_limit - 1]) + octets[at + 1 :])]
 

@@ -172,7 +172,7 @@ class ReturnRoutabilityProcedure:
         if reason := self.home_test.expects(packet.destination, cookie):
             return reason
         self._home_token = self.home_test.passed(
-            message.home_keygen_token, message.home_nonce_index
+            cookie, message.home_keygen_token, message.home_nonce_index
         )
         return ""
 
@@ -188,12 +188,12 @@ class ReturnRoutabilityProcedure:
         while len(tokens) >= TOKENS_MAX:
             del tokens[next(iter(tokens))]
         tokens[address] = self.care_of_test.passed(
-            message.care_of_keygen_token, message.care_of_nonce_index
+            cookie, message.care_of_keygen_token, message.care_of_nonce_index
         )
         return ""
 
     def expects(self, message: object) -> bool:
-        """Whether `message`, quoted in an error, is the last one of a running test."""
+        """Whether `message`, quoted in an error, is one of a running test."""
         match message:
             case HomeTestInit():
                 return self.home_test.is_of(message.home_init_cookie)

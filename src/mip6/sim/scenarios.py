@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from mip6.core.events import Place
 
 from . import invariants
-from .network import HOME, HOME_ADDRESS, Advertising, Faults
+from .network import CORRESPONDENT, HOME, HOME_ADDRESS, Advertising, Faults
 from .world import World
 
 UNPLUGGED = 0.020
@@ -92,6 +92,10 @@ class Scenario:
     ends: Place = Place.REGISTERED
     links: tuple[str, ...] = ("eth0",)
     advertising: Advertising = OFTEN
+    route_optimization: bool = False
+    two_mobile_nodes: bool = False
+    correspondents: int = 1
+    without_mip6: bool = False
 
 
 def handover(story: Story) -> None:
@@ -116,6 +120,65 @@ def return_home(story: Story) -> None:
 def binding_refresh(story: Story) -> None:
     story.begin("b", stay=1.0)
     story.talk(60, period=0.1)
+
+
+def route_optimization(story: Story) -> None:
+    """The first packets go through the home agent; from B to C the direct way moves."""
+    story.begin("b")
+    story.talk(0.5)
+    story.move("c", stay=0.5)
+
+
+def return_home_route_optimization(story: Story) -> None:
+    story.begin("b")
+    story.talk(0.5)
+    story.move(HOME, stay=0.5)
+
+
+def early_route_optimization(story: Story) -> None:
+    """The cable is pulled while the tests are under way."""
+    story.begin("b")
+    story.talk(0.025)
+    story.move("c", stay=0.5)
+
+
+def two_mobile_nodes(story: Story) -> None:
+    """Both move, at the same moment."""
+    world = story.world
+    one, other = world.mobiles
+    world.plug("c", mobile=other)
+    story.begin("b")
+    story.talk(0.5)
+    left = world.now
+    world.unplug(mobile=one)
+    world.unplug(mobile=other)
+    world.run(left + UNPLUGGED)
+    story.plugged_at.append(("b", "c", left, world.now))
+    world.plug("c", mobile=one)
+    world.plug("b", mobile=other)
+    world.run(world.now + 2.5)
+
+
+def correspondent_restart(story: Story) -> None:
+    """Its machine reboots: packets on the direct way bring a Binding Error."""
+    world = story.world
+    story.begin("b")
+    story.talk(2.0, period=0.01)
+    world.reboot_correspondent()
+    world.run(world.now + 1.0)
+    # And its process alone: the kernel goes on, its keys are gone.
+    peer = world.peers[CORRESPONDENT].party
+    assert peer is not None
+    world.kill(peer)
+    world.run(world.now + 0.5)
+    world.start(peer)
+    story.move("c", stay=1.0)
+
+
+def correspondent_without_mip6(story: Story) -> None:
+    story.begin("b")
+    story.talk(0.5)
+    story.move("c", stay=0.5)
 
 
 def movement_detection(story: Story) -> None:
@@ -220,6 +283,46 @@ SCENARIOS: dict[str, Scenario] = {
         binding_refresh,
         lifetime=20,
         advertising=SELDOM,
+        route_optimization=True,
+    ),
+    "route_optimization": Scenario(
+        "mobile node and correspondent come to talk directly; then from b to c",
+        route_optimization,
+        route_optimization=True,
+    ),
+    "route_optimization_two_correspondents": Scenario(
+        "the same with two correspondents",
+        route_optimization,
+        route_optimization=True,
+        correspondents=2,
+    ),
+    "return_home_route_optimization": Scenario(
+        "home again: the correspondent is told to forget the care-of address",
+        return_home_route_optimization,
+        ends=Place.AT_HOME,
+        route_optimization=True,
+    ),
+    "early_route_optimization": Scenario(
+        "a move while the tests are under way",
+        early_route_optimization,
+        route_optimization=True,
+    ),
+    "two_mobile_nodes": Scenario(
+        "two mobile nodes talk directly, and move at the same moment",
+        two_mobile_nodes,
+        route_optimization=True,
+        two_mobile_nodes=True,
+    ),
+    "correspondent_restart": Scenario(
+        "the correspondent reboots; later its daemon alone is killed",
+        correspondent_restart,
+        route_optimization=True,
+    ),
+    "correspondent_without_mip6": Scenario(
+        "a correspondent that knows nothing of Mobile IPv6",
+        correspondent_without_mip6,
+        route_optimization=True,
+        without_mip6=True,
     ),
     "movement_detection": Scenario(
         "the router of b stops; the other interface takes over",
@@ -279,6 +382,10 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         lifetime=scenario.lifetime,
         links=scenario.links,
         advertising=scenario.advertising,
+        route_optimization=scenario.route_optimization,
+        two_mobile_nodes=scenario.two_mobile_nodes,
+        correspondents=scenario.correspondents,
+        without_mip6=scenario.without_mip6,
         inspect=invariants.at_every_step,
     )
     story = Story(world)

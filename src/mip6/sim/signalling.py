@@ -56,8 +56,12 @@ class Signalling:
             self._onward(packet, write(packet), trace.HOME_AGENT, AT_HOME_AGENT)
 
     def forwarded_by_home_agent(self, octets: bytes) -> None:
-        """What came out of a tunnel goes on."""
-        self._onward(read(octets), octets, trace.HOME_AGENT, AT_HOME_AGENT)
+        """What came out of a tunnel goes on, and may go into another."""
+        packet = read(octets)
+        if packet.destination in PREFIXES[HOME]:
+            self._intercept(packet, octets, packet.destination)
+        else:
+            self._onward(packet, octets, trace.HOME_AGENT, AT_HOME_AGENT)
 
     def from_peer(self, peer: Peer, packet: Packet) -> None:
         self._onward(packet, write(packet), peer.name, None)
@@ -159,7 +163,15 @@ class Signalling:
         world = self._world
         tunnel = world.ha.tunnel(End.HOME_AGENT, home_address, world.now)
         if tunnel is not None and isinstance(packet.message, HomeTest):
-            return self._into_home_agent(octets)
+            self._into_home_agent(octets)
+        else:
+            self._intercept(packet, octets, home_address)
+
+    def _intercept(
+        self, packet: Packet, octets: bytes, home_address: IPv6Address
+    ) -> None:
+        world = self._world
+        tunnel = world.ha.tunnel(End.HOME_AGENT, home_address, world.now)
         if tunnel is not None:
             outer = (HOME_AGENT, tunnel.care_of_address)
             packet = replace(packet, tunnel=outer)

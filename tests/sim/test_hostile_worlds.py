@@ -4,12 +4,15 @@ A failure prints the seed and the moment; the same arguments make it happen agai
 """
 
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mip6.core.route_optimization import CorrespondentPolicy, Mode
 from mip6.sim import invariants
-from mip6.sim.network import Advertising, Faults
+from mip6.sim.network import CORRESPONDENT, Advertising, Faults
+from mip6.sim.party import Party
 from mip6.sim.world import World
 
 HEALS_WITHIN = 150.0
@@ -32,15 +35,19 @@ class Step:
 QUIET = Advertising(interval_min=2.0, interval_max=2.5)
 OVERTAKING = [Step(0.0, "b"), Step(0.02, "home")]
 ACTS = ("home", "b", "c", "unplug", "restart ha", "restart mn", "other")
+MORE_ACTS = (*ACTS, "other moves", "restart cn", "reboot cn")
+ASKED_AGAIN = (CorrespondentPolicy(IPv6Network("::/0"), Mode.AUTO, ask_again=20.0),)
 
-steps = st.lists(
-    st.builds(
+
+def scripts(acts: tuple[str, ...]) -> st.SearchStrategy[list[Step]]:
+    step = st.builds(
         Step,
         after=st.sampled_from((0.0, 0.003, 0.02, 0.3, 1.0, 5.0, 40.0)),
-        what=st.sampled_from(ACTS),
-    ),
-    max_size=12,
-)
+        what=st.sampled_from(acts),
+    )
+    return st.lists(step, max_size=12)
+
+
 faults = st.builds(
     Faults,
     loss=st.sampled_from((0.0, 0.1, 0.3, 0.6)),
@@ -60,6 +67,8 @@ advertising = st.builds(
 
 
 def act(world: World, what: str) -> None:
+    if what == "restart cn" and not world.peers:
+        what = "restart mn2"
     match what:
         case "home" | "b" | "c":
             world.unplug()
@@ -68,22 +77,33 @@ def act(world: World, what: str) -> None:
             # The other interface, where there is one, goes to a link not in use.
             if "eth1" in world.plugged:
                 world.unplug("eth1")
-                free = [
-                    link
-                    for link in ("c", "b")
-                    if world.mobile.interface_on(link) is None
-                ]
-                world.plug(free[0], "eth1")
+                plugged = world.plugged.values()
+                world.plug("b" if "c" in plugged else "c", "eth1")
         case "unplug":
             world.unplug()
+        case "other moves" if world.mobiles[1:]:
+            other = world.mobiles[1]
+            links = {None: "b", "b": "c", "c": "home", "home": "b"}
+            link = links[other.plugged["eth0"]]
+            world.unplug(mobile=other)
+            world.plug(link, mobile=other)
         case "restart ha":
-            world.kill(world.ha)
-            world.run(world.now + 0.5)
-            world.start(world.ha)
+            restart(world, world.ha)
         case "restart mn":
-            world.kill(world.mn)
-            world.run(world.now + 0.5)
-            world.start(world.mn)
+            restart(world, world.mn)
+        case "restart mn2":
+            restart(world, world.mobiles[-1].party)
+        case "restart cn":
+            restart(world, world.peers[CORRESPONDENT].party)
+        case "reboot cn" if world.peers:
+            world.reboot_correspondent()
+
+
+def restart(world: World, party: Party | None) -> None:
+    assert party is not None
+    world.kill(party)
+    world.run(world.now + 0.5)
+    world.start(party)
 
 
 def play(world: World, script: list[Step]) -> None:
@@ -113,7 +133,7 @@ def play(world: World, script: list[Step]) -> None:
     True,
 )
 @hostile
-@given(st.integers(0, 2**32), faults, advertising, steps, st.booleans())
+@given(st.integers(0, 2**32), faults, advertising, scripts(ACTS), st.booleans())
 def test_a_broken_world_heals(
     seed: int, broken: Faults, how: Advertising, script: list[Step], two: bool
 ) -> None:
@@ -133,3 +153,65 @@ def test_a_broken_world_heals(
     invariants.both_ends_agree(world)
     if world.plugged["eth0"] is not None:
         invariants.packets_arrive(world)
+
+
+def optimizing_world(
+    seed: int,
+    broken: Faults,
+    how: Advertising,
+    *,
+    two_mobile_nodes: bool,
+    correspondents: int = 1,
+    links: tuple[str, ...] = ("eth0",),
+    lifetime: float = 600,
+) -> World:
+    """With traffic that both ends want to take the direct way."""
+    world = World(
+        seed,
+        faults=broken,
+        advertising=how,
+        links=links,
+        lifetime=lifetime,
+        route_optimization=True,
+        policies=ASKED_AGAIN,
+        two_mobile_nodes=two_mobile_nodes,
+        correspondents=correspondents,
+        inspect=invariants.at_every_step,
+    )
+    if two_mobile_nodes:
+        world.plug("c", mobile=world.mobiles[1])
+    return world
+
+
+def heals(world: World) -> None:
+    """Nothing goes wrong any more, and there is traffic."""
+    world.faults = Faults()
+    world.traffic.period = 2.0
+    world.run(world.now + HEALS_WITHIN)
+    invariants.both_ends_agree(world)
+    plugged = all(mobile.plugged["eth0"] for mobile in world.mobiles)
+    invariants.correspondents_agree(world, direct=plugged)
+    if plugged:
+        invariants.packets_arrive(world)
+
+
+@hostile
+@given(
+    st.integers(0, 2**32),
+    faults,
+    advertising,
+    scripts(MORE_ACTS),
+    st.booleans(),
+    st.sampled_from((20.0, 600.0)),
+)
+def test_a_broken_world_heals_and_talks_directly(
+    seed: int,
+    broken: Faults,
+    how: Advertising,
+    script: list[Step],
+    two: bool,
+    lifetime: float,
+) -> None:
+    world = optimizing_world(seed, broken, how, two_mobile_nodes=two, lifetime=lifetime)
+    play(world, script)
+    heals(world)

@@ -3,14 +3,21 @@
 They are written down in the design, section "Tests".
 """
 
-from mip6.core.events import Place
-from mip6.core.state import Tunnel
+from math import inf
 
-from .network import HOME, HOME_ADDRESS, PREFIXES
+from mip6.core.events import Place
+from mip6.core.state import RouteOptimization, Tunnel
+from mip6.wire.messages import BindingUpdate, CareOfTestInit, HomeTestInit
+
+from .data_path import Host
+from .mobile import Mobile
+from .network import HOME, PREFIXES
+from .traffic import Flow
 from .world import World
 
 UPDATES_MAX = 3
-"""Binding Updates in a second (MAX_UPDATE_RATE, RFC 6275 §12)."""
+"""Messages of one kind to one node in a second (MAX_UPDATE_RATE, RFC 6275 §12)."""
+LIMITED = (BindingUpdate, HomeTestInit, CareOfTestInit)
 PATIENCE = 1e-6
 """Seconds; a moment is not earlier than itself."""
 
@@ -25,13 +32,14 @@ class InvariantError(AssertionError):
 def at_every_step(world: World) -> None:
     """What holds after every input of a node, also while the network is broken."""
     ledger_is_what_is_installed(world)
-    no_tunnel_outlives_its_lifetime(world)
-    update_rate_holds(world)
+    nothing_outlives_its_lifetime(world)
+    rates_hold(world)
+    no_answer_is_more_than_one(world)
 
 
 def ledger_is_what_is_installed(world: World) -> None:
     """What a node believes the kernel holds is what it holds."""
-    for party in (world.ha, world.mn):
+    for party in world.parties:
         if not party.running:
             continue
         owned, installed = party.owned, party.node.installed
@@ -43,31 +51,53 @@ def ledger_is_what_is_installed(world: World) -> None:
             )
 
 
-def no_tunnel_outlives_its_lifetime(world: World) -> None:
-    """Once the moment has passed and the node was called, the tunnel is gone."""
-    for party in (world.ha, world.mn):
+def nothing_outlives_its_lifetime(world: World) -> None:
+    """Once the moment has passed and the node was called, a tunnel is gone, and so is
+    a direct way."""
+    for party in world.parties:
         deadline = party.node.deadline
         due = deadline is not None and deadline <= world.now
         if not party.running or due:
             continue
         for state in party.ledger.values():
-            late = isinstance(state, Tunnel) and state.expires + PATIENCE < world.now
-            if late:
+            ends = inf
+            if isinstance(state, Tunnel | RouteOptimization):
+                ends = state.expires
+            if ends + PATIENCE < world.now:
                 raise InvariantError(world, f"{party.name}: expired {state}")
 
 
-def update_rate_holds(world: World) -> None:
-    """Never more than `UPDATES_MAX` Binding Updates within a second (§11.8)."""
-    recent = world.updates[-UPDATES_MAX - 1 :]
-    if len(recent) > UPDATES_MAX and recent[-1] - recent[0] < 1.0:
-        raise InvariantError(world, f"Binding Updates at {recent}")
+def rates_hold(world: World) -> None:
+    """Never more than `UPDATES_MAX` messages of one kind to one node within a second
+    (§11.8)."""
+    for mobile in world.mobiles:
+        for (kind, to), moments in mobile.sent.items():
+            recent = moments[-UPDATES_MAX - 1 :]
+            if kind not in LIMITED or len(recent) <= UPDATES_MAX:
+                continue
+            if recent[-1] - recent[0] < 1.0:
+                raise InvariantError(world, f"{kind.__name__} to {to} at {recent}")
+
+
+def no_answer_is_more_than_one(world: World) -> None:
+    """A correspondent sends at most one packet for one that it got."""
+    for peer in world.peers.values():
+        if peer.party and peer.party.answers_max > 1:
+            raise InvariantError(
+                world, f"{peer.name}: {peer.party.answers_max} answers"
+            )
 
 
 def both_ends_agree(world: World) -> None:
-    """The mobile node is where its cable is, and the home agent knows it."""
-    node = world.mobile_node
-    binding = world.home_agent.binding(HOME_ADDRESS)
-    link = next((at for at in world.plugged.values() if at is not None), None)
+    """Each mobile node is where its cable is, and the home agent knows it."""
+    for mobile in world.mobiles:
+        _home_agent_agrees(world, mobile)
+
+
+def _home_agent_agrees(world: World, mobile: Mobile) -> None:
+    node = mobile.role
+    binding = world.home_agent.binding(mobile.address)
+    link = next((at for at in mobile.plugged.values() if at is not None), None)
     if link == HOME:
         if node.place is not Place.AT_HOME or binding is not None:
             raise InvariantError(world, f"at home, but {node.place} with {binding}")
@@ -83,16 +113,44 @@ def both_ends_agree(world: World) -> None:
         raise InvariantError(world, f"{address} is registered, but {binding} is bound")
 
 
+def correspondents_agree(world: World, *, direct: bool) -> None:
+    """Who sends to a mobile node directly sends to where it is; with `direct`, traffic
+    away from home takes the direct way, both ways."""
+    for flow in world.traffic.flows:
+        for mobile, peer in ((flow.mobile, flow.peer), (flow.peer, flow.mobile)):
+            if isinstance(mobile, Mobile) and peer.party and peer.party.running:
+                _correspondent_agrees(world, mobile, peer, direct=direct)
+
+
+def _correspondent_agrees(
+    world: World, mobile: Mobile, peer: Host, *, direct: bool
+) -> None:
+    assert peer.party is not None
+    role = peer.party.node.correspondent
+    assert role is not None
+    binding = role.binding(peer.address, mobile.address)
+    address = mobile.role.care_of_address
+    if binding is not None and binding.care_of_address != address:
+        what = f"{mobile.name} is at {address}, {peer.name} has {binding}"
+        raise InvariantError(world, what)
+    if not direct or mobile.role.place is not Place.REGISTERED:
+        return
+    way = mobile.way(peer.address)
+    if binding is None or way is None or way.inbound_only:
+        raise InvariantError(world, f"{peer.name} has {binding}, {mobile.name} {way}")
+
+
 def packets_arrive(world: World) -> None:
     """A packet sent now arrives, each way."""
-    for name, send, stream in (
-        ("down", world.traffic.send_down, world.traffic.down),
-        ("up", world.traffic.send_up, world.traffic.up),
-    ):
+    for flow in world.traffic.flows:
+        _packets_arrive(world, flow)
+
+
+def _packets_arrive(world: World, flow: Flow) -> None:
+    for name, stream, _, _ in flow.streams():
         number = len(stream.sent)
-        send()
+        world.traffic.send(flow, name)
         world.run(world.now + 0.1)
         if number not in stream.arrived:
-            raise InvariantError(
-                world, f"{name}: {stream.reasons.get(number, 'on its way')}"
-            )
+            why = stream.reasons.get(number, "on its way")
+            raise InvariantError(world, f"{name}: {why}")

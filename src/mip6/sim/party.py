@@ -31,6 +31,8 @@ class Party:
         self.ledger: dict[object, State] = {}
         self.strays: set[object] = set()
         """Keys of what an earlier process left and this one has not taken over yet."""
+        self.answers_max = 0
+        """Packets that one input has brought, at most."""
         self._refuses = refuses
         self._send = send
         self._forward = forward
@@ -38,6 +40,8 @@ class Party:
         self._told = told
 
     def perform(self, effects: list[Effect], now: float) -> None:
+        answers = sum(isinstance(effect, Send) for effect in effects)
+        self.answers_max = max(self.answers_max, answers)
         for effect in effects:
             match effect:
                 case Install(state):

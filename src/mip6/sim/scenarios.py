@@ -399,11 +399,16 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         scenario.ends is Place.AT_HOME
     ):
         raise invariants.InvariantError(world, "the home agent does not agree")
+    if scenario.route_optimization:
+        knows = not scenario.without_mip6
+        lossless = faults is None or not faults.loss
+        invariants.correspondents_agree(world, direct=knows and lossless)
     settled = world.now - 0.1
+    flows = world.traffic.flows
     return Outcome(
         world=world,
         moves=story.moves(),
-        lost_down=world.traffic.down.missing(0, settled),
-        lost_up=world.traffic.up.missing(0, settled),
+        lost_down=sum(flow.down.missing(0, settled) for flow in flows),
+        lost_up=sum(flow.up.missing(0, settled) for flow in flows),
         care_of_address=world.mobile_node.care_of_address,
     )

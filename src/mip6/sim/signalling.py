@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mip6.core.packet import Packet, read, write
 from mip6.core.state import End
+from mip6.wire.buffer import WireError
 from mip6.wire.messages import HomeTest
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
@@ -57,7 +58,10 @@ class Signalling:
 
     def forwarded_by_home_agent(self, octets: bytes) -> None:
         """What came out of a tunnel goes on, and may go into another."""
-        packet = read(octets)
+        try:
+            packet = read(octets)
+        except WireError:
+            return  # damaged: whoever gets it drops it
         if packet.destination in PREFIXES[HOME]:
             self._intercept(packet, octets, packet.destination)
         else:

@@ -38,6 +38,9 @@ IDLE_AFTER = 60.0
 """Seconds without traffic after which nothing is renewed any more."""
 GAIN_MIN = float(TIME_UNIT)
 """Seconds that a refresh must gain; else it waits for the home registration's."""
+DOUBTED = 1
+"""Retransmissions in vain after which new keygen tokens are asked for: a correspondent
+that was started again may take old ones for wrong, and says nothing (§9.5.1)."""
 PROVEN = 1.0
 """Seconds after an acknowledgement in which a Binding Error says nothing new: doubled
 by each one that was believed, as anybody can send one (§11.3.6)."""
@@ -118,6 +121,8 @@ class CorrespondentRegistration:
         self._refresh_at = inf
         self._asked = False
         # By a Binding Refresh Request, and not refreshed yet.
+        self._doubted = False
+        # New keygen tokens were asked for, as the Binding Update was not answered.
         self._failures = 0
         # Times in a row that it did not know nonces which it had just handed out.
         self._acknowledged_at = -inf
@@ -242,6 +247,9 @@ class CorrespondentRegistration:
             self.restored = None
         self._take_aim(self._wanted(now, allowed), now)
         if self._due_at <= now:
+            if self.retransmissions == DOUBTED and not self._doubted:
+                self._doubted = True
+                self.procedure.forget()
             self.procedure.need(self._bind, now)
         if self._keeps_fresh:
             self.procedure.keep_fresh(now)
@@ -274,6 +282,7 @@ class CorrespondentRegistration:
             return "unauthenticated"
         self.status = message.status
         self.retransmissions = self._failures = 0
+        self._doubted = False
         self._outstanding.clear()
         if message.status >= 128:
             self.give_up(Why.REFUSED, now)
@@ -356,6 +365,7 @@ class CorrespondentRegistration:
         self.procedure.stop()
         self.status = None
         self.retransmissions = self._failures = 0
+        self._doubted = False
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._asked = False
         self._send_at = now

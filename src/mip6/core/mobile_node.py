@@ -194,8 +194,8 @@ class MobileNode:
         if self._stop_by is not None:
             moments.append(self._stop_by)
         ends = [self.registration.expires, self.registration.bound_until]
-        if self._restored:
-            ends.append(self._restored.expires)
+        if tunnel := self._standing_tunnel:
+            ends.append(tunnel.expires)
         moments += (at for at in ends if at > self._now)
         at = min(moments)
         return None if at == inf else at
@@ -571,10 +571,10 @@ class MobileNode:
         for state in [] if self._stopped else self._wanted(now):
             if state.key not in self._refused:
                 wanted.append(state)
-            elif isinstance(state, Tunnel) and (left := self._ledger.find(state.key)):
+            elif isinstance(state, Tunnel) and (left := self._standing_tunnel):
                 # Better the old entry than none: if this process dies now, it tells the
                 # next one that the home agent may hold a binding.
-                wanted.append(left)
+                wanted += [left] if now < left.expires else []
         return self._ledger.reconcile(wanted)
 
     def _wanted(self, now: float) -> list[State]:
@@ -604,11 +604,14 @@ class MobileNode:
         states += self.correspondents.states(now)
         return states
 
+    @property
+    def _standing_tunnel(self) -> Tunnel | None:
+        standing = self._ledger.find((Tunnel, End.MOBILE_NODE, self.home_address))
+        return standing if isinstance(standing, Tunnel) else None
+
     def _tunnel(self, now: float) -> Tunnel | None:
         if self._stop_by is not None:
-            key = (Tunnel, End.MOBILE_NODE, self.home_address)
-            standing = self._ledger.find(key)
-            return standing if isinstance(standing, Tunnel) else None
+            return self._standing_tunnel
         return home_tunnel(self.attachments, self.registration, self._restored, now)
 
 

@@ -129,11 +129,13 @@ def _correspondent_agrees(
     role = peer.party.node.correspondent
     assert role is not None
     binding = role.binding(peer.address, mobile.address)
-    address = mobile.role.care_of_address
+    address, place = mobile.role.care_of_address, mobile.role.place
+    if place is Place.NOWHERE:
+        return  # it can tell nobody
     if binding is not None and binding.care_of_address != address:
         what = f"{mobile.name} is at {address}, {peer.name} has {binding}"
         raise InvariantError(world, what)
-    if not direct or mobile.role.place is not Place.REGISTERED:
+    if not direct or place is not Place.REGISTERED:
         return
     way = mobile.way(peer.address)
     if binding is None or way is None or way.inbound_only:

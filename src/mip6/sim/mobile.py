@@ -4,8 +4,8 @@ from collections import defaultdict
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
+from mip6.core.link import Link, interface_identifier
 from mip6.core.mobile_node import MobileNode
-from mip6.core.movement import Link, interface_identifier
 from mip6.core.packet import Packet
 from mip6.core.state import CareOfAddress, End, RouteOptimization, Tunnel
 
@@ -39,6 +39,8 @@ class Mobile:
         self.links = links
         self.plugged: dict[str, str | None] = dict.fromkeys(links)
         """The link each interface is on; None without carrier."""
+        self._checked_once: set[str] = set()
+        """Interfaces whose link-local address is known to be unique."""
         self.told_by: set[str] = set()
         """Interfaces that have heard their router."""
         self.sent: dict[tuple[type, IPv6Address], list[float]] = defaultdict(list)
@@ -61,7 +63,8 @@ class Mobile:
         self.plugged[interface] = link
         self.told_by.discard(interface)
         self.world.note(self.name, f"{interface} comes to {place(link)}")
-        self.link_up(interface)
+        # A link-local address that was found unique once stays, as the kernel has it.
+        self.link_up(interface, known=interface in self._checked_once)
         if self.party.running:
             world = self.world
             world.at(world.now + CHECK_TIME, lambda: self._link_local(interface, link))
@@ -89,6 +92,7 @@ class Mobile:
     def _link_local(self, interface: str, link: str) -> None:
         """The link-local address is checked too, and may be used now."""
         if self.plugged[interface] == link and self.party.running:
+            self._checked_once.add(interface)
             self.link_up(interface, known=True)
 
     def checked(self, state: CareOfAddress) -> None:

@@ -15,6 +15,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborMessage,
     NeighborSolicitation,
     RouterSolicitation,
+    TargetLinkLayerAddress,
 )
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
@@ -87,7 +88,7 @@ class Signalling:
             elsewhere = link_of(source)
             if elsewhere and mobile.interface_on(elsewhere):
                 link = elsewhere
-        if isinstance(packet.message, RouterSolicitation):
+        if isinstance(packet.message, RouterSolicitation | NeighborSolicitation):
             return self._solicitation(mobile, packet, link)
         fault = ""
         if link is None:
@@ -106,9 +107,42 @@ class Signalling:
             arrow("no carrier")
         elif link in world.silenced:
             arrow("nobody answers")
+        elif isinstance(packet.message, NeighborSolicitation):
+            self._probed(mobile, link, packet, arrow)
         elif (router := world.routers.get(link)) is not None:
             octets = write(packet)
             self.travel(octets, LINK_DELAY, lambda _: world.answer(router), arrow)
+
+    def _probed(self, mobile: Mobile, link: str, packet: Packet, arrow: Tell) -> None:
+        """A frame to a router that was here once reaches nobody else."""
+        router = self._world.routers.get(link)
+        if router is None or router.link_layer_address != packet.link_layer_destination:
+            arrow("nobody there")
+            return
+        message = NeighborAdvertisement(
+            target_address=router.address,
+            router=True,
+            solicited=True,
+            override=True,
+            options=(TargetLinkLayerAddress(router.link_layer_address),),
+        )
+        answer = Packet(
+            source=router.address,
+            destination=packet.source,
+            message=message,
+            hop_limit=255,
+        )
+
+        def back(octets: bytes) -> None:
+            interface = mobile.interface_on(link)
+            if interface is not None:
+                self.hand_over(mobile, octets, interface)
+
+        def reply(_: bytes) -> None:
+            tell = self.advertised(mobile.name, answer, link)
+            self.travel(write(answer), LINK_DELAY, back, tell)
+
+        self.travel(write(packet), LINK_DELAY, reply, arrow)
 
     # Where it goes.
 
@@ -268,7 +302,7 @@ class Signalling:
         return bytes(damaged)
 
     def advertised(self, target: str, packet: Packet, link: str) -> Tell:
-        """A Router Advertisement in the trace."""
+        """What the router of a link says, in the trace."""
         source = trace.HOME_AGENT if link == HOME else trace.ROUTER
         return self._arrow(source, target, packet, link)
 

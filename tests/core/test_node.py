@@ -803,7 +803,7 @@ def test_no_octets_raise_and_one_packet_brings_at_most_one(script: list[bytes]) 
                 for packet in packets:
                     assert not packet.destination.is_multicast
                     outer = packet.tunnel[0] if packet.tunnel else packet.source
-                        assert read_packet(write(packet)).source == outer
+                    assert read_packet(write(packet)).source == outer
 
 
 def test_what_leaves_can_be_read() -> None:

@@ -21,6 +21,8 @@ MAX_TOKEN_LIFETIME = 210.0
 """Seconds for which a keygen token is used (§12)."""
 COOKIES_MAX = 4
 """Messages of one test whose answer still counts."""
+REPEAT_AFTER = 0.02
+"""Seconds that an early test has left for its answer."""
 FRESH_SHARE = 0.75
 """Part of that lifetime after which a home keygen token that may be needed is renewed:
 time for several losses."""
@@ -90,9 +92,10 @@ class AddressTest:
         self._timeout = INITIAL_BINDACK_TIMEOUT
 
     def repeat(self, now: float) -> None:
-        """Send once more if it is under way: the last one may have come too early."""
-        if self.running:
-            self._send_at = now
+        """Send once more if no answer comes now: the last one may have left too early
+        to be answered."""
+        if self.running and self.tries:
+            self._send_at = now + REPEAT_AFTER
 
     def stop(self) -> None:
         self.running = False

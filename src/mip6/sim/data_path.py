@@ -7,6 +7,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from mip6.core.state import End, HomeAddress, RouteOptimization, Rule
+from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import (
     DestinationOptions,
     HomeAddressOption,
@@ -17,7 +18,7 @@ from mip6.wire.packet import (
 
 from . import trace
 from .mobile import Mobile
-from .network import AT_HOME_AGENT, HOME, delay, link_of
+from .network import AT_HOME_AGENT, HOME, HOME_AGENT, delay, link_of
 from .peer import Peer
 
 if TYPE_CHECKING:
@@ -112,6 +113,13 @@ class DataPath:
         tunnel = world.ha.tunnel(End.HOME_AGENT, mobile.address, world.now)
         if tunnel is None:
             journey.lost("no binding at the home agent")
+            outer = IPv6Packet(
+                source=source,
+                destination=HOME_AGENT,
+                next_header=NextHeader.IPV6,
+                payload=journey.octets,
+            )
+            world.signalling.into_home_agent(write_packet(outer))
         elif source == tunnel.care_of_address or (
             source == tunnel.previous and world.now < tunnel.previous_until
         ):

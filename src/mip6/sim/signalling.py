@@ -176,7 +176,7 @@ class Signalling:
 
         def arrive(octets: bytes) -> None:
             if destination == HOME_AGENT:
-                self._into_home_agent(octets)
+                self.into_home_agent(octets)
             elif intercepted:
                 self._at_home_agent(packet, octets, destination)
             elif peer is not None:
@@ -186,7 +186,7 @@ class Signalling:
 
         self.travel(octets, delay(place, to), arrive, arrow)
 
-    def _into_home_agent(self, octets: bytes, link: str | None = None) -> None:
+    def into_home_agent(self, octets: bytes, link: str | None = None) -> None:
         world = self._world
         if world.ha.running:
             world.perform(
@@ -201,7 +201,7 @@ class Signalling:
         world = self._world
         tunnel = world.ha.tunnel(End.HOME_AGENT, home_address, world.now)
         if tunnel is not None and isinstance(packet.message, HomeTest):
-            self._into_home_agent(octets)
+            self.into_home_agent(octets)
         else:
             self._intercept(packet, octets, home_address)
 
@@ -268,7 +268,7 @@ class Signalling:
             octets = write(answer)
             world.at(
                 world.now + 2 * LINK_DELAY,
-                lambda: self._into_home_agent(octets, HOME_LINK),
+                lambda: self.into_home_agent(octets, HOME_LINK),
             )
 
     # What happens on the way.

@@ -351,6 +351,7 @@ class World:
             correspondent = Correspondent(
                 (address,),
                 random=random,
+                first_nonce=int.from_bytes(random(2)),
                 device=DEVICE,
                 restored=[w for w in ways if w.end is End.CORRESPONDENT],
             )
@@ -376,7 +377,11 @@ class World:
         random = self.chance.stream(f"correspondent {address}").randbytes
         return Node(
             correspondent=Correspondent(
-                (address,), random=random, device=DEVICE, restored=ways
+                (address,),
+                random=random,
+                first_nonce=int.from_bytes(random(2)),
+                device=DEVICE,
+                restored=ways,
             )
         )
 

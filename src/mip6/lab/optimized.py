@@ -136,6 +136,7 @@ class OptimizedSession(Session):
         """It loses all it knew, and meanwhile nothing reaches it."""
         if self._astray:
             return
+        self._cuts.append(boot_time())
         self.lab.cut_off(peer)
         self._stop_daemon(peer)
         self.lab.start_daemons(peer)

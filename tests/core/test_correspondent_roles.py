@@ -152,7 +152,7 @@ def test_errors_about_a_tunnel_are_the_home_agents() -> None:
             source=CORRESPONDENT,
             destination=HOME_ADDRESS,
             next_header=17,
-            payload=bytes(8),
+            payload=bytes(1400),
         )
     )
     outer = IPv6Packet(
@@ -161,7 +161,7 @@ def test_errors_about_a_tunnel_are_the_home_agents() -> None:
     error = Packet(
         source=STRANGER,
         destination=HOME_AGENT,
-        message=PacketTooBig(mtu=1400, packet=write_packet(outer)),
+        message=PacketTooBig(mtu=1400, packet=write_packet(outer)[:1200]),
     )
     node.receive(write(error), 1.0)
     assert [s.mtu for s in node.installed if isinstance(s, Route)] == [1360]

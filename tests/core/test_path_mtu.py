@@ -253,3 +253,13 @@ def test_a_quote_of_nothing_of_ours_narrows_nothing(quote: bytes) -> None:
     effects = roamer.mobile_node.receive(packet, roamer.now)
     assert discarded(effects) == ("icmp_error_quote", "RFC 8201 4")
     assert table_mtu(roamer) is None
+
+
+@pytest.mark.parametrize("mtu", [1480, 9000, 2**32 - 1])
+def test_a_packet_that_would_have_fitted_was_never_too_big(mtu: int) -> None:
+    """1400 octets, and 40 of each header: who says 1480 has not seen it fail."""
+    agent, kernel = registered()
+    effects = agent.receive(error(mtu), 1.0)
+    assert discarded(effects) == "icmp_error_quote"
+    kernel.perform(agent.receive(error(1479), 1.0), 1.0)
+    assert mtus(kernel) == [1439]

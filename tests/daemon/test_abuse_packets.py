@@ -48,6 +48,9 @@ from mip6.core.packet import write
 
 pytestmark = pytest.mark.root
 
+STRANGER = "2001:db8:e::77"
+"""To whom the mobile node has never said anything."""
+
 
 # Tunnels
 
@@ -137,13 +140,42 @@ def test_forged_icmp_errors(attacked: World, recorded: bytes) -> None:
         for kind, code in ((1, 0), (1, 3), (2, 0), (3, 0), (4, 1), (4, 2))
         for quoted in (recorded, open_update, b"")
     ]
-    with harmless(attacked, attacked.mobile_node, icmp_error=4):
+    with harmless(attacked, attacked.mobile_node, icmp_error=20, icmp_error_quote=10):
         attack(attacked, *packets)
     toward = [
         icmp(VICTIM, HOME_AGENT, kind, 0, bytes(4) + recorded) for kind in (1, 2, 3, 4)
     ]
-    with harmless(attacked):
+    with harmless(attacked, unexpected_message=3, icmp_error_quote=1):
         attack(attacked, *toward)
+
+
+def test_forged_packet_too_big_at_the_home_agent(attacked: World) -> None:
+    """Who knows care-of address and home address, and forges a quote of their tunnel,
+    makes it narrow, 1280 octets at the least; all else is counted and forgotten."""
+    where = care_of_address(attacked)
+
+    def error(destination: str, inner: bytes, mtu: int) -> bytes:
+        outer = ipv6(HOME_AGENT, destination, IPV6, inner)
+        return icmp(STRANGER, HOME_AGENT, 2, 0, struct.pack("!I", mtu) + outer[:1200])
+
+    large = udp(bytes(1390))
+    ours = ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, large)
+    wrong = [
+        error(VICTIM, ours, 1300),
+        error(where, ipv6(CORRESPONDENT, OTHER_HOME_ADDRESS, UDP, large), 1300),
+        error(where, ipv6(CORRESPONDENT, VICTIM, UDP, large), 1300),
+        error(where, ours[:60], 1300),
+        # One that would have fitted: whoever says so has not seen it.
+        error(where, ipv6(CORRESPONDENT, HOME_ADDRESS, UDP, udp()), 1300),
+        error(where, ours, 9000),
+        icmp(STRANGER, HOME_AGENT, 2, 0, struct.pack("!I", 1300) + ours[:1200]),
+    ]
+    with harmless(attacked, icmp_error_quote=len(wrong)):
+        attack(attacked, *wrong)
+    assert "mtu" not in attacked.agent.ip(f"route show {HOME_ADDRESS}")
+    with harmless(attacked, mtu_not_smaller=2):
+        attack(attacked, *(error(where, ours, mtu) for mtu in (68, 0, 1280)))
+    assert "mtu 1280" in attacked.agent.ip(f"route show {HOME_ADDRESS}")
 
 
 @pytest.mark.rfc("11.3.6", "a Binding Error costs one registration at most")
@@ -157,7 +189,7 @@ def test_forged_binding_errors(attacked: World) -> None:
         return ipv6(source, where, MOBILITY, head + struct.pack("!H", sum_) + rest)
 
     with harmless(attacked, attacked.mobile_node, not_in_binding_update_list=20):
-        attack(attacked, *[error(VICTIM, 1)] * 10, *[error(VICTIM, 2)] * 10)
+        attack(attacked, *[error(STRANGER, 1)] * 10, *[error(STRANGER, 2)] * 10)
     before = bindings(attacked)[0]["sequence_number"]
     start = time.monotonic()
     for _ in range(20):
@@ -207,15 +239,30 @@ def advertisement(
     return ipv6(source, "ff02::1", ICMPV6, payload, hop_limit=hop_limit)
 
 
+def cut_short(source: str) -> bytes:
+    """One that ends inside an option, with a checksum that is right."""
+    payload = bytes([134, 0, 0, 0]) + bytes(12) + bytes([3, 4]) + bytes(6)
+    sum_ = checksum(source, "ff02::1", ICMPV6, payload)
+    payload = payload[:2] + struct.pack("!H", sum_) + payload[4:]
+    return ipv6(source, "ff02::1", ICMPV6, payload, hop_limit=255)
+
+
 def test_advertisements_that_did_not_begin_on_this_link(attacked: World) -> None:
     bad = [
         advertisement("fe80::bad", "2001:db8:bad::", hop_limit=254),
         advertisement("fe80::bad", "2001:db8:bad::", hop_limit=64),
         advertisement("2001:db8:b::bad", "2001:db8:bad::"),
         advertisement("fe80::bad", "2001:db8:bad::", code=1),
-        advertisement("fe80::bad", "2001:db8:bad::")[:60] + bytes(100),
+        cut_short("fe80::bad"),
     ]
-    with harmless(attacked, attacked.mobile_node):
+    with harmless(
+        attacked,
+        attacked.mobile_node,
+        hop_limit=10,
+        source_address=5,
+        icmp_code=5,
+        option_length=5,
+    ):
         send_on_link(attacked.cables, "visited", bad * 5)
     assert "2001:db8:bad" not in attacked.mobile.ip("addr")
 

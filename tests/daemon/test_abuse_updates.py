@@ -149,7 +149,13 @@ def test_truncated_everything(attacked: World, recorded: bytes) -> None:
         for end in range(40, len(packet)):
             length = struct.pack("!H", end - 40)
             packets.append(packet[:4] + length + packet[6:end])
-    with harmless(attacked, header_length_beyond_packet=10, authentication_failed=10):
+    with harmless(
+        attacked,
+        header_length_beyond_packet=10,
+        truncated=5,
+        unprotected=10,
+        authentication_failed=10,
+    ):
         attack(attacked, *packets)
 
 
@@ -176,7 +182,12 @@ def test_oversize_and_options_a_thousand_times(attacked: World) -> None:
         many.append(
             ipv6(source, HOME_AGENT, DESTINATION_OPTIONS, padded + many[0][40:])
         )
-    with harmless(attacked, signalling=len(many)):
+    with harmless(
+        attacked,
+        home_address_option_missing=4,
+        octets_behind_mobility_header=1,
+        too_many_options=2,
+    ):
         attack(attacked, *many)
 
 

@@ -12,7 +12,7 @@ from math import inf
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.next_header import NextHeader
-from mip6.wire.packet import read_packet
+from mip6.wire.packet import HEADER, read_packet
 
 from .packet import unwrap
 
@@ -43,8 +43,11 @@ def too_big(message: PacketTooBig) -> TooBig | None:
     """What the error says about a tunnel; None if the packet it quotes was in none.
 
     The quote is what tells an error about our packet from one that was made up without
-    having seen any (RFC 4443 §5.2), so the caller compares all four addresses.
+    having seen any (RFC 4443 §5.2), so the caller compares all four addresses; and a
+    packet that would have fitted was never too big.
     """
+    if _length(message.packet) <= message.mtu:
+        return None
     try:
         outer = read_packet(message.packet, quoted=True)
         if outer.next_header != NextHeader.IPV6:
@@ -59,6 +62,11 @@ def too_big(message: PacketTooBig) -> TooBig | None:
         inner.destination,
         max(message.mtu - OVERHEAD, MTU_MIN),
     )
+
+
+def _length(octets: bytes) -> int:
+    """Octets of the packet that this is the beginning of, as its header has it."""
+    return HEADER.size + int.from_bytes(octets[4:6])
 
 
 @dataclass(frozen=True, slots=True)

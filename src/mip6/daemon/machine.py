@@ -18,8 +18,8 @@ from mip6.core.state import (
     State,
     Tunnel,
 )
+from mip6.linux import attachment, privileges, sysctl
 from mip6.linux import netlink_requests as requests
-from mip6.linux import privileges, sysctl
 from mip6.linux.cleanup import sweep
 from mip6.linux.dataplane import OPEN_RATE, DataPlane
 from mip6.linux.journal import Journal
@@ -375,6 +375,7 @@ def clean(name: str) -> bool:
     with opened_pins() as pins:
         owner = path.stat().st_uid
         if owner != os.geteuid():
+            attachment.prepare_to_detach(pins / name)
             privileges.become(pwd.getpwuid(owner))
         privileges.reduce()
         netlink = Netlink()

@@ -11,6 +11,7 @@ that is not ours pass on to those behind, and are replaced in one step.
 
 import contextlib
 import errno
+import importlib
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,15 @@ def detach_all(pins: Path) -> None:
     for marker in sorted((pins / "links").glob("*")):
         index, hook = marker.name.split("-")[:2]
         detach(pins, int(index), hook)
+
+
+def prepare_to_detach(pins: Path) -> None:
+    """Loads what `detach_all` will need: who changes user in between may then be where
+    this Python's files cannot be read."""
+    markers = [marker.name for marker in (pins / "links").glob("*")]
+    if not all(name.endswith("-tcx") for name in markers):
+        _netlink(lambda ip: list(ip.get_qdiscs(index=1)))
+        importlib.import_module("pyroute2.netlink.exceptions")
 
 
 # tcx

@@ -260,6 +260,6 @@ def test_a_packet_that_would_have_fitted_was_never_too_big(mtu: int) -> None:
     """1400 octets, and 40 of each header: who says 1480 has not seen it fail."""
     agent, kernel = registered()
     effects = agent.receive(error(mtu), 1.0)
-    assert discarded(effects) == "icmp_error_quote"
+    assert discarded(effects) == ("icmp_error_quote", "RFC 2473 8.1")
     kernel.perform(agent.receive(error(1479), 1.0), 1.0)
     assert mtus(kernel) == [1439]

@@ -332,9 +332,13 @@ class HomeRegistrations:
                 status = BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
         change, previous, previous_until = Change.CREATED, None, 0.0
         path_mtu, path_mtu_until = None, 0.0
+        if old is not None:
+            home_address = old.home_address  # one object, which is quick to compare
         if old is not None and old.care_of_address == care_of_address:
             change = Change.REFRESHED
-            previous, previous_until = old.previous, old.previous_until
+            care_of_address = old.care_of_address
+            if old.previous_until > now:
+                previous, previous_until = old.previous, old.previous_until
             if old.path_mtu_until > now:
                 path_mtu, path_mtu_until = old.path_mtu, old.path_mtu_until
         elif old is not None:

@@ -16,15 +16,19 @@ from mip6.core.events import (
     Refused,
     WayChanged,
 )
+from mip6.core.rate import TokenBucket
 
 LEVELS = ("debug", "info", "warning")
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4}
 _REPEAT_AFTER = 10.0
+BINDINGS_RATE, BINDINGS_BURST = 20, 200
+"""Lines about bindings, a second and at once; at the level debug all are written."""
 
 
 class Log:
-    """Writes to `stream`; drops of one reason at most once in ten seconds, with the
-    number left out.  `journal`: put the priority in front, as sd-daemon(3) says."""
+    """Writes to `stream`; drops of one reason at most once in ten seconds, and a few
+    bindings a second, with the number left out.  `journal`: put the priority in front,
+    as sd-daemon(3) says."""
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Log:
         self._journal = journal
         self._quiet_until: dict[str, float] = {}
         self._left_out: Counter[str] = Counter()
+        self._bindings = TokenBucket(BINDINGS_RATE, BINDINGS_BURST)
 
     def change_level(self, level: str) -> None:
         self._threshold = LEVELS.index(level)
@@ -59,15 +64,7 @@ class Log:
             case Dropped():
                 self._dropped(event, now)
             case BindingChanged():
-                level = "debug" if event.change == "refreshed" else "info"
-                self.line(
-                    level,
-                    "binding",
-                    change=event.change,
-                    home_address=event.home_address,
-                    care_of_address=event.care_of_address,
-                    lifetime_s=event.lifetime,
-                )
+                self._binding(event, now)
             case Refused():
                 self.line(
                     "info",
@@ -98,6 +95,26 @@ class Log:
                 )
             case Problem():
                 self.line("warning", "problem", what=event.what, advice=event.advice)
+
+    def _binding(self, event: BindingChanged, now: float) -> None:
+        """A line for each is for a few: a thousand in one second are not read, and cost
+        more than the bindings."""
+        level = "debug" if event.change == "refreshed" else "info"
+        if LEVELS.index(level) < self._threshold:
+            return
+        if self._threshold and not self._bindings.take(now):
+            self._left_out["binding"] += 1
+            return
+        left_out = self._left_out.pop("binding", None)
+        self.line(
+            level,
+            "binding",
+            change=event.change,
+            home_address=event.home_address,
+            care_of_address=event.care_of_address,
+            lifetime_s=event.lifetime,
+            left_out=left_out,
+        )
 
     def _dropped(self, event: Dropped, now: float) -> None:
         if now < self._quiet_until.get(event.reason, 0.0):

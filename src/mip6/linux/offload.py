@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 HEADER = struct.Struct("=BBHHHH")  # flags, kind, header length, size, start, offset
+_FINISHED = bytes(HEADER.size)
 _NEEDS_CHECKSUM = 1
 _TCP6, _UDP = 4, 5
 _WITH_CONGESTION = 0x80
@@ -22,8 +23,11 @@ def packets(frame: bytes) -> Iterator[bytes]:
     """
     if len(frame) < HEADER.size + 40 or frame[HEADER.size] >> 4 != 6:
         return
-    flags, kind, _, size, start, offset = HEADER.unpack_from(frame)
     packet = frame[HEADER.size :]
+    if frame.startswith(_FINISHED):
+        yield packet
+        return
+    flags, kind, _, size, start, offset = HEADER.unpack_from(frame)
     kind &= ~_WITH_CONGESTION
     if kind:
         if kind in _NEXT_HEADER and size:

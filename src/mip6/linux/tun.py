@@ -16,7 +16,7 @@ from . import bpf, elf, offload
 QUEUE_LENGTH = 4096
 """Packets that wait in each queue."""
 MTU_MIN = 1280
-_PACKETS_MAX = 64
+_PACKETS_MAX = 256
 _FRAME_MAX = offload.HEADER.size + 40 + 0xFFFF
 
 _TUNSETIFF, _TUNGETIFF = 0x400454CA, 0x800454D2
@@ -90,8 +90,8 @@ class Device:
         return cls(name, *queues)
 
     def read(self, queue: Queue) -> Iterator[bytes]:
-        """The whole IPv6 packets that wait, checksums complete; at most a few dozen, so
-        that one queue cannot keep the other waiting."""
+        """The whole IPv6 packets that wait, checksums complete; at most a few hundred,
+        so that one queue cannot keep the other waiting."""
         for _ in range(_PACKETS_MAX):
             try:
                 frame = os.read(queue.fileno(), _FRAME_MAX)

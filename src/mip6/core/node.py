@@ -14,7 +14,7 @@ from mip6.wire.messages import (
     KnownMessage,
     UnknownMessage,
 )
-from mip6.wire.neighbor_discovery import NeighborMessage
+from mip6.wire.neighbor_discovery import NeighborMessage, RouterSolicitation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet
 from mip6.wire.revocation import BindingRevocation
@@ -38,6 +38,7 @@ from .role import (
     TO_AWAY,
     Role,
 )
+from .router import AdvertisingRouter
 from .state import State, Tunnel
 
 POINTED_AT = {"payload_proto", "header_length_too_short"}
@@ -68,13 +69,20 @@ class Node:
         home_agent: HomeAgent | None = None,
         mobile_node: MobileNode | None = None,
         correspondent: Correspondent | None = None,
+        router: AdvertisingRouter | None = None,
         errors_rate: float = 10,
         errors_burst: int = 10,
     ) -> None:
         self.home_agent = home_agent
         self.mobile_node = mobile_node
         self.correspondent = correspondent
-        roles: tuple[Role | None, ...] = (home_agent, mobile_node, correspondent)
+        self.router = router
+        roles: tuple[Role | None, ...] = (
+            home_agent,
+            mobile_node,
+            correspondent,
+            router,
+        )
         self._roles = [role for role in roles if role is not None]
         self._addresses = set(addresses)
         if home_agent is not None:
@@ -346,6 +354,8 @@ class Node:
         home_agent, correspondent = self.home_agent, self.correspondent
         if correspondent is not None and self._is_for_correspondent(packet):
             return self._from_home(correspondent.receive(packet, now))
+        if self.router is not None and isinstance(message, RouterSolicitation):
+            return self.router.receive(packet, now)
         if home_agent is not None and (
             isinstance(message, FOR_HOME_AGENT)
             or (isinstance(message, BindingRevocation) and not packet.routing_address)

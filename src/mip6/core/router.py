@@ -17,7 +17,7 @@ from mip6.wire.neighbor_discovery import (
 
 from .effects import Effect, Notify, Send
 from .events import Dropped
-from .movement import Link
+from .link import Link
 from .neighbor_discovery import ALL_NODES, HOP_LIMIT
 from .packet import Packet
 from .state import State
@@ -55,8 +55,9 @@ class Advertising:
     """MaxRtrAdvInterval, seconds."""
     interval_min: float | None = None
     """MinRtrAdvInterval, seconds; None: a third of the other."""
-    delay_min: float = MIN_DELAY_BETWEEN_RAS
-    """MinDelayBetweenRas, seconds."""
+    delay_min: float | None = None
+    """MinDelayBetweenRas, seconds, which answers keep too; None: that of RFC 4861, or
+    `interval_min` where that is shorter."""
     unsolicited: bool = True
     """If not, advertisements are only answers (§7.5)."""
     interval_told: bool = True
@@ -83,7 +84,7 @@ class Advertising:
             raise ValueError(
                 f"interval_min is {INTERVAL_MIN_LEAST} seconds to interval_max"
             )
-        if self.delay_min < INTERVAL_MIN_LEAST:
+        if self.delay < INTERVAL_MIN_LEAST:
             raise ValueError(f"delay_min is at least {INTERVAL_MIN_LEAST} seconds")
         if not 0 <= self.router_lifetime <= ADVERTISED_LIFETIME_MAX:
             raise ValueError(f"lifetime is 0 to {ADVERTISED_LIFETIME_MAX} seconds")
@@ -100,6 +101,13 @@ class Advertising:
         if self.interval_min is not None:
             return self.interval_min, self.interval_max
         return max(0.33 * self.interval_max, INTERVAL_MIN_LEAST), self.interval_max
+
+    @property
+    def delay(self) -> float:
+        """Between any two, seconds."""
+        if self.delay_min is not None:
+            return self.delay_min
+        return min(MIN_DELAY_BETWEEN_RAS, self.intervals[0])
 
     @property
     def router_lifetime(self) -> int:
@@ -230,7 +238,7 @@ class AdvertisingRouter:
         advertising = self._advertising[sending.link.name]
         at = now + self._chance(0.0, MAX_RA_DELAY_TIME)
         if sending.sent_at is not None:
-            at = max(at, sending.sent_at + advertising.delay_min)
+            at = max(at, sending.sent_at + advertising.delay)
         if sending.next_at is None or at < sending.next_at:
             sending.next_at = at
         return []
@@ -253,7 +261,7 @@ class AdvertisingRouter:
         if sending.initial:
             sending.initial -= 1
             wait = min(wait, MAX_INITIAL_RTR_ADVERT_INTERVAL)
-        return now + max(wait, advertising.delay_min)
+        return now + max(wait, advertising.delay)
 
     def _send(self, sending: _Sending, *, ceasing: bool = False) -> Send:
         link = sending.link
@@ -272,4 +280,3 @@ class AdvertisingRouter:
     def _chance(self, least: float, most: float) -> float:
         share = int.from_bytes(self._random(4)) / 0xFFFF_FFFF
         return least + (most - least) * share
-

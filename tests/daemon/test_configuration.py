@@ -120,7 +120,7 @@ CORRESPONDENTS = MOBILE_NODE + "[mobile_node.correspondents]\n"
         ),
         (
             "[correspondent_node]\nenabled = false",
-            "f:1: a section [home_agent], [mobile_node] or [correspondent_node] must",
+            "f:1: a section [home_agent], [mobile_node], [correspondent_node] or",
         ),
         (CORRESPONDENTS + '"2001:db8::/32" = "maybe"', 'f:8: [mobile_node] "2001:db8:'),
         (CORRESPONDENTS + '"2001:db8::/32" = true', 'f:8: [mobile_node] "2001:db8:'),
@@ -219,7 +219,7 @@ def changed(text: str, old: str, new: str) -> str:
         ),
         (
             'authentication = "none"',
-            "f:1: a section [home_agent], [mobile_node] or [correspondent_node] must",
+            "f:1: a section [home_agent], [mobile_node], [correspondent_node] or",
         ),
         ("a = = 1", "f:1: Invalid value"),
         ("\n\n[x", "f:3: "),

@@ -36,10 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
             return NOT_RUNNING
         return _clean(name, error)
-    # The last that goes in either case.
-    last = RUN / (f"{name}.sock" if keep else f"{name}.restore.json")
+    left = [RUN / f"{name}.sock"]
+    if not keep:
+        left.append(RUN / f"{name}.restore.json")
     end = time.monotonic() + _WAIT_MAX
-    while last.exists():
+    while any(path.exists() for path in left):
         if time.monotonic() > end:
             print(f"mip6: {name} did not stop in {_WAIT_MAX:.0f} s", file=sys.stderr)
             return FAILED

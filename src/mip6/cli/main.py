@@ -9,6 +9,7 @@ from mip6 import __version__
 SUBCOMMANDS = {
     "run": "the daemon, in the foreground",
     "check": "validate a configuration file",
+    "radvd-config": "what radvd must be told to advertise this configuration",
     "keygen": "a new key for a mobile node and its home agent to share",
     "status": "where this node is, and what it knows",
     "bindings": "the binding cache: who is where (home agent, correspondent)",
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((word for word in words if not word.startswith("-")), "")
     if chosen in SUBCOMMANDS:
-        module = importlib.import_module(f"mip6.cli.{chosen}")
+        module = importlib.import_module(f"mip6.cli.{chosen.replace('-', '_')}")
         module.add_parser(subparsers)
     else:
         for name, summary in SUBCOMMANDS.items():

@@ -124,6 +124,14 @@ class Advertising:
         return self.router_lifetime
 
     @property
+    def information(self) -> tuple[int, int] | None:
+        """Preference and lifetime in the Home Agent Information option; None without
+        one, which is left out where it would say nothing new (§7.4)."""
+        preference, lifetime = self.home_agent_preference, self.serves_for
+        told = preference or lifetime != self.router_lifetime
+        return (preference, lifetime) if self.home_agent and told else None
+
+    @property
     def interval_ms(self) -> int:
         """What the Advertisement Interval option says: a little more than is true where
         so little would be lost in the scheduling of either end (§7.5)."""
@@ -149,19 +157,15 @@ class Advertising:
         )
         if self.interval_told:
             options.append(AdvertisementInterval(self.interval_ms))
-        home_agent = self.home_agent and not ceasing
-        if home_agent and (
-            self.home_agent_preference or self.serves_for != self.router_lifetime
-        ):
+        if self.information is not None and not ceasing:
+            preference, lifetime = self.information
             options.append(
-                HomeAgentInformation(
-                    preference=self.home_agent_preference, lifetime=self.serves_for
-                )
+                HomeAgentInformation(preference=preference, lifetime=lifetime)
             )
         return RouterAdvertisement(
             router_lifetime=0 if ceasing else self.router_lifetime,
             cur_hop_limit=64,
-            home_agent=home_agent,
+            home_agent=self.home_agent and not ceasing,
             options=tuple(options),
         )
 

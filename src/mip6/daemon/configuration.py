@@ -24,6 +24,7 @@ from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
 from .route_optimization import CorrespondentNodeSection, RouteOptimizationSection
+from .router import Routers, RouterSection, problems
 from .section import Address, Interface, LinkName, Network, Section
 from .trust import Mechanism, OneWay, Pair, Trust, contradictions
 
@@ -192,6 +193,8 @@ class Configuration(Section):
     home_agent: HomeAgentSection | None = None
     mobile_node: MobileNodeSection | None = None
     correspondent_node: CorrespondentNodeSection | None = None
+    router: Routers = Field(default_factory=dict)
+    """By interface; with nothing else this machine is an access router."""
 
     _file: Path = PrivateAttr(default=Path("-"))
     _lines: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)
@@ -255,11 +258,13 @@ class Configuration(Section):
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """In the words of the file: home_agent, mobile_node, correspondent_node."""
+        """In the words of the file: home_agent, mobile_node, correspondent_node,
+        router."""
         parts = {
             "home_agent": self.home_agent,
             "mobile_node": self.mobile_node,
             "correspondent_node": self.correspondent,
+            "router": self.router or None,
         }
         return tuple(name for name, part in parts.items() if part is not None)
 
@@ -279,8 +284,8 @@ class Configuration(Section):
     def _whole(self) -> Self:
         if not self.roles:
             raise ValueError(
-                "a section [home_agent], [mobile_node] or [correspondent_node] must "
-                "say the role"
+                "a section [home_agent], [mobile_node], [correspondent_node] or "
+                "[router.INTERFACE] must say the role"
             )
         if self.home_agent is not None and self.mobile_node is not None:
             raise ValueError(
@@ -320,6 +325,8 @@ def parse(text: str, name: str) -> Configuration:
         errors += [_told(detail, lines) for detail in error.errors()]
     if configuration is not None and not errors:
         errors += _contradictions(configuration, lines)
+        wrong = problems(configuration.router, configuration.home_agent)
+        errors += ((_line(lines, keys), what) for keys, what in wrong)
     if errors:
         raise ConfigurationError(
             [f"{name}:{line}: {what}" for line, what in sorted(errors)]
@@ -440,7 +447,9 @@ def _known(where: tuple[str, ...]) -> list[str]:
         **dict.fromkeys(Direction, OneWay),
     }
     model: type[Section] = Configuration
-    if where:
+    if where[:1] == ("router",):
+        model = RouterSection
+    elif where:
         model = tables.get(where[-1], Trust if "mobile_nodes" in where else Section)
     return list(model.model_fields)
 

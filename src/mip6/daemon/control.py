@@ -148,6 +148,32 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     application.router.add_post("/handover", handover)
     application.router.add_post("/down", down)
     application.router.add_post("/reload", reloaded)
+    return await _answer(application, control)
+
+
+async def serve_router(
+    control: socket.socket,
+    status: Callable[[], dict[str, Any]],
+    stop: Callable[[], None],
+) -> web.AppRunner:
+    """The same of an access router, which has less to tell."""
+    application = web.Application(middlewares=[_guard])
+
+    async def told(request: web.Request) -> web.Response:
+        return web.json_response(status())
+
+    async def down(request: web.Request) -> web.Response:
+        stop()
+        return web.json_response({"stopping": True})
+
+    application.router.add_get("/status", told)
+    application.router.add_post("/down", down)
+    return await _answer(application, control)
+
+
+async def _answer(
+    application: web.Application, control: socket.socket
+) -> web.AppRunner:
     # Who follows events when the daemon stops is not waited for.
     runner = web.AppRunner(
         application, access_log=None, handle_signals=False, shutdown_timeout=0.1

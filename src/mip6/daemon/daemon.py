@@ -35,6 +35,8 @@ from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
 from . import control, directories, roles, user
+from .access_router import AccessRouter
+from .advertiser import advertiser
 from .configuration import Configuration
 from .credentials import Credentials
 from .credentials import load as load_credentials
@@ -160,6 +162,7 @@ class Daemon:
         self._neighbors: NeighborListener | None = None
         if self.home_agent is not None and self.home_agent.home_link is not None:
             self._neighbors = NeighborListener()
+        self._advertiser = advertiser(self.configuration, self._report)
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
         self._settled = False
@@ -225,9 +228,13 @@ class Daemon:
             loop.add_reader(descriptor, reader)
         self._look()
         self._announce()
+        if self._advertiser is not None:
+            self._advertiser.start(loop)
         notify("READY=1")
         await self._stopping.wait()
         notify("STOPPING=1")
+        if self._advertiser is not None:
+            self._advertiser.stop(loop, silently=self._keep)
         await self._leave()
         await self._hooks.finish()
         for descriptor in readers:
@@ -631,6 +638,9 @@ def start(
                 raise SetupError(f"{recording}: {error.strerror}") from error
             recorder = Recorder(file)
         user.become(configuration, log)
+        if configuration.roles == ("router",):
+            asyncio.run(AccessRouter(configuration, name, log).run())
+            return
         daemon = Daemon(configuration, name, log, recorder, credentials)
         privileges.reduce()
         asyncio.run(daemon.run())

@@ -43,6 +43,11 @@ EXAMPLE = bytes.fromhex("020000000001")
 def lines(configuration: Configuration, name: str) -> Iterator[str]:
     device = configuration.device
     yield f"# mip6 instance {name}; nothing is changed"
+    for link, router in configuration.router.items():
+        addresses = ", ".join(map(str, router.addresses))
+        yield f"# advertised on {link}: {addresses} (mip6 radvd-config has it whole)"
+    if configuration.roles == ("router",):
+        return
     yield f"ip tuntap add dev {device} mode tun vnet_hdr multi_queue"
     yield f"ip link set {device} addrgenmode none"
     yield f"ip link set {device} mtu {1500 - ROOM} up  # smallest link - {ROOM}"

@@ -10,6 +10,7 @@ from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
 from mip6.core.mobile_node import MobileNode
 from mip6.core.route_optimization import Way
+from mip6.linux.netlink import LinkInfo
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -17,22 +18,30 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 
-def status(daemon: "Daemon", now: float) -> Document:
-    configuration = daemon.configuration
-    document: Document = {
-        "name": daemon.name,
-        "roles": list(configuration.roles),
+def process(name: str, uptime: float) -> Document:
+    """What every instance can say of itself."""
+    return {
+        "name": name,
         "version": __version__,
         "pid": os.getpid(),
         "user": _user(),
-        "uptime_s": round(now - daemon.started_at, 3),
+        "uptime_s": round(uptime, 3),
+    }
+
+
+def link(info: LinkInfo) -> Document:
+    return {"name": info.name, "up": info.is_up, "mtu": info.mtu}
+
+
+def status(daemon: "Daemon", now: float) -> Document:
+    configuration = daemon.configuration
+    document: Document = {
+        **process(daemon.name, now - daemon.started_at),
+        "roles": list(configuration.roles),
         "device": configuration.device,
         "authentication": configuration.authentication,
         "took_over": daemon.took_over,
-        "links": [
-            {"name": link.name, "up": link.is_up, "mtu": link.mtu}
-            for link in daemon.links_in_use()
-        ],
+        "links": [link(found) for found in daemon.links_in_use()],
         "problems": list(daemon.problems),
     }
     home_agent = daemon.home_agent

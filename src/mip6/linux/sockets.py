@@ -1,5 +1,6 @@
 """Raw IPv6: whole packets out, Router Advertisements and ICMPv6 errors in, whole."""
 
+import contextlib
 import ctypes
 import errno
 import socket
@@ -11,7 +12,8 @@ _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
 _ERRORS = (1, 2, 3, 4)
 """Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
-_ROUTER_ADVERTISEMENT, _NEIGHBOR_SOLICITATION, _NEIGHBOR_ADVERTISEMENT = 134, 135, 136
+_ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 133, 134
+_NEIGHBOR_SOLICITATION, _NEIGHBOR_ADVERTISEMENT = 135, 136
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _IPV6_FREEBIND = 78
 _PACKET_SIZE_MAX = 65535
@@ -66,14 +68,24 @@ class Sender:
 
 class IcmpListener:
     """ICMPv6 errors, and where they are wanted advertisements of routers and neighbours
-    and the questions of the latter, as whole packets with their link."""
+    and the questions of the latter, as whole packets with their link.
 
-    def __init__(self, *, advertisements: bool, solicitations: bool = False) -> None:
+    of_hosts: the questions for routers instead, and nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        advertisements: bool,
+        solicitations: bool = False,
+        of_hosts: bool = False,
+    ) -> None:
         self._socket = _raw(socket.IPPROTO_ICMPV6)
         blocked = [0xFFFFFFFF] * 8
         told = (_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT) * advertisements
         asked = (_NEIGHBOR_SOLICITATION,) * solicitations
-        for kind in (*_ERRORS, *told, *asked):
+        usual = (*_ERRORS, *told, *asked)
+        for kind in (_ROUTER_SOLICITATION,) if of_hosts else usual:
             blocked[kind // 32] &= ~(1 << kind % 32)
         packed = struct.pack("=8I", *blocked)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)
@@ -89,6 +101,12 @@ class IcmpListener:
 
     def close(self) -> None:
         self._socket.close()
+
+    def join(self, index: int) -> None:
+        """Hear what is said to all routers of a link; twice is fine."""
+        group = socket.inet_pton(socket.AF_INET6, "ff02::2") + struct.pack("=i", index)
+        with contextlib.suppress(OSError):  # it has gone, or is joined
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
 
     def read(self) -> Iterator[tuple[bytes, int]]:
         """The packets that wait, each with the index of the link it came by.

@@ -1,0 +1,13 @@
+"""What other sections need to know of `[home_agent]`."""
+
+from ipaddress import IPv6Address, IPv6Network
+from typing import Protocol
+
+
+class HomeLinked(Protocol):
+    @property
+    def address(self) -> IPv6Address: ...
+    @property
+    def home_link(self) -> str | None: ...
+    @property
+    def home_prefix(self) -> IPv6Network: ...

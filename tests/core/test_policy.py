@@ -23,7 +23,7 @@ from tests.support.core import (
 )
 
 from mip6.core.binding_cache import EXPIRED_MAX
-from mip6.core.effects import Remove
+from mip6.core.effects import Effect, Remove
 from mip6.core.events import BindingChanged, Change
 from mip6.core.home_agent import HomeAgent
 from mip6.core.network_table import NetworkTable
@@ -32,6 +32,13 @@ from mip6.core.packet import Packet, write
 from mip6.core.policy import Permission
 from mip6.wire.messages import BindingStatus
 from mip6.wire.revocation import BindingRevocation, RevocationStatus
+
+
+def reconfigure(
+    role: HomeAgent, mobile_nodes: tuple[IPv6Network, ...], now: float, **more: Any
+) -> list[Effect]:
+    return role.configure(mobile_nodes, now, lifetime_max=600, grace=2.0, **more)
+
 
 LISTED = (IPv6Network(HOME_ADDRESS),)
 
@@ -66,16 +73,18 @@ def test_the_longest_network_counts() -> None:
     [
         ((), False, 0),
         ((), True, 129),
-        ((permission("2001:db8:a::/64"),), True, 0),
+        ((permission("2001:db8:a::/64", allowed=True),), True, 0),
         ((permission("2001:db8:a::100/128", allowed=False),), False, 129),
         (
             (
                 permission("2001:db8:a::/64", allowed=False),
-                permission("2001:db8:a::100/128"),
+                permission("2001:db8:a::100/128", allowed=True),
             ),
             False,
             0,
         ),
+        # What is said about lifetimes says nothing about this.
+        ((permission("2001:db8:a::100/128", lifetime_max=40),), True, 129),
         ((permission("2001:db8:a::200/128", allowed=False),), False, 0),
     ],
 )
@@ -112,7 +121,7 @@ def test_a_lifetime_that_could_only_delete_is_no_permission() -> None:
 def test_a_refused_node_may_still_deregister() -> None:
     role = home_agent()
     role.receive(binding_update(1), 0.0)
-    role.mobile_nodes_changed((HOME_PREFIX,), (), True, 1.0)
+    reconfigure(role, (HOME_PREFIX,), 1.0, permissions=(), refuse_others=True)
     assert acknowledgement(role.receive(binding_update(2), 2.0)).status == 129
     assert acknowledgement(role.receive(from_home(3), 3.0)).status == 0
     assert role.tick(10.0) == []
@@ -125,17 +134,14 @@ def test_mobile_nodes_come_and_go() -> None:
     role = home_agent(mobile_nodes=LISTED)
     other = binding_update(home_address=OTHER_HOME_ADDRESS)
     assert discarded(role.receive(other, 0.0)) == ("not_listed", "10.3.1")
-    role.receive(binding_update(1), 0.0)
+    kernel = Kernel(role)
+    kernel.perform(role.receive(binding_update(1), 0.0), 0.0)
     both = (*LISTED, IPv6Network(OTHER_HOME_ADDRESS))
-    assert role.mobile_nodes_changed(both, (), False, 1.0) == []
+    assert reconfigure(role, both, 1.0, permissions=(), refuse_others=False) == []
     assert role.deadline == 1.0
     assert role.tick(1.0) == []
     assert acknowledgement(role.receive(other, 2.0)).status == 0
-    role.mobile_nodes_changed(both[1:], (), False, 3.0)
-    [indication] = sent(role.tick(3.0))
-    assert indication.routing_address == HOME_ADDRESS
-    role.tick(4.0)
-    role.tick(6.0)
+    reconfigure(role, both[1:], 3.0, permissions=(), refuse_others=False)
     assert [b.home_address for b in role.bindings] == [OTHER_HOME_ADDRESS]
 
 
@@ -143,7 +149,7 @@ def test_with_authentication_the_keys_say_who_there_is() -> None:
     role = home_agent(authentication_required=True)
     update = binding_update(alternate=CARE_OF_ADDRESS, protected_for=HOME_ADDRESS)
     role.receive(update, 0.0)
-    role.mobile_nodes_changed((), (), False, 1.0)
+    reconfigure(role, (), 1.0, permissions=(), refuse_others=False)
     assert role.tick(1.0) == []
 
 
@@ -152,7 +158,7 @@ def test_a_review_of_many_is_done_a_part_at_a_time() -> None:
     role = home_agent(bindings_max=count)
     for n in range(count):
         role.receive(binding_update(home_address=HOME_ADDRESS + n), 0.0)
-    role.mobile_nodes_changed((HOME_PREFIX,), (), True, 1.0)
+    reconfigure(role, (HOME_PREFIX,), 1.0, permissions=(), refuse_others=True)
     assert len(sent(role.tick(1.0))) == EXPIRED_MAX
     assert role.deadline == 1.0
     # One that is gone meanwhile.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mip6.core.policy import Permission
 from mip6.daemon.configuration import load, parse
 from mip6.daemon.errors import ConfigurationError
 
@@ -378,3 +379,21 @@ to_mobile_node = { spi = 1002, key = "b" }
     assert "f:8: " in integrity and "protects nothing (RFC 6275 5.1)" in integrity
     assert "f:9: " in encryption and "must not be used with static keys" in encryption
     assert "f:10: " in spi and "256" in spi
+
+
+def test_the_access_list_of_a_home_agent() -> None:
+    text = HOME_AGENT + (
+        'allow = ["2001:db8:a::/96"]\n'
+        'refuse = ["2001:db8:a::100"]\n'
+        'lifetimes = { "2001:db8:a::200" = 40 }\n'
+        "preference = 7\n"
+    )
+    wanted = parse(text, "f").home_agent
+    assert wanted is not None
+    assert wanted.preference == 7
+    assert wanted.permissions == (
+        Permission(network=IPv6Network("2001:db8:a::/96"), allowed=True),
+        Permission(network=IPv6Network("2001:db8:a::100"), allowed=False),
+        Permission(network=IPv6Network("2001:db8:a::200"), lifetime_max=40),
+    )
+    assert errors(text.replace("= 40", "= 3"))

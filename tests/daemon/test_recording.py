@@ -147,7 +147,9 @@ def serve(file: io.StringIO) -> None:
         (HomePrefix(network=HOME_PREFIX, valid_until=1000.0),), 202.0
     )
     permission = Permission(network=HOME_PREFIX, lifetime_max=40)
-    home_agent.mobile_nodes_changed((HOME_PREFIX,), (permission,), False, 203.0)
+    home_agent.configure(
+        (HOME_PREFIX,), 203.0, lifetime_max=100, grace=1.0, permissions=(permission,)
+    )
     home_agent.revoke(HOME_ADDRESS, 204.0)
 
 

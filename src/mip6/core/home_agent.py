@@ -234,12 +234,22 @@ class HomeAgent:
         *,
         lifetime_max: float,
         grace: float,
+        permissions: tuple[Permission, ...] = (),
+        refuse_others: bool = False,
     ) -> list[Effect]:
         """Work by these from now on (see the class).  What was granted stays, but for
-        home addresses outside `mobile_nodes`, which have no key any more by which they
-        could be told: their bindings end at once."""
+        home addresses that may not have it any more.
+
+        Those outside `mobile_nodes` have no key any more by which they could be told:
+        their bindings end at once.  Who is only refused is told first (`revoke`).
+        """
         registrations = self._registrations
-        registrations.policy = registrations.policy.changed(mobile_nodes, lifetime_max)
+        registrations.policy = Policy(
+            mobile_nodes=mobile_nodes,
+            permissions=permissions,
+            refuse_others=refuse_others,
+            lifetime_max=lifetime_max,
+        )
         registrations.grace = grace
         listed = registrations.policy.is_listed
         effects: list[Effect] = []
@@ -249,30 +259,13 @@ class HomeAgent:
             for home_address in self._link.asked:
                 if not listed(home_address):
                     self._link.stop(home_address)
-        return effects
-
-    def mobile_nodes_changed(
-        self,
-        mobile_nodes: tuple[IPv6Network, ...],
-        permissions: tuple[Permission, ...],
-        refuse_others: bool,
-        now: float,
-    ) -> list[Effect]:
-        """The lists are these from now on.  Who may no longer be served is told, and
-        its binding ends; lifetimes are held to with the next Binding Update."""
-        self._registrations.policy = Policy(
-            mobile_nodes=mobile_nodes,
-            permissions=permissions,
-            refuse_others=refuse_others,
-            lifetime_max=self._registrations.policy.lifetime_max,
-        )
         self._review(now)
-        return []
+        return effects
 
     def revoke(self, home_address: IPv6Address, now: float) -> list[Effect]:
         """End a binding: the mobile node is told (RFC 5846 §7), and when it has
         answered, or has not twice, the binding is gone.  It may register again; who
-        must not is to be refused by `mobile_nodes_changed`."""
+        must not is to be refused by `configure`."""
         if self._cache.find(home_address) is None or home_address in self._revocations:
             return []
         return self._indicate(home_address, self._revocations.begin(home_address, now))
@@ -368,11 +361,9 @@ class HomeAgent:
             return []
         if not self.serves(home_address):
             return self._registrations.end(home_address, now)
-        policy = self._registrations.policy
-        allowed = policy.allows(home_address) and (
-            self.authentication_required or policy.is_listed(home_address)
-        )
-        return [] if allowed else self.revoke(home_address, now)
+        if self._registrations.policy.allows(home_address):
+            return []
+        return self.revoke(home_address, now)
 
     def _indicate(self, home_address: IPv6Address, number: int) -> list[Effect]:
         binding = self._cache.find(home_address)

@@ -11,12 +11,13 @@ from .network_table import NetworkTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """What holds for the home addresses of `network`, unless a longer one says more."""
+    """What holds for the home addresses of `network`; of several that say something
+    about it the longest counts."""
 
     network: IPv6Network
-    allowed: bool = True
+    allowed: bool | None = None
     lifetime_max: float | None = None
-    """Seconds; None: as for everybody."""
+    """Seconds."""
 
     def __post_init__(self) -> None:
         if self.lifetime_max is not None:
@@ -48,36 +49,27 @@ class Policy:
     ) -> None:
         permissions = tuple(permissions)
         self._listed = NetworkTable((network, True) for network in mobile_nodes)
-        self._all_permissions = permissions
-        self._permissions = NetworkTable((p.network, p) for p in permissions)
+        self._allowed = NetworkTable(
+            (p.network, p.allowed) for p in permissions if p.allowed is not None
+        )
+        self._lifetimes = NetworkTable(
+            (p.network, lifetime_in_units(p.lifetime_max))
+            for p in permissions
+            if p.lifetime_max is not None
+        )
         self._refuse_others = refuse_others
         self.lifetime_max = lifetime_in_units(lifetime_max)
-
-    def changed(
-        self, mobile_nodes: Iterable[IPv6Network], lifetime_max: float
-    ) -> "Policy":
-        """The same but for these."""
-        return Policy(
-            mobile_nodes=mobile_nodes,
-            permissions=self._all_permissions,
-            refuse_others=self._refuse_others,
-            lifetime_max=lifetime_max,
-        )
 
     def is_listed(self, home_address: IPv6Address) -> bool:
         return self._listed.find(home_address) is not None
 
     def allows(self, home_address: IPv6Address) -> bool:
-        permission = self._permission(home_address)
-        return not self._refuse_others if permission is None else permission.allowed
+        allowed = self._allowed.find(home_address) if self._allowed else None
+        return not self._refuse_others if allowed is None else allowed
 
     def lifetime(self, home_address: IPv6Address) -> int:
         """Seconds that a binding may last, a multiple of 4."""
-        permission = self._permission(home_address)
-        if permission is None or permission.lifetime_max is None:
-            return self.lifetime_max
-        return min(self.lifetime_max, lifetime_in_units(permission.lifetime_max))
-
-    def _permission(self, home_address: IPv6Address) -> Permission | None:
-        permissions = self._permissions
-        return permissions.find(home_address) if permissions else None
+        lifetime = self._lifetimes.find(home_address) if self._lifetimes else None
+        return (
+            self.lifetime_max if lifetime is None else min(self.lifetime_max, lifetime)
+        )

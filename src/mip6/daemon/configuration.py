@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from mip6.core.policy import Permission
 from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
@@ -95,7 +96,30 @@ class HomeAgentSection(Section):
     grace: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds that packets from the previous care-of address still count; 0: none."""
 
+    allow: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    """Home addresses and prefixes that may register; without any all may.  Of several
+    entries that hold a home address the longest counts."""
+    refuse: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    """Those that may not: they are answered by status 129."""
+    lifetimes: dict[Network, Lifetime] = Field(default_factory=dict)
+    """Seconds that these are granted at most, where it is less than `lifetime_max`."""
+    preference: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Among the home agents of the home link; the highest is named first (§10.5.1)."""
+
     _address = field_validator("address")(_usable)
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """`allow`, `refuse` and `lifetimes`; what is both allowed and refused is
+        refused."""
+        return (
+            *(Permission(network=n, allowed=True) for n in self.allow),
+            *(Permission(network=n, allowed=False) for n in self.refuse),
+            *(
+                Permission(network=n, lifetime_max=seconds)
+                for n, seconds in self.lifetimes.items()
+            ),
+        )
 
     @property
     def home_networks(self) -> tuple[IPv6Network, ...]:

@@ -218,7 +218,8 @@ class Daemon:
             self.machine.data_plane.notices.fileno(): self._talks,
         }
         icmp = IcmpListener(
-            advertisements=self.mobile_node is not None,
+            # Of other home agents too (§10.5.1).
+            advertisements=self.mobile_node is not None or self._neighbors is not None,
             solicitations=self.mobile_node is not None and not self.machine.optimistic,
         )
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
@@ -346,6 +347,7 @@ class Daemon:
         addresses = set(self._own_addresses.current if self._own_addresses else ())
         if self.home_agent is not None:
             addresses.add(self.home_agent.address)
+            addresses.update(self.home_agent.anycast_addresses)
         if self.mobile_node is not None:
             addresses.add(self.mobile_node.home_address)
         return addresses
@@ -532,6 +534,8 @@ class Daemon:
             link = self.machine.links.get(self.home_agent.home_link or "")
             if link is not None:
                 self._neighbors.follow(link.index)
+                for address in self.home_agent.anycast_addresses:
+                    self._neighbors.answer_for(address)
         for link in self._links.appeared:
             task = asyncio.get_running_loop().create_task(self._attach(link))
             self._tasks.add(task)

@@ -53,7 +53,6 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "link_up",
         "configure",
         "prefixes_changed",
-        "mobile_nodes_changed",
         "revoke",
     ),
     MobileNode: (

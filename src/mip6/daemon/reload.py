@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 RELOADED: dict[str, frozenset[str]] = {
     "": frozenset({"log_level"}),
-    "home_agent": frozenset({"mobile_nodes", "lifetime_max", "grace"}),
+    "home_agent": frozenset(
+        {"mobile_nodes", "lifetime_max", "grace", "allow", "refuse", "lifetimes"}
+    ),
     "mobile_node": frozenset(
         {
             "lifetime",

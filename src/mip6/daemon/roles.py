@@ -47,6 +47,8 @@ def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
             now,
             lifetime_max=wanted.home_agent.lifetime_max,
             grace=wanted.home_agent.grace,
+            permissions=wanted.home_agent.permissions,
+            refuse_others=bool(wanted.home_agent.allow),
         )
     if node.mobile_node is not None and wanted.mobile_node is not None:
         effects += node.mobile_node.configure(
@@ -132,6 +134,9 @@ class _Builder:
             bindings_max=wanted.bindings_max,
             authentication_required=authenticates,
             mobile_nodes=wanted.home_networks,
+            permissions=wanted.permissions,
+            refuse_others=bool(wanted.allow),
+            preference=wanted.preference,
             random=os.urandom,
             grace=wanted.grace,
             check_time=self._machine.check_time(),

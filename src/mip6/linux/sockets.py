@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
@@ -146,6 +147,7 @@ _SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
 _PACKET_MR_ALLMULTI = 2
 _ETH_P_IPV6 = 0x86DD
 _SO_ATTACH_FILTER = 26
+_JOIN_ANYCAST = 27
 _LOAD_8, _LOAD_32, _EQUAL, _RETURN = 0x30, 0x20, 0x15, 0x06
 _FILTER = (
     # Hop limit 255, ICMPv6; a Neighbor Advertisement, or a Neighbor Solicitation from
@@ -187,12 +189,25 @@ class NeighborListener:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._index = 0
+        self._anycast = socket.socket(
+            socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+        )
+        self._answered: set[IPv6Address] = set()
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def close(self) -> None:
         self._socket.close()
+        self._anycast.close()
+
+    def answer_for(self, address: IPv6Address) -> None:
+        """Have the kernel answer for an anycast address on that link, as long as this
+        listens (§10.5: the home agents').  Raises OSError."""
+        if self._index and address not in self._answered:
+            wanted = address.packed + struct.pack("=i", self._index)
+            self._anycast.setsockopt(socket.IPPROTO_IPV6, _JOIN_ANYCAST, wanted)
+            self._answered.add(address)
 
     def follow(self, index: int) -> None:
         """Listen to the link with this index from now on.  Raises OSError."""
@@ -202,6 +217,7 @@ class NeighborListener:
         wanted = struct.pack("=iHH8s", index, _PACKET_MR_ALLMULTI, 0, b"")
         self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, wanted)
         self._index = index
+        self._answered.clear()
 
     def read(self) -> Iterator[bytes]:
         """The packets that wait, whole."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mip6.core.policy import Permission
+from mip6.core.route_optimization import Mode
 from mip6.daemon.configuration import load, parse
 from mip6.daemon.errors import ConfigurationError
 
@@ -97,6 +98,44 @@ def test_a_mobile_nodes_wishes_by_correspondent() -> None:
         IPv6Network("2001:db8:e::/48"): "always",
         IPv6Network("2001:db8:e::2/128"): "never",
         IPv6Network("::/0"): 60,
+    }
+
+
+def test_without_a_protected_home_test_nothing_is_optimized() -> None:
+    """Who reads the Home Test on the visited link could bind the home address."""
+    manual = ROAMING.replace('"shared_key"', '"manual"').replace("key =", "#")
+    pair = """
+to_home_agent = { spi = 1001, key = "a" }
+to_mobile_node = { spi = 1002, key = "b" }
+"""
+    manual += f"[mobile_node.binding]{pair}"
+    mn_ha = ROAMING.replace('"shared_key"', '"mn_ha"') + 'identifier = "a@b"\n'
+    for text, expected in (
+        (ROAMING, True),
+        (MOBILE_NODE, True),  # without authentication nothing is protected anyway
+        (mn_ha, False),
+        (manual, False),
+        (f"{manual}[mobile_node.return_routability]{pair}", True),
+        (PROTECTED, False),
+    ):
+        configuration = parse(text, "f")
+        assert configuration.optimizes_routes is expected
+        never = [policy.mode for policy in configuration.policies] == [Mode.NEVER]
+        assert never is not expected
+
+
+def test_the_policies_of_the_core() -> None:
+    text = MOBILE_NODE + (
+        "route_optimization = false\nask_again_after = 77\n"
+        '[mobile_node.correspondents]\n"2001:db8:e::/48" = "always"\n'
+        '"2001:db8:f::/48" = 60\n"2001:db8:d::/48" = "auto"\n'
+    )
+    policies = {str(p.prefix): p for p in parse(text, "f").policies}
+    assert {k: (p.mode, p.ask_again) for k, p in policies.items()} == {
+        "::/0": (Mode.NEVER, 77),
+        "2001:db8:e::/48": (Mode.ALWAYS, 77),
+        "2001:db8:f::/48": (Mode.AUTO, 60),
+        "2001:db8:d::/48": (Mode.AUTO, 77),
     }
 
 

@@ -132,6 +132,8 @@ class World:
     mobile_node: Instance = field(init=False)
     correspondent_node: Instance = field(init=False)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)
+    """What a test has listened to."""
 
     def __post_init__(self) -> None:
         self.key_file("laptop.key", KEY)

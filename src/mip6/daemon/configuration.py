@@ -249,13 +249,13 @@ class Configuration(Section):
     @property
     def optimizes_routes(self) -> bool:
         """Whether the mobile node can test its home address without giving the token
-        away on the visited link (§10.4.6): not with the MN-HA option (RFC 4285 §5.6),
+        away on the visited link (§10.4.6): not with the MN-HA option (RFC 4285 §2),
         and with manual associations if one is made for it."""
         mobile_node = self.mobile_node
         if mobile_node is None or self.authentication == "mn_ha":
             return False
         manual = self.authentication == "manual"
-        return not manual or mobile_node.return_routability is not None
+        return not manual or bool(mobile_node.return_routability)
 
     @property
     def policies(self) -> tuple[CorrespondentPolicy, ...]:

@@ -19,7 +19,7 @@ from mip6.wire.options import TIME_UNIT
 
 from .addresses import Networks, is_unicast_routable
 from .correspondent_cache import CorrespondentBinding, CorrespondentCache, Due
-from .correspondent_request import Request, malformed
+from .correspondent_request import Request
 from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .home_agent import HomeAgent
@@ -278,10 +278,9 @@ class Correspondent:
     def _binding_update(
         self, packet: Packet, update: BindingUpdate, now: float
     ) -> list[Effect]:
-        dropped = malformed(packet, update, self.addresses)
-        if dropped is not None:
-            return [Notify(dropped)]
         request = Request(packet, update)
+        if (fault := request.fault(self.addresses)) is not None:
+            return [_dropped(*fault, packet)]
         if update.home_registration:
             status = BindingStatus.HOME_REGISTRATION_NOT_SUPPORTED
         else:
@@ -508,9 +507,8 @@ class Correspondent:
             mtus = [b.path_mtu for b in bindings if b.path_mtu]
             states.append(
                 Route(
-                    destination=IPv6Network(
-                        home_address.packed
-                    ),  # said so, it is quick
+                    # Of octets, as an address would be written and read again.
+                    destination=IPv6Network(home_address.packed),
                     link=self.device,
                     table=CORRESPONDENT_TABLE,
                     mtu=min(mtus, default=None),

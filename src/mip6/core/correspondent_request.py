@@ -12,35 +12,73 @@ from mip6.wire.options import (
 )
 
 from .addresses import is_unicast_routable
-from .events import Dropped
 from .nonces import Ends, Nonces
 from .packet import Packet
 from .return_routability import BLANK, binding_management_key, is_signed, prove
 
 
 class Request:
-    """A Binding Update that is not `malformed`, and what was made of it."""
+    """A Binding Update, and what was made of it."""
 
-    __slots__ = ("care_of_address", "ends", "key", "packet", "signed_for", "update")
+    __slots__ = (
+        "care_of_address",
+        "ends",
+        "indices",
+        "key",
+        "packet",
+        "signed_for",
+        "update",
+    )
 
     def __init__(self, packet: Packet, update: BindingUpdate) -> None:
+        home_address = packet.origin
         self.packet = packet
         self.update = update
-        self.care_of_address = care_of_address(packet, update)
-        home_address = packet.origin
         self.ends: Ends = packet.destination, home_address
+        # The Alternate Care-of Address where there is one (§9.5.1).
+        self.care_of_address = packet.source
+        self.indices: NonceIndices | None = None
+        for option in reversed(update.options):  # of two the first counts
+            if isinstance(option, NonceIndices):
+                self.indices = option
+            elif isinstance(option, AlternateCareOfAddress):
+                self.care_of_address = option.care_of_address
         # Whoever deletes a binding is where the home address is (§6.2.7).
         self.signed_for = self.care_of_address if update.lifetime else home_address
         self.key = b""
         """The binding management key; empty where there is none to sign answers with.
         """
 
+    def fault(self, addresses: Collection[IPv6Address]) -> tuple[str, str] | None:
+        """What it must be, at one of these addresses of ours, before anybody is
+        answered (§9.5.1): reason and section if it is not."""
+        packet, (destination, home_address) = self.packet, self.ends
+        if destination not in addresses:
+            return "not_for_us", "9.5.1"
+        if not is_unicast_routable(packet.source):
+            return "source_address", "9.5.4"
+        if not is_unicast_routable(home_address) or home_address in addresses:
+            return "home_address", "9.5.1"
+        care_of_address = self.care_of_address
+        if care_of_address is not packet.source and not is_unicast_routable(
+            care_of_address
+        ):
+            return "care_of_address", "6.1.7"
+        if self.update.home_registration:
+            return None if self.indices is None else ("nonce_indices", "9.5.1")
+        if self.indices is None:
+            return "nonce_indices_missing", "9.5.1"
+        if not isinstance(self.update.options[-1], BindingAuthorizationData):
+            return "binding_authorization_data_missing", "9.5.1"
+        return None
+
     def make_key(self, nonces: Nonces, now: float) -> BindingStatus:
         """From the nonces of these indices, as far as they count; in a deletion the
         care-of nonce plays no part (§9.5.1)."""
-        indices = next(o for o in self.update.options if isinstance(o, NonceIndices))
+        indices = self.indices
+        assert indices is not None
         home = nonces.find(indices.home_nonce_index, now)
-        home_address = self.packet.origin
+        home_address = self.ends[1]
         if self.update.lifetime == 0:
             if home is None:
                 return BindingStatus.EXPIRED_HOME_NONCE_INDEX
@@ -91,39 +129,3 @@ class Request:
             routing_address=packet.home_address,
             message=say(options=options),
         )
-
-
-def malformed(
-    packet: Packet, update: BindingUpdate, addresses: Collection[IPv6Address]
-) -> Dropped | None:
-    """What a Binding Update to one of these addresses of ours must be before anybody is
-    answered (§9.5.1)."""
-    if packet.destination not in addresses:
-        return _drop("not_for_us", "9.5.1", packet)
-    if not is_unicast_routable(packet.source):
-        return _drop("source_address", "9.5.4", packet)
-    if not is_unicast_routable(packet.origin) or packet.origin in addresses:
-        return _drop("home_address", "9.5.1", packet)
-    nonces = any(isinstance(option, NonceIndices) for option in update.options)
-    alternate = care_of_address(packet, update)
-    if alternate is not packet.source and not is_unicast_routable(alternate):
-        return _drop("care_of_address", "6.1.7", packet)
-    if update.home_registration:
-        return _drop("nonce_indices", "9.5.1", packet) if nonces else None
-    if not nonces:
-        return _drop("nonce_indices_missing", "9.5.1", packet)
-    if not isinstance(update.options[-1], BindingAuthorizationData):
-        return _drop("binding_authorization_data_missing", "9.5.1", packet)
-    return None
-
-
-def care_of_address(packet: Packet, update: BindingUpdate) -> IPv6Address:
-    """The Alternate Care-of Address where there is one, else the source (§9.5.1)."""
-    for option in update.options:
-        if isinstance(option, AlternateCareOfAddress):
-            return option.care_of_address
-    return packet.source
-
-
-def _drop(reason: str, section: str, packet: Packet) -> Dropped:
-    return Dropped(reason, section, packet.source)

@@ -21,9 +21,14 @@ from mip6.wire.packet import (
     IPv6Packet,
     RoutingHeaderType2,
     UnknownRoutingHeader,
+    assemble,
     read_packet,
-    write_packet,
 )
+
+# Looking into an enum for each packet is slow.
+_IPV6 = int(NextHeader.IPV6)
+_MOBILITY = int(NextHeader.MOBILITY)
+_ICMPV6 = int(NextHeader.ICMPV6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ def read(
     headers = read_packet(octets)
     wrapping = unwrap(headers)
     try:
-        if headers.next_header == NextHeader.IPV6:
+        if headers.next_header == _IPV6:
             tunnel = (headers.source, headers.destination)
             start = headers.payload_offset
             octets = headers.payload
@@ -126,32 +131,22 @@ def write(packet: Packet) -> bytes:
         extensions.append(DestinationOptions((option,)))
     message = packet.message
     if isinstance(message, Message):
-        next_header = NextHeader.MOBILITY
+        next_header = _MOBILITY
         payload = write_message(message, packet.origin, packet.target)
     else:
-        next_header = NextHeader.ICMPV6
+        next_header = _ICMPV6
         payload = write_icmpv6(message, packet.origin, packet.target)
-    octets = write_packet(
-        IPv6Packet(
-            source=packet.source,
-            destination=packet.destination,
-            hop_limit=packet.hop_limit,
-            extensions=tuple(extensions),
-            next_header=next_header,
-            payload=payload,
-        )
+    octets = assemble(
+        packet.source,
+        packet.destination,
+        extensions,
+        next_header,
+        payload,
+        hop_limit=packet.hop_limit,
     )
     if packet.tunnel is None:
         return octets
-    source, destination = packet.tunnel
-    return write_packet(
-        IPv6Packet(
-            source=source,
-            destination=destination,
-            next_header=NextHeader.IPV6,
-            payload=octets,
-        )
-    )
+    return assemble(*packet.tunnel, (), _IPV6, octets)
 
 
 def unwrap(headers: IPv6Packet) -> Wrapping:
@@ -229,10 +224,10 @@ def decode(
     destination = wrapping.routing_address or headers.destination
     message: Message | IcmpMessage
     try:
-        if headers.next_header == NextHeader.MOBILITY:
+        if headers.next_header == _MOBILITY:
             _check(source, destination, headers, 4)
             message = read_message(headers.payload)
-        elif headers.next_header == NextHeader.ICMPV6:
+        elif headers.next_header == _ICMPV6:
             _check(source, destination, headers, 2)
             message = read_icmpv6(headers.payload)
         else:

@@ -15,12 +15,13 @@ from mip6.wire.messages import (
     CHECKSUM_OFFSET,
     BindingAcknowledgement,
     BindingUpdate,
-    write_message,
+    write_message_to_sign,
 )
 from mip6.wire.options import BindingAuthorizationData
 
 AUTHENTICATOR_LENGTH = 12
 TOKEN_LENGTH = 8
+NO_CHECKSUM = bytes(2)
 BLANK = BindingAuthorizationData(bytes(AUTHENTICATOR_LENGTH))
 """Its place, while the authenticator is not known."""
 
@@ -70,10 +71,15 @@ def authenticator(
 
     Compare in constant time: `hmac.compare_digest`.
     """
-    end = len(mobility_header) - AUTHENTICATOR_LENGTH
-    octets = bytearray(mobility_header[:end])
-    octets[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = bytes(2)
-    data = care_of_address.packed + correspondent.packed + octets
+    data = b"".join(
+        (
+            care_of_address.packed,
+            correspondent.packed,
+            mobility_header[:CHECKSUM_OFFSET],
+            NO_CHECKSUM,
+            mobility_header[CHECKSUM_OFFSET + 2 : -AUTHENTICATOR_LENGTH],
+        )
+    )
     return hmac.digest(key, data, "sha1")[:AUTHENTICATOR_LENGTH]
 
 
@@ -102,8 +108,7 @@ def prove(
 ) -> BindingAuthorizationData:
     """What belongs in the place of BLANK, the last option of a message; the arguments
     are those of `authenticator`."""
-    # The checksum plays no part, so neither do the addresses.
-    octets = write_message(blank, care_of_address, correspondent)
+    octets = write_message_to_sign(blank)
     value = authenticator(key, care_of_address, correspondent, octets)
     return BindingAuthorizationData(value)
 

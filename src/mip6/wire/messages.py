@@ -175,8 +175,9 @@ class HomeTest:
     def __post_init__(self) -> None:
         if self.home_nonce_index >> 16:
             check_bits("home_nonce_index", self.home_nonce_index, 16)
-        _check_64_bits("home_init_cookie", self.home_init_cookie)
-        _check_64_bits("home_keygen_token", self.home_keygen_token)
+        if not len(self.home_init_cookie) == len(self.home_keygen_token) == 8:
+            _check_64_bits("home_init_cookie", self.home_init_cookie)
+            _check_64_bits("home_keygen_token", self.home_keygen_token)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -220,8 +221,9 @@ class CareOfTest:
     def __post_init__(self) -> None:
         if self.care_of_nonce_index >> 16:
             check_bits("care_of_nonce_index", self.care_of_nonce_index, 16)
-        _check_64_bits("care_of_init_cookie", self.care_of_init_cookie)
-        _check_64_bits("care_of_keygen_token", self.care_of_keygen_token)
+        if not len(self.care_of_init_cookie) == len(self.care_of_keygen_token) == 8:
+            _check_64_bits("care_of_init_cookie", self.care_of_init_cookie)
+            _check_64_bits("care_of_keygen_token", self.care_of_keygen_token)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -459,6 +461,18 @@ def write_message(
     Address option or a type 2 routing header (§6.1.1).  Raises `ValueError` when the
     options do not fit 2048 octets.
     """
+    writer = _without_checksum(message)
+    sum_ = checksum(source, destination, _MOBILITY, bytes(writer))
+    writer.put_u16(sum_, at=CHECKSUM_OFFSET)
+    return bytes(writer)
+
+
+def write_message_to_sign(message: Message) -> bytes:
+    """The same with a Checksum of 0, as a signature covers it (§6.2.7)."""
+    return bytes(_without_checksum(message))
+
+
+def _without_checksum(message: Message) -> Writer:
     type_ = message.type if isinstance(message, UnknownMessage) else message.TYPE
     writer = Writer()
     writer.pack(HEADER, _NO_NEXT_HEADER, 0, type_, 0)
@@ -467,6 +481,4 @@ def write_message(
     if length > LENGTH_MAX:
         raise ValueError(f"a Mobility Header of {length} octets; {LENGTH_MAX} fit")
     writer.put_u8(length // 8 - 1, at=1)
-    sum_ = checksum(source, destination, _MOBILITY, bytes(writer))
-    writer.put_u16(sum_, at=CHECKSUM_OFFSET)
-    return bytes(writer)
+    return writer

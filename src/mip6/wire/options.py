@@ -319,9 +319,12 @@ KNOWN: dict[int, type[KnownOption]] = {
 
 def read_options(reader: Reader) -> tuple[Option, ...]:
     """Read the mobility options up to the reader's end; errors as `tlv.read_tlvs`."""
+    if reader.position == reader.end:
+        return ()
     return read_tlvs(reader, KNOWN, UnknownOption, OPTIONS_MAX)
 
 
 def write_options(writer: Writer, options: tuple[Option, ...]) -> None:
     """Write the options and their padding; the writer began with the message."""
-    write_tlvs(writer, options)
+    if options or len(writer) % 8:
+        write_tlvs(writer, options)

@@ -6,7 +6,7 @@ ESP, an inner IPv6 header, a Mobility Header, or the middle of a fragmented pack
 Whether the headers stand in an order that RFC 8200 allows is for the core to judge.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from struct import Struct
@@ -332,6 +332,8 @@ class IPv6Packet:
     there.  0 in a packet that was not read."""
 
     def __post_init__(self) -> None:
+        if self.payload_offset:
+            return  # who reads has checked it all
         # One test for what is almost never wrong; the calls cost more than it.
         if (
             self.hop_limit >> 8
@@ -428,24 +430,44 @@ def write_packet(packet: IPv6Packet) -> bytes:
 
     Raises `ValueError` when it is longer than a Payload Length can say.
     """
-    if packet.extensions:
-        headers = [extension.HEADER for extension in packet.extensions]
-        headers.append(packet.next_header)
-        chain = Writer()
-        for extension, next_header in zip(packet.extensions, headers[1:], strict=True):
-            extension.write(chain, next_header)
-        chain.octets(packet.payload)
-        first, rest = headers[0], bytes(chain)
-    else:
-        first, rest = packet.next_header, packet.payload
-    if len(rest) > PAYLOAD_LENGTH_MAX:
-        raise ValueError(f"a payload of {len(rest)} octets is too long")
-    header = HEADER.pack(
-        6 << 28 | packet.traffic_class << 20 | packet.flow_label,
-        len(rest),
-        first,
-        packet.hop_limit,
-        packet.source.packed,
-        packet.destination.packed,
+    return assemble(
+        packet.source,
+        packet.destination,
+        packet.extensions,
+        packet.next_header,
+        packet.payload,
+        hop_limit=packet.hop_limit,
+        flow=packet.traffic_class << 20 | packet.flow_label,
     )
-    return header + rest
+
+
+def assemble(
+    source: IPv6Address,
+    destination: IPv6Address,
+    extensions: Sequence[Extension],
+    next_header: int,
+    payload: bytes,
+    *,
+    hop_limit: int = 64,
+    flow: int = 0,
+) -> bytes:
+    """The same from its parts, for who made them and need not have them checked.
+
+    flow: traffic class and flow label, as they stand behind the version.
+    """
+    first = next_header
+    if extensions:
+        headers = [extension.HEADER for extension in extensions]
+        first = headers[0]
+        chain = Writer()
+        for extension, following in zip(
+            extensions, (*headers[1:], next_header), strict=True
+        ):
+            extension.write(chain, following)
+        chain.octets(payload)
+        payload = bytes(chain)
+    length = len(payload)
+    if length > PAYLOAD_LENGTH_MAX:
+        raise ValueError(f"a payload of {length} octets is too long")
+    addresses = source.packed, destination.packed
+    return HEADER.pack(6 << 28 | flow, length, first, hop_limit, *addresses) + payload

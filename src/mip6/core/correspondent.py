@@ -336,14 +336,15 @@ class Correspondent:
         self.lifetime_max = int(lifetime_max) // TIME_UNIT * TIME_UNIT
         self.allowed = Networks(allowed)
         self.refused = Networks(refused)
+        self._anybody = allowed == ANYBODY and not refused
 
     def _may_bind(self, home_address: IPv6Address) -> bool:
         """What a home agent's own mobile nodes are bound by is registration alone."""
         home_agent = self.home_agent
-        return (
-            home_address in self.allowed
-            and home_address not in self.refused
-            and (home_agent is None or home_address not in home_agent.home_prefix)
+        if home_agent is not None and home_address in home_agent.home_prefix:
+            return False
+        return self._anybody or (
+            home_address in self.allowed and home_address not in self.refused
         )
 
     def _bind(

@@ -41,6 +41,8 @@ from .role import (
 from .router import AdvertisingRouter
 from .state import State, Tunnel
 
+_IPV6 = int(NextHeader.IPV6)  # looking into an enum for each packet is slow
+
 POINTED_AT = {"payload_proto", "header_length_too_short"}
 """Faults of a Mobility Header that are answered by a Parameter Problem (§9.2)."""
 
@@ -172,7 +174,7 @@ class Node:
         if effects := self._refused(headers, wrapping, link, now):
             return effects
         tunnel = None
-        if headers.next_header == NextHeader.IPV6:
+        if headers.next_header == _IPV6:
             outer, tunnel = headers, (headers.source, headers.destination)
             octets = headers.payload
             try:

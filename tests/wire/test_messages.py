@@ -541,13 +541,36 @@ def test_lifetimes_the_wire_cannot_say(lifetime: int) -> None:
                 "home_keygen_token": TOKEN,
             },
         ),
-        (
-            CareOfTest,
-            {
-                "care_of_nonce_index": 1,
-                "care_of_init_cookie": COOKIE,
-                "care_of_keygen_token": b"",
-            },
+        *(
+            (
+                HomeTest,
+                {
+                    "home_nonce_index": 1,
+                    "home_init_cookie": COOKIE,
+                    "home_keygen_token": TOKEN,
+                    **wrong,
+                },
+            )
+            for wrong in (
+                {"home_init_cookie": bytes(7)},
+                {"home_keygen_token": bytes(9)},
+            )
+        ),
+        *(
+            (
+                CareOfTest,
+                {
+                    "care_of_nonce_index": 1,
+                    "care_of_init_cookie": COOKIE,
+                    "care_of_keygen_token": TOKEN,
+                    **wrong,
+                },
+            )
+            for wrong in (
+                {"care_of_nonce_index": 0x10000},
+                {"care_of_init_cookie": bytes(9)},
+                {"care_of_keygen_token": b""},
+            )
         ),
         (BindingUpdate, {"sequence_number": -1, "lifetime": 0}),
         (BindingUpdate, {"sequence_number": 0x10000, "lifetime": 0}),

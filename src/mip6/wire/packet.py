@@ -332,8 +332,6 @@ class IPv6Packet:
     there.  0 in a packet that was not read."""
 
     def __post_init__(self) -> None:
-        if self.payload_offset:
-            return  # who reads has checked it all
         # One test for what is almost never wrong; the calls cost more than it.
         if (
             self.hop_limit >> 8

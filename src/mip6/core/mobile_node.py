@@ -22,6 +22,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     RouterAdvertisement,
 )
+from mip6.wire.revocation import BindingRevocation
 
 from .attachments import Attachments
 from .binding_update_list import (
@@ -321,6 +322,8 @@ class MobileNode:
                 return self._acknowledged(packet, message, now)
             case BindingError() as message if packet.source == self.home_agent:
                 return self._binding_error(packet, message, now)
+            case BindingRevocation() as message:
+                return self._revoked(packet, message, now)
             case ParameterProblem() as message:
                 return self._parameter_problem(packet, message, now)
             case PacketTooBig() as message:
@@ -401,6 +404,15 @@ class MobileNode:
         if not self.registration.renew(now):
             return _dropped("binding_error_too_soon", "11.3.6", packet)
         return self._settle(now)
+
+    def _revoked(
+        self, packet: Packet, message: BindingRevocation, now: float
+    ) -> list[Effect]:
+        answer = self.registration.revoked(packet, message, now)
+        if isinstance(answer, str):
+            return _dropped(answer, "RFC 5846 10", packet)
+        # Before what stands for the binding goes.
+        return self._settle(now, Send(answer))
 
     def _parameter_problem(
         self, packet: Packet, message: ParameterProblem, now: float

@@ -7,12 +7,17 @@ asked for are kept apart: `care_of_address` and `expires` are what it granted.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 from math import inf
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import TIME_UNIT, AlternateCareOfAddress, BindingRefreshAdvice
+from mip6.wire.revocation import (
+    BindingRevocation,
+    RevocationStatus,
+    RevocationType,
+)
 
 from .events import Problem
 from .packet import Packet
@@ -373,8 +378,48 @@ class Registration:
         # Else it contradicts itself: the retransmission, backing off, is soon enough.
         return ""
 
-    def _unwanted(self, packet: Packet) -> str:
-        """The first test of §11.7.3 that a Binding Acknowledgement fails, or ""."""
+    def revoked(
+        self, packet: Packet, message: BindingRevocation, now: float
+    ) -> Packet | str:
+        """The home agent ends the binding (RFC 5846 §10): the acknowledgement to send;
+        or why the message is ignored.
+
+        Registering again at once would undo what the administrator wants; it is done
+        as after status 129.
+        """
+        if reason := self._not_from_home_agent(packet):
+            return reason
+        if message.revocation_type != RevocationType.INDICATION:
+            return "unexpected_message"
+        if packet.routing_address is None or not self.alive(now) or self._aim is None:
+            return "revocation_of_no_binding"
+        status = RevocationStatus.SUCCESS
+        if message.proxy_binding:
+            status = RevocationStatus.PROXY_BINDING_NOT_SUPPORTED
+        elif message.ipv4_home_address_only:
+            status = RevocationStatus.IPV4_HOME_ADDRESS_OPTION_REQUIRED
+        else:
+            self._outstanding.clear()
+            self.status = BindingStatus.ADMINISTRATIVELY_PROHIBITED
+            self.expires = self.bound_until = -inf
+            self.care_of_address = None
+            self._send_at = now + RESPITE
+        answer = replace(
+            message,
+            revocation_type=RevocationType.ACKNOWLEDGEMENT,
+            code=status,
+            options=(),
+        )
+        return Packet(
+            source=packet.destination,
+            destination=self.home_agent,
+            home_address=self.home_address,
+            message=answer,
+            link=self._aim.link,
+        )
+
+    def _not_from_home_agent(self, packet: Packet) -> str:
+        """The first test of §11.7.3 that no message of the home agent may fail."""
         if packet.source != self.home_agent or packet.tunnel is not None:
             return "not_from_home_agent"
         if packet.target != self.home_address:
@@ -382,6 +427,12 @@ class Registration:
         protected = packet.protected_for == self.home_address
         if self._authentication_required and not protected:
             return "unauthenticated"
+        return ""
+
+    def _unwanted(self, packet: Packet) -> str:
+        """The first test of §11.7.3 that a Binding Acknowledgement fails, or ""."""
+        if reason := self._not_from_home_agent(packet):
+            return reason
         if not self._outstanding:
             return "no_binding_update_outstanding"
         return ""

@@ -5,6 +5,7 @@ BIN := .venv/bin
 SCENARIO ?= handover
 
 SECONDS ?= 60
+JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 export PREFIX DESTDIR
 
@@ -38,9 +39,9 @@ coverage: ## every branch of wire and core is taken by a direct test, none by ch
 	$(BIN)/python -m pytest -q -m "not root and not hypothesis" --cov --cov-fail-under=100 \
 	    --cov-report=term-missing:skip-covered tests/wire tests/core tests/conformance tests/interop
 
-fuzz: ## SECONDS of each target, or of TARGET; root for the eBPF programs
+fuzz: ## SECONDS of each target, or of TARGET, JOBS at once; root for the eBPF programs
 	@scripts/setup fuzz
-	$(BIN)/python -m fuzz --seconds $(SECONDS) $(TARGET)
+	$(BIN)/python -m fuzz --seconds $(SECONDS) --jobs $(JOBS) $(TARGET)
 
 mutation: setup ## changes of the core that no test notices; half an hour
 	nice -n 19 $(BIN)/python -m tests.mutation

@@ -1,6 +1,6 @@
-"""Run the targets for a while each, one after the other.
+"""Run the targets for a while each, some of them at once.
 
-    python -m fuzz [TARGET ...] [--seconds 60]
+    python -m fuzz [TARGET ...] [--seconds 60] [--jobs 2]
     python -m fuzz [TARGET ...] --keep
 
 What is of interest collects in .fuzz/NAME, beside what fuzz/corpus/NAME.hex has;
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1
 from itertools import pairwise
 from pathlib import Path
@@ -33,20 +34,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     parser.add_argument("--seconds", type=int, default=60, help="of each target")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="how many at once"
+    )
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     names = arguments.targets or list(TARGETS)
     if unknown := set(names) - set(TARGETS):
         parser.error(f"no target {', '.join(unknown)}: {', '.join(TARGETS)}")
-    failed = 0
-    for name in names:
-        if name in NEEDS_ROOT and os.geteuid():
-            print(f"{name:12} left out: needs root")
-        elif arguments.keep:
+    for name in [name for name in names if name in NEEDS_ROOT and os.geteuid()]:
+        print(f"{name:13} left out: needs root")
+        names.remove(name)
+    if arguments.keep:
+        for name in names:
             keep(name)
-        else:
-            failed += not run(name, arguments.seconds)
-    return 1 if failed else 0
+        return 0
+    with ThreadPoolExecutor(max(1, arguments.jobs)) as threads:
+        fine = list(threads.map(lambda name: run(name, arguments.seconds), names))
+    return 0 if all(fine) else 1
 
 
 def run(name: str, seconds: int) -> bool:
@@ -69,15 +74,15 @@ def run(name: str, seconds: int) -> bool:
     output = done.stdout
     executed = re.search(r"number_of_executed_units: (\d+)", output)
     count = len(list(directory.iterdir()))
-    print(
-        f"{name:12} {seconds:5} s  {executed[1] if executed else '?':>9} executions  "
-        f"{count:5} inputs  {'nothing found' if not done.returncode else 'FINDING'}",
-        flush=True,
-    )
+    said = [
+        f"{name:13} {seconds:5} s  {executed[1] if executed else '?':>9} executions  "
+        f"{count:5} inputs  {'nothing found' if not done.returncode else 'FINDING'}"
+    ]
     if done.returncode:
-        print(_reason(output))
+        said.append(_reason(output))
         for finding in FOUND.glob(f"{name}-*"):
-            print(f"for fuzz/corpus/{name}.hex: {finding.read_bytes().hex()}")
+            said.append(f"for fuzz/corpus/{name}.hex: {finding.read_bytes().hex()}")
+    print("\n".join(said), flush=True)  # in one piece, whatever else is running
     return done.returncode == 0
 
 
@@ -101,7 +106,7 @@ def keep(name: str) -> None:
     inputs = (octets.hex() for octets in kept if octets)
     lines = [header, *noted, *(line for line in inputs if line not in noted)]
     file.write_text("\n".join(lines) + "\n")
-    print(f"{name:12} {len(kept)} of {len(found)} inputs kept")
+    print(f"{name:13} {len(kept)} of {len(found)} inputs kept")
 
 
 def engine(name: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -117,6 +117,25 @@ def test_a_mobile_node_is_added_and_removed(world: World) -> None:
     until(world.pings, "reached again")
 
 
+def test_who_was_taken_out_while_the_daemon_was_away_has_no_binding(
+    world: World,
+) -> None:
+    away(world)
+    world.home_agent.end(signal.SIGKILL)
+    change(world.home_agent, f'"{HOME_ADDRESS}"', f'"{OTHER_HOME_ADDRESS}"')
+    world.key_file("laptop.key", OTHER_KEY)
+    world.home_agent.start()
+    assert bindings(world) == []
+    assert not world.pings(1)
+    # On disk neither: it does not come back with its key.
+    world.home_agent.end(signal.SIGKILL)
+    change(world.home_agent, f'"{OTHER_HOME_ADDRESS}"', f'"{HOME_ADDRESS}"')
+    world.mobile_node.end(signal.SIGKILL)
+    world.key_file("laptop.key", KEY)
+    world.home_agent.start()
+    assert bindings(world) == []
+
+
 def test_limits_and_the_level_of_the_log(world: World) -> None:
     away(world)
     change(world.home_agent, "[home_agent]\n", "[home_agent]\nlifetime_max = 4\n")

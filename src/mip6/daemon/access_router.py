@@ -49,7 +49,7 @@ class AccessRouter:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         runner = await control.serve_router(
-            self._control, self._status, self._stopping.set
+            self._control, self._log, self._status, self._stopping.set
         )
         self._role.start(loop)
         self._log.line("info", "ready", name=self._name, role="router")

@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import shutil
 import socket
 import struct
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from . import report
 from .errors import SetupError
+from .log import Log
 from .reload import reload
 
 if TYPE_CHECKING:
@@ -115,6 +119,24 @@ async def _stream(request: web.Request, daemon: "Daemon") -> web.StreamResponse:
     return response
 
 
+class _Complaints(logging.Handler):
+    """What aiohttp has to say: junk in a line for who looks for it, a mistake of ours
+    as one."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        line = self._log.line
+        if isinstance(error, HttpProcessingError | ConnectionError):
+            line("debug", "control", what=repr(error))
+        else:
+            trace = "".join(traceback.format_exception(error)) if error else ""
+            line("warning", "bug", what=record.getMessage(), trace=trace)
+
+
 async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     """Answers on `control` until the runner's `cleanup`."""
     application = web.Application(middlewares=[_guard])
@@ -148,11 +170,12 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     application.router.add_post("/handover", handover)
     application.router.add_post("/down", down)
     application.router.add_post("/reload", reloaded)
-    return await _answer(application, control)
+    return await _answer(application, control, daemon.log)
 
 
 async def serve_router(
     control: socket.socket,
+    log: Log,
     status: Callable[[], dict[str, Any]],
     stop: Callable[[], None],
 ) -> web.AppRunner:
@@ -168,15 +191,21 @@ async def serve_router(
 
     application.router.add_get("/status", told)
     application.router.add_post("/down", down)
-    return await _answer(application, control)
+    return await _answer(application, control, log)
 
 
 async def _answer(
-    application: web.Application, control: socket.socket
+    application: web.Application, control: socket.socket, log: Log
 ) -> web.AppRunner:
+    logger = logging.Logger("mip6.control", logging.WARNING)
+    logger.addHandler(_Complaints(log))
     # Who follows events when the daemon stops is not waited for.
     runner = web.AppRunner(
-        application, access_log=None, handle_signals=False, shutdown_timeout=0.1
+        application,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=0.1,
+        logger=logger,
     )
     await runner.setup()
     await web.SockSite(runner, control).start()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 from ipaddress import IPv6Address
 
+from mip6.core.addresses import Networks
 from mip6.core.correspondent import ANYBODY, Correspondent
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
@@ -123,6 +124,8 @@ class _Builder:
     def _home_agent(self, wanted: HomeAgentSection, store: Store) -> HomeAgent:
         data_plane = self._machine.data_plane
         found = restore(store, data_plane, wanted.address, self._now)
+        listed = Networks(wanted.home_networks)
+        kept = [b for b in found.bindings if b.home_address in listed]
         authenticates = self._configuration.authenticates
         home_agent = self._recorder.new(
             HomeAgent,
@@ -140,14 +143,15 @@ class _Builder:
             random=os.urandom,
             grace=wanted.grace,
             check_time=self._machine.check_time(),
-            restored=found.bindings,
+            restored=kept,
             # Without authentication nothing is remembered beyond a binding (0007).
             sequence_numbers=found.sequence_numbers if authenticates else (),
         )
         store.follow(home_agent)
-        for kept in found.bindings:
-            if isinstance(kept, Tunnel):  # it was not on disk
-                store.changed(kept.home_address)
+        for binding in found.bindings:
+            # One was not on disk, the other may register no longer.
+            if isinstance(binding, Tunnel) or binding.home_address not in listed:
+                store.changed(binding.home_address)
         return home_agent
 
     def _mobile_node(self, wanted: MobileNodeSection) -> MobileNode:

@@ -233,8 +233,8 @@ def changed(text: str, old: str, new: str) -> str:
             'f:2: [mobile_node] lacks "manage": write manage = true',
         ),
         (
-            changed(MOBILE_NODE, "true", "false"),
-            'f:6: [mobile_node] "manage" must be t',
+            changed(MOBILE_NODE, "true", "7"),
+            'f:6: [mobile_node] "manage" must be',
         ),
         (
             changed(MOBILE_NODE, "100/64", "100"),

@@ -38,6 +38,7 @@ from tests.support.daemons import HOME_AGENT as WORLD_AGENT
 from tests.support.daemons import KEY, World, until
 
 from mip6.cli.main import main
+from mip6.core.adopted import Adopted
 from mip6.core.correspondent import Correspondent
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
@@ -106,6 +107,8 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     roamer.wait(2)
     roamer.do(roamer.mobile_node.configure(200, roamer.now, fallback=False))
     roamer.do(roamer.mobile_node.handover("eth0", roamer.now))
+    other = Adopted(address=PREFIX_C[7], prefix_length=64)
+    roamer.do(roamer.mobile_node.configured("eth0", (other,), (ROUTER_C,), roamer.now))
     roamer.do(roamer.mobile_node.neighbor_lost(ROUTER_C, "eth0", roamer.now))
     roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.wait(5)

@@ -1,5 +1,6 @@
 """Whole packets out and in, over a cable."""
 
+import json
 import select
 import time
 from collections.abc import Iterator
@@ -76,7 +77,9 @@ def test_what_is_sent_is_heard_octet_for_octet(
     [(octets, _)] = heard(listener)
     assert octets == write(error)
     assert read_packet(octets).hop_limit == 33
-    # Nothing else is heard: this would be noise to the core.
+    # Nothing else is heard but advertisements: this would be noise to the core.
+    time.sleep(0.2)
+    list(listener.read())
     solicitation = Packet(
         source=HERE,
         destination=THERE,
@@ -84,7 +87,35 @@ def test_what_is_sent_is_heard_octet_for_octet(
         hop_limit=255,
     )
     sender.send(write(solicitation), index)
-    assert heard(listener, 0.3) == []
+    said = [read_packet(octets).payload[0] for octets, _ in heard(listener, 0.3)]
+    assert 135 not in said
+    listener.close()
+    sender.close()
+
+
+def test_a_frame_goes_to_whom_it_is_for(ends: tuple[Namespace, Namespace]) -> None:
+    """RFC 6059 §5.5.2: and to nobody else, whatever the neighbour cache says."""
+    here, there = ends
+    with there.entered():
+        listener = IcmpListener(advertisements=True, solicitations=True)
+    with here.entered():
+        sender = Sender()
+        index = index_of(here, "v0")
+        probe = Packet(
+            source=HERE,
+            destination=THERE,
+            message=NeighborSolicitation(target_address=THERE),
+            hop_limit=255,
+        )
+        shown = json.loads(there.ip("-j link show dev v1"))
+        octets = bytes.fromhex(shown[0]["address"].replace(":", ""))
+        time.sleep(0.2)
+        list(listener.read())
+        sender.send_frame(write(probe), index, bytes.fromhex("02ffffffffff"))
+        wrong = [o for o, _ in heard(listener, 0.3) if o == write(probe)]
+        sender.send_frame(write(probe), index, octets)
+        right = [o for o, _ in heard(listener) if o == write(probe)]
+    assert (wrong, right) == ([], [write(probe)])
     listener.close()
     sender.close()
 

@@ -11,6 +11,7 @@ from math import inf
 
 from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
 
+from .adopted import Adopted, AdoptedLink
 from .duplicates import Duplicates
 from .link import Attachment, Link
 from .memory import Memory
@@ -34,6 +35,7 @@ class Attachments:
     """The managed links, the preferred first.
 
     names: of all of them, up or not.
+    managed: routers are solicited and addresses formed here; else others do it.
     optimistic: the kernel checks addresses for duplicates while they are used.
     away_at: the last care-of address, whether its link is still there or not.
     """
@@ -47,6 +49,7 @@ class Attachments:
         *,
         optimistic: bool,
         never_return_home: bool = False,
+        managed: bool = True,
         away_at: IPv6Address | None = None,
     ) -> None:
         self.names = names
@@ -63,6 +66,7 @@ class Attachments:
         self._home_agent = home_agent
         self._random = random
         self._never_return_home = never_return_home
+        self._kind = ManagedLink if managed else AdoptedLink
         self._duplicates = None if optimistic else Duplicates()
         self._memory = Memory()
 
@@ -75,7 +79,7 @@ class Attachments:
             up.link = link
             return False
         self.link_down(link.name)
-        self.up[link.name] = ManagedLink(
+        self.up[link.name] = self._kind(
             link,
             self._home_prefix,
             self._home_agent,
@@ -96,6 +100,17 @@ class Attachments:
             if self._duplicates:
                 self._duplicates.forget(name)
         return gone is not None
+
+    def configured(
+        self,
+        link: str,
+        addresses: tuple[Adopted, ...],
+        gateways: tuple[IPv6Address, ...],
+    ) -> None:
+        """What others have configured on a link."""
+        up = self.up.get(link)
+        if isinstance(up, AdoptedLink):
+            up.configured(addresses, gateways)
 
     def want(self, name: str) -> None:
         """Use this link while it is up, whatever was found out about it before."""

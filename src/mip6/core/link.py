@@ -68,6 +68,8 @@ class Attachment:
     distrusted_at: float = field(default=-inf, compare=False)
     """When the home agent did not answer what was sent this way, not long ago."""
     valid_until: float = field(compare=False)
+    adopted: bool = False
+    """Others configured it: addresses and routes of the link are theirs."""
     unique: bool = False
     """Whether the care-of address is known to be nobody else's."""
     usable: bool

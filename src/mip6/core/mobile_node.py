@@ -24,6 +24,7 @@ from mip6.wire.neighbor_discovery import (
 )
 from mip6.wire.revocation import BindingRevocation
 
+from .adopted import Adopted
 from .attachments import Attachments
 from .binding_update_list import (
     UNRECOGNIZED_NEXT_HEADER,
@@ -64,6 +65,8 @@ class MobileNode:
     fallback: whether connections that began elsewhere than at the home address go out
         directly while there is no registration; otherwise they wait too.
     table: the routing table of the home address.
+    managed: routers are solicited and care-of addresses formed by us; else `configured`
+        tells what others have made of the links.
     never_return_home: no advertisement means home, whatever its prefix: where the home
         link is virtual, only a forger would say so.
     authentication_required: whether only protected acknowledgements count.
@@ -90,6 +93,7 @@ class MobileNode:
         fallback: bool = True,
         table: int = 100,
         never_return_home: bool = False,
+        managed: bool = True,
         authentication_required: bool,
         restored: Tunnel | None = None,
         held_max: int = 64,
@@ -120,6 +124,7 @@ class MobileNode:
             random,
             optimistic=optimistic,
             never_return_home=never_return_home,
+            managed=managed,
             away_at=restored.care_of_address if restored else None,
         )
         self.correspondents = BindingUpdateList(
@@ -224,6 +229,18 @@ class MobileNode:
         """The link has no carrier any more; nothing learned there holds."""
         if not self.attachments.link_down(name):
             return []
+        return self._settle(now)
+
+    def configured(
+        self,
+        link: str,
+        addresses: tuple[Adopted, ...],
+        gateways: tuple[IPv6Address, ...],
+        now: float,
+    ) -> list[Effect]:
+        """What others have configured on a link that we do not manage: its global
+        addresses, and the routers of its default routes, the best first."""
+        self.attachments.configured(link, addresses, gateways)
         return self._settle(now)
 
     def neighbor_lost(
@@ -540,6 +557,7 @@ class MobileNode:
             delete,
             self.attachments.up[there.link].link.link_local,
             tentative=tentative,
+            adopted=there.adopted,
             patient=there.distrusted_at > -inf,
         )
 
@@ -597,7 +615,11 @@ class MobileNode:
         if here and here.at_home:
             told = registration.sent or now >= registration.bound_until
             states += home_states(
-                here, self.home_address, self.home_agent, address_on_link=told
+                here,
+                self.home_address,
+                self.home_agent,
+                table=self.table,
+                address_on_link=told,
             )
         else:
             states += away_states(

@@ -32,13 +32,18 @@ def home_states(
     home_address: IPv6Address,
     home_agent: IPv6Address,
     *,
+    table: int,
     address_on_link: bool,
 ) -> list[State]:
     """On the home link, where no special processing is needed (§11.3.1).
 
     The home address joins the link only once the home agent was told (§11.5.5).
     """
-    states = [*_neighbors(here, home_agent), *_routes(here)]
+    states: list[State] = []
+    if here.adopted:
+        states += _own_way(here, home_address, table + 2)
+    else:
+        states += [*_neighbors(here, home_agent), *_routes(here)]
     if address_on_link:
         states.append(HomeAddress(address=home_address, link=here.link))
     return states
@@ -74,14 +79,21 @@ def away_states(
             states += _own_way(previous, previous.care_of_address, table + 1)
     if trial and trial.care_of_address:
         states.append(_care_of_address(trial, checked_by_kernel))
-        states += _neighbors(trial, None)
-        states += _routes(trial, metric=METRIC + 1)
+        if trial.adopted:
+            states += _own_way(trial, trial.care_of_address, table + 3)
+        else:
+            states += _neighbors(trial, None)
+            states += _routes(trial, metric=METRIC + 1)
     if here and here.care_of_address:
         states.append(_care_of_address(here, checked_by_kernel))
-        states += _neighbors(here, None)
-        states += _routes(here)
+        if here.adopted:
+            # The main table's first way may be another link's.
+            states += _own_way(here, here.care_of_address, table + 2)
+        else:
+            states += _neighbors(here, None)
+            states += _routes(here)
     states.append(Rule(priority=999, table=table, source=home_address))
-    if here and here.care_of_address:
+    if here and here.care_of_address and not here.adopted:
         # Tunnelled packets go by the link, whatever the rules below say.
         source = here.care_of_address
         states.append(Rule(priority=1000, table=MAIN_TABLE, source=source))
@@ -153,6 +165,7 @@ def _care_of_address(at: Attachment, checked_by_kernel: bool) -> State:
         address=at.care_of_address,
         prefix_length=at.prefix.prefixlen,
         link=at.link,
+        adopted=at.adopted,
         checked_by_kernel=checked_by_kernel,
     )
 

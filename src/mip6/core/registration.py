@@ -105,6 +105,8 @@ class Aim:
     link_local: IPv6Address | None = field(default=None, compare=False)
     tentative: bool = field(default=False, compare=False)
     """What stands goes on being used until this is acknowledged."""
+    adopted: bool = field(default=False, compare=False)
+    """The routing rules lead packets of this source out by the link."""
     patient: bool = field(default=False, compare=False)
     """Nobody answered this way a moment ago: asked seldom."""
 
@@ -482,5 +484,5 @@ class Registration:
                 if at_home
                 else (AlternateCareOfAddress(aim.care_of_address),),
             ),
-            link=aim.link,
+            link=None if aim.adopted else aim.link,
         )

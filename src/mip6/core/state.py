@@ -110,6 +110,8 @@ class CareOfAddress:
     address: IPv6Address
     prefix_length: int
     link: str
+    adopted: bool = False
+    """Others configured it: only its packets are ours."""
     checked_by_kernel: bool = True
     """Else it is the role that does it, because the kernel would not let it be used."""
 

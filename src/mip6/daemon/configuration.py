@@ -150,13 +150,14 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     interfaces: Annotated[tuple[LinkName, ...], Field(strict=False)]
     """In order of preference."""
     manage: bool
-    """mip6 solicits routers and configures addresses on these interfaces itself."""
+    """mip6 solicits routers and configures addresses on these interfaces itself; else
+    it takes what the kernel, NetworkManager, networkd or DHCPv6 configured."""
     lifetime: Lifetime = 600
     """Seconds that are asked for in a registration."""
     fallback: bool = True
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
-    """The routing table for packets from the home address; the one after it too."""
+    """The routing table for packets from the home address; and the three after it."""
     never_return_home: bool = False
     """No advertisement makes it believe that it is on the home link."""
     on_handover: Command = ()
@@ -183,20 +184,14 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
             raise ValueError("must name at least one interface")
         return value
 
-    @field_validator("manage")
-    @classmethod
-    def _manage(cls, value: bool) -> bool:
-        if not value:
-            raise ValueError(
-                "must be true: interfaces that others configure are not supported yet"
-            )
-        return value
-
     @field_validator("table")
     @classmethod
     def _table(cls, value: int) -> int:
-        if value in (253, 254, 255):
-            raise ValueError("is one of the kernel's own tables (253-255)")
+        if {253, 254, 255} & set(range(value, value + 4)):
+            raise ValueError(
+                "is one of the kernel's own tables (253-255), or one of the three "
+                "before them: the next three tables are used too"
+            )
         return value
 
 
@@ -456,8 +451,8 @@ _ENTRIES = {
 _MISSING = {
     "authentication": ': write authentication = "shared_key", and make a key with '
     '"mip6 keygen" ("none": anyone can register the home addresses you list)',
-    "manage": ": write manage = true, and mip6 configures these interfaces "
-    "in place of the kernel and NetworkManager",
+    "manage": ": write manage = true, and mip6 configures these interfaces in place of "
+    "the kernel and NetworkManager; or manage = false, and it takes what they make",
 }
 
 

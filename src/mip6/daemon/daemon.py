@@ -158,6 +158,7 @@ class Daemon:
             self.mobile_node,
             mobile.interfaces if mobile else (),
             self.home_agent,
+            adopts=mobile is not None and not mobile.manage,
         )
         self._neighbors: NeighborListener | None = None
         if self.home_agent is not None and self.home_agent.home_link is not None:

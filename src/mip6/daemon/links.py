@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
+from mip6.core.addresses import is_unicast_routable
+from mip6.core.adopted import Adopted
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
 from mip6.core.link import Link
@@ -35,6 +37,8 @@ class Links:
         mobile_node: MobileNode | None,
         managed: tuple[str, ...] = (),
         home_agent: HomeAgent | None = None,
+        *,
+        adopts: bool = False,
     ) -> None:
         self.disturbed = False
         self.appeared: list[LinkInfo] = []
@@ -42,9 +46,12 @@ class Links:
         self._mobile_node = mobile_node
         self._home_agent = home_agent
         self._managed = managed
+        self._adopts = adopts
         self._names = {link.index: name for name, link in machine.links.items()}
         self._told: dict[str, Link] = {}
         # What the mobile node was told of each managed link that is up.
+        self._adopted: dict[str, object] = {}
+        # What it was told of what others have configured there.
         self._link_locals: dict[str, IPv6Address] = {}
         self._attached = {link.name for link in machine.attachable()}
 
@@ -56,13 +63,54 @@ class Links:
             case LinkInfo():
                 return self._link(notice.info, notice.gone, now)
             case AddressInfo():
-                return self._address(notice.info, notice.gone, now)
+                effects = self._address(notice.info, notice.gone, now)
+                return effects + self._adopt(notice.info.index, now)
+            case RouteInfo(destination=destination) if (
+                self._adopts and not destination.prefixlen
+            ):
+                self.disturbed |= notice.gone
+                return self._adopt(notice.info.index, now)
             case RouteInfo(protocol=protocol) | RuleInfo(protocol=protocol):
                 if notice.gone and protocol == requests.PROTOCOL:
                     self.disturbed = True
             case NeighborInfo():
                 return self._neighbor(notice.info, now)
         return []
+
+    def _adopt(self, index: int, now: float) -> list[Effect]:
+        """What others have configured on a link, where we do not."""
+        name = self._names.get(index, "")
+        if not self._adopts or self._mobile_node is None or name not in self._told:
+            return []
+        netlink = self._machine.netlink
+        home_address = self._mobile_node.home_address
+        addresses = tuple(
+            Adopted(
+                address=info.address,
+                prefix_length=info.prefix_length,
+                preferred=not info.flags & requests.DEPRECATED,
+                usable=bool(info.flags & requests.OPTIMISTIC)
+                or not info.flags & requests.TENTATIVE,
+            )
+            for info in netlink.addresses()
+            if info.index == index
+            and is_unicast_routable(info.address)
+            and info.address != home_address
+            and not info.flags & (requests.TEMPORARY | requests.DAD_FAILED)
+        )
+        gateways = tuple(
+            route.gateway
+            for route in sorted(netlink.routes(), key=lambda route: route.metric)
+            if route.index == index
+            and route.table == requests.MAIN
+            and not route.destination.prefixlen
+            and route.gateway is not None
+        )
+        found = (addresses, gateways)
+        if self._adopted.get(name) == found:
+            return []
+        self._adopted[name] = found
+        return self._mobile_node.configured(name, addresses, gateways, now)
 
     def _neighbor(self, info: NeighborInfo, now: float) -> list[Effect]:
         """The kernel found a neighbour unreachable (RFC 4861 §7.3): it may be the
@@ -90,6 +138,8 @@ class Links:
             yield self._link(link, False, now)
         for info in addresses:
             yield self._address(info, False, now)
+        for link in present:
+            yield self._adopt(link.index, now)
 
     def _link(self, link: LinkInfo, gone: bool, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -144,11 +194,13 @@ class Links:
         if self._mobile_node is None or self._told.get(link.name) == value:
             return []
         self._told[link.name] = value
-        return self._mobile_node.link_up(value, now)
+        effects = self._mobile_node.link_up(value, now)
+        return effects + self._adopt(link.index, now)
 
     def _down(self, name: str, now: float) -> list[Effect]:
         if self._mobile_node is None or self._told.pop(name, None) is None:
             return []
+        self._adopted.pop(name, None)
         return self._mobile_node.link_down(name, now)
 
     def _address(self, info: AddressInfo, gone: bool, now: float) -> list[Effect]:

@@ -182,6 +182,8 @@ class Machine:
             self._set(sysctl.ipv6("all", "proxy_ndp"), 1)
             self._set(f"net/ipv6/neigh/{name}/proxy_delay", 0)
             return
+        if not self.configuration.mobile_node.manage:
+            return  # others see to it
         for setting, value in MANAGED.items():
             try:
                 self._set(sysctl.ipv6(name, setting), value)

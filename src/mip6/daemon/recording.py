@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar, get_type_hints
 
 from mip6 import __version__
+from mip6.core.adopted import Adopted
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent import Correspondent
 from mip6.core.effects import Effect
@@ -60,6 +61,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "link_up",
         "link_down",
         "address_checked",
+        "configured",
         "handover",
         "neighbor_lost",
         "prefer",
@@ -72,6 +74,7 @@ PARTS = {kind.__name__: kind for kind in INPUTS}
 VALUES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
+        Adopted,
         Binding,
         Link,
         CareOfAddress,

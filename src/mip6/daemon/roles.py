@@ -179,6 +179,7 @@ class _Builder:
             fallback=wanted.fallback,
             table=wanted.table,
             never_return_home=wanted.never_return_home,
+            managed=wanted.manage,
             authentication_required=self._configuration.authenticates,
             optimistic=self._machine.optimistic,
             restored=restored,

@@ -117,6 +117,9 @@ class Executor:
         if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.put(state)
             return
+        if isinstance(state, CareOfAddress) and state.adopted:
+            self.tunnels.divert(state.address)
+            return
         request = self._request(state, add=True)
         if isinstance(state, HomeAddress | CareOfAddress):
             self._install_address(state, request)
@@ -130,6 +133,9 @@ class Executor:
         """Removes `state`; that it is gone already is no error."""
         if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.drop(state)
+            return
+        if isinstance(state, CareOfAddress) and state.adopted:
+            self.tunnels.undivert(state.address)
             return
         try:
             request = self._request(state, add=False)
@@ -164,7 +170,7 @@ class Executor:
                 case HomeAddress(address=address, link=link):
                     held = (address, link) in addresses
                 case CareOfAddress(address=address, link=link):
-                    held = (address, link) in addresses
+                    held = state.adopted or (address, link) in addresses
                 case Route():
                     key = (state.table, state.destination, state.metric)
                     held = (*key, state.link, state.gateway) in routes

@@ -14,6 +14,7 @@ MAIN = 254
 
 # Address flags (linux/if_addr.h)
 NODAD, OPTIMISTIC, DAD_FAILED, TENTATIVE = 0x02, 0x04, 0x08, 0x40
+TEMPORARY, DEPRECATED = 0x01, 0x20
 NOPREFIXROUTE = 0x200
 # Link flags (linux/if.h)
 UP, LOWER_UP = 0x1, 0x10000

@@ -36,6 +36,7 @@ GOALS = {
     ("dataplane TCP", "tunnel ÷ ip6tnl"): "> 1",
     ("dataplane UDP", "tunnel ÷ ip6tnl"): "> 1",
     ("handover", "outage to the mobile node"): "≤ 60",
+    ("direct handover", "outage more than tunnelled"): "≤ 20",
     ("flood", "p99 beside unprotected"): "< 100",
     ("flood", "p99 beside replayed"): "< 100",
     ("flood", "p99 beside wrongly protected"): "< 100",

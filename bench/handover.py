@@ -2,7 +2,9 @@
 
     python -m bench.handover [--json] [--moves N]
 
-The mobile node's cable goes to and fro between links B and C.  The outage of a move is
+The mobile node's cable goes to and fro between links B and C, in turns of five moves
+while packets go through the tunnel, and five while it and the correspondent talk
+directly (route optimization).  The outage of a move is
 the largest gap in a stream of a packet each millisecond, less that millisecond, counted
 from carrier up.  Phases are cumulative from there.  Beside them what no mobile node can
 change: how long the router made it wait for its advertisement, and a round trip from
@@ -18,11 +20,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from .measure import report, show
 
 MOVES = 30
+TURN = 5
+"""Moves of one kind before it is the other's turn."""
 ADVERTISEMENTS_MS = "30-70"
 """The interval of Router Advertisements, as what this is compared with had it."""
 SETTLED_S = 1.0
@@ -76,14 +81,38 @@ def by_name(pairs: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
     return answer
 
 
+def moved(scenario: str, moves: int) -> list[dict[str, Any]]:
+    """Raises `CalledProcessError` when the lab found anything wrong."""
+    run = ["run", scenario, "--json", f"--moves={moves}"]
+    document = json.loads(_lab(*run, f"--ra-interval={ADVERTISEMENTS_MS}"))
+    made: list[dict[str, Any]] = document["moves"]
+    return made
+
+
+def outage_ms(moves: Iterable[Mapping[str, Any]]) -> float:
+    return median(max(move["outage_ms"], move["outage_up_ms"]) for move in moves)
+
+
 def measure(moves: int) -> list[dict[str, Any]]:
     """Raises `CalledProcessError` when the lab found anything wrong."""
-    run = ["run", "handover", "--json", f"--moves={moves}"]
-    made = json.loads(_lab(*run, f"--ra-interval={ADVERTISEMENTS_MS}"))["moves"]
-    times = by_name(pair for move in made for pair in times_ms(move))
-    times["round trip"] = round_trips_ms()
-    lost = by_name(pair for move in made for pair in losses(move))
-    return [report("handover", times, "ms", {}), report("lost", lost, "packets", {})]
+    made: dict[str, list[dict[str, Any]]] = {"handover": [], "route_optimization": []}
+    more = []
+    for turn in range(0, moves, TURN):
+        for scenario, so_far in made.items():
+            so_far += moved(scenario, min(TURN, moves - turn))
+        tunnelled, direct = (each[turn:] for each in made.values())
+        more.append(outage_ms(direct) - outage_ms(tunnelled))
+    documents = []
+    for title, each in zip(("handover", "direct handover"), made.values(), strict=True):
+        times = by_name(pair for move in each for pair in times_ms(move))
+        if title == "handover":
+            times["round trip"] = round_trips_ms()
+        else:
+            times["outage more than tunnelled"] = more
+        lost = by_name(pair for move in each for pair in losses(move))
+        documents.append(report(title, times, "ms", {}))
+        documents.append(report(f"lost, {title}", lost, "packets", {}))
+    return documents
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import time
+from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -9,11 +10,22 @@ import pytest
 
 from mip6.lab.capture import Frame, read_pcap
 from mip6.lab.lab import Move
-from mip6.lab.story import describe, five_steps, tunnel_seen
+from mip6.lab.story import (
+    describe,
+    directly_seen,
+    five_steps,
+    tunnel_seen,
+    unproved,
+    updates,
+)
 from mip6.wire.icmpv6 import IcmpMessage, UnknownIcmp, write_icmpv6
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingUpdate,
+    CareOfTest,
+    CareOfTestInit,
+    HomeTest,
+    HomeTestInit,
     Message,
     write_message,
 )
@@ -24,8 +36,18 @@ from mip6.wire.neighbor_discovery import (
     RouterSolicitation,
 )
 from mip6.wire.next_header import NextHeader
-from mip6.wire.options import AlternateCareOfAddress
-from mip6.wire.packet import IPv6Packet, write_packet
+from mip6.wire.options import (
+    AlternateCareOfAddress,
+    BindingAuthorizationData,
+    NonceIndices,
+)
+from mip6.wire.packet import (
+    DestinationOptions,
+    HomeAddressOption,
+    IPv6Packet,
+    RoutingHeaderType2,
+    write_packet,
+)
 
 HOME, AGENT, PEER, CARE_OF, ROUTER, NODE, ALL_NODES, ALL_ROUTERS = (
     IPv6Address(text)
@@ -179,6 +201,135 @@ def test_the_tunnel_counts_only_if_it_carried_both_ways(
     assert not tunnel_seen(frames, MOVE, 100.0205)
     elsewhere = Move(origin="b", destination="c", unplugged_at=99.9, plugged_at=100.0)
     assert not tunnel_seen(frames, elsewhere, 101.0)
+
+
+# The direct way
+
+TO_PEER = BindingUpdate(
+    sequence_number=8,
+    lifetime=420,
+    acknowledge=True,
+    home_registration=False,
+    options=(NonceIndices(1, 1), BindingAuthorizationData(bytes(12))),
+)
+FROM_PEER = BindingAcknowledgement(
+    status=0,
+    sequence_number=8,
+    lifetime=420,
+    options=(BindingAuthorizationData(bytes(12)),),
+)
+
+
+def from_home(packet: Message | IcmpMessage) -> bytes:
+    """From the care-of address, with the Home Address option."""
+    option = HomeAddressOption(HOME)
+    return wrapped(CARE_OF, PEER, packet, HOME, PEER, DestinationOptions((option,)))
+
+
+def to_home(packet: Message | IcmpMessage) -> bytes:
+    """To the care-of address, with the type 2 routing header."""
+    return wrapped(PEER, CARE_OF, packet, PEER, HOME, RoutingHeaderType2(HOME))
+
+
+def wrapped(
+    source: IPv6Address,
+    destination: IPv6Address,
+    message: Message | IcmpMessage,
+    origin: IPv6Address,
+    target: IPv6Address,
+    extension: DestinationOptions | RoutingHeaderType2,
+) -> bytes:
+    if isinstance(message, UnknownIcmp):
+        kind, payload = NextHeader.ICMPV6, write_icmpv6(message, origin, target)
+    else:
+        assert isinstance(message, BindingUpdate | BindingAcknowledgement)
+        kind, payload = NextHeader.MOBILITY, write_message(message, origin, target)
+    return write_packet(
+        IPv6Packet(
+            source=source,
+            destination=destination,
+            extensions=(extension,),
+            next_header=kind,
+            payload=payload,
+        )
+    )
+
+
+def ping(kind: int) -> UnknownIcmp:
+    return UnknownIcmp(type=kind, code=0, data=struct.pack("!HH", 77, 9) + b"data")
+
+
+COOKIE, TOKEN = b"cookie 1", b"token 12"
+HOME_INIT = HomeTestInit(home_init_cookie=COOKIE)
+CARE_OF_INIT = CareOfTestInit(care_of_init_cookie=COOKIE)
+HOME_TEST = HomeTest(
+    home_nonce_index=1, home_init_cookie=COOKIE, home_keygen_token=TOKEN
+)
+CARE_OF_TEST = CareOfTest(
+    care_of_nonce_index=1, care_of_init_cookie=COOKIE, care_of_keygen_token=TOKEN
+)
+
+
+@pytest.fixture
+def optimized(frames: dict[str, list[Frame]], tmp_path: Path) -> dict[str, list[Frame]]:
+    request, reply = to_home(ping(128)), from_home(ping(129))
+    mn = [
+        (
+            100.030,
+            tunnel(CARE_OF, AGENT, mobility(HOME, PEER, HOME_INIT)),
+        ),
+        (100.031, mobility(CARE_OF, PEER, CARE_OF_INIT)),
+        (100.032, mobility(PEER, CARE_OF, CARE_OF_TEST)),
+        (
+            100.033,
+            tunnel(AGENT, CARE_OF, mobility(PEER, HOME, HOME_TEST)),
+        ),
+        (100.034, from_home(TO_PEER)),
+        (100.035, to_home(FROM_PEER)),
+        (100.041, request),
+        (100.042, reply),
+    ]
+    frames["mn"] += capture(tmp_path / "mn2", mn)
+    frames["cn"] += capture(tmp_path / "cn2", [(100.040, request), (100.043, reply)])
+    return frames
+
+
+def test_the_fifth_step_is_the_direct_way(optimized: dict[str, list[Frame]]) -> None:
+    *_, third, fourth, last = five_steps(optimized, MOVE, 101.0)
+    assert [line.split("ms  ")[1] for line in last.lines] == [
+        "mn on B → ha  tunnel [ home address → cn  Home Test Init ]",
+        "mn on B → cn  Care-of Test Init",
+        "cn → mn on B  Care-of Test",
+        "ha → mn on B  tunnel [ cn → home address  Home Test ]",
+        "mn on B → cn  direct [ home address → cn  Binding Update, sequence 8, "
+        "lifetime 420 s, care-of address 2001:db8:b::ff:fe00:64, acknowledge ]",
+        "cn → mn on B  direct [ cn → home address  Binding Acknowledgement, status 0 "
+        "(accepted), sequence 8, lifetime 420 s ]",
+        "cn → mn on B  direct [ cn → home address  Echo Request 9 ]",
+        "mn on B → cn  direct [ home address → cn  Echo Reply 9 ]",
+    ]
+    assert third.fleeting and fourth.fleeting
+    assert directly_seen(optimized, 100.0, 101.0)
+    assert not directly_seen(optimized, 100.0, 100.0415)
+
+
+def test_who_is_told_what_in_which_updates(optimized: dict[str, list[Frame]]) -> None:
+    assert updates(optimized, 99.5, 101.0) == [7]
+    assert updates(optimized, 99.5, 101.0, home=False) == [8]
+
+
+def test_each_update_has_its_own_proof(
+    optimized: dict[str, list[Frame]], tmp_path: Path
+) -> None:
+    """In ESP to the home agent, signed to a correspondent."""
+    wrong = unproved(optimized, "shared_key")
+    assert len(wrong) == 3 and not any("sequence 8" in line for line in wrong)
+    bare = replace(TO_PEER, options=(NonceIndices(1, 1),))
+    forged = capture(tmp_path / "forged", [(1.0, from_home(bare))])
+    assert len(unproved({"mn": forged}, "shared_key")) == 1
+    keyless = BindingAcknowledgement(status=136, sequence_number=8, lifetime=0)
+    unsigned = capture(tmp_path / "unsigned", [(1.0, to_home(keyless))])
+    assert unproved({"mn": unsigned}, "shared_key") == []
 
 
 def test_what_is_cut_or_no_ipv6_is_left_out(tmp_path: Path) -> None:

@@ -476,3 +476,11 @@ def test_a_refused_deregistration_is_answered_on_the_home_link() -> None:
     assert (packet.destination, packet.routing_address) == (HOME_ADDRESS, None)
     assert packet.link == "eth1"
     assert acknowledgement(role.receive(from_home(6), 102.0)).status == 0
+
+
+def test_who_corresponds_is_asked_before_a_registration() -> None:
+    role = on_a_link()
+    assert role.corresponds == ()
+    role.corresponds = {HOME_ADDRESS}
+    assert role.corresponds == {HOME_ADDRESS}
+    assert acknowledgement(role.receive(binding_update(1), 0.0)).status == 139

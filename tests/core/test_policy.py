@@ -289,6 +289,14 @@ def test_a_binding_that_expires_meanwhile() -> None:
     assert role.deadline is None
 
 
+def test_a_binding_that_the_kernel_ends_meanwhile() -> None:
+    role, kernel, _ = revoked()
+    [state] = kernel.states
+    role.failed(state, 10.5)
+    assert role.tick(11.0) == []
+    assert role.deadline is None
+
+
 def test_there_must_be_a_binding_to_revoke() -> None:
     assert home_agent().revoke(HOME_ADDRESS, 0.0) == []
 

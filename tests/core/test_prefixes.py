@@ -418,6 +418,28 @@ def test_a_registration_begins_again() -> None:
 
 
 @pytest.mark.rfc("10.6.2-7", "one advertisement has both")
+def test_somebody_elses_registration_begins_nothing() -> None:
+    role = bound(prefix_interval=QUICK)
+    role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
+    assert following(role, until=111.0) == [111.0]
+    other = binding_update(lifetime=40_000, home_address=OTHER_HOME_ADDRESS)
+    role.receive(other, 112.0)
+    assert following(role, until=1000.0) == [114.0, 120.0, 132.0]
+
+
+def test_a_binding_whose_prefix_is_gone_is_told_nothing() -> None:
+    count = EXPIRED_MAX + 1
+    role = home_agent(bindings_max=count, prefix_interval=QUICK)
+    for n in range(count):
+        role.receive(binding_update(home_address=HOME_ADDRESS + n), 0.0)
+    role.prefixes_changed((prefix(NEW_PREFIX),), 1.0)
+    # One is left when it is time to tell them.
+    role.tick(1.0 + SETTLED)
+    assert len(list(role.bindings)) == 1
+    assert following(role, until=1000.0) == []
+    assert not list(role.bindings)
+
+
 def test_a_second_change_joins_the_first() -> None:
     role = bound(prefix_interval=(50.0, INTERVAL_MAX))
     role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)

@@ -103,3 +103,11 @@ def test_it_behaves_as_a_dict_that_is_searched(
                 del model[key]
         assert timers.deadline == min(model.values(), default=None)
         assert len(timers) == len(model)
+
+
+def test_deadlines_that_are_brought_forward_leave_no_rubbish() -> None:
+    timers: Timers[str] = Timers()
+    for n in range(10 * GARBAGE_MIN):
+        timers.set("a", 1000.0 - n)
+    assert len(timers._heap) <= 2 + GARBAGE_MIN
+    assert timers.deadline == 1000.0 - 10 * GARBAGE_MIN + 1

@@ -367,8 +367,7 @@ class HomeAgent:
 
     def _indicate(self, home_address: IPv6Address, number: int) -> list[Effect]:
         binding = self._cache.find(home_address)
-        if binding is None:
-            return []
+        assert binding is not None  # a revocation ends with it
         message = BindingRevocation(
             revocation_type=RevocationType.INDICATION,
             code=RevocationTrigger.ADMINISTRATIVE_REASON,

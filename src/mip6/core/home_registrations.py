@@ -178,8 +178,7 @@ class HomeRegistrations:
         """End a binding by our own will.  An older Binding Update that was delayed does
         not bring it back."""
         binding = self._cache.find(home_address)
-        if binding is None:
-            return []
+        assert binding is not None
         last = self._cache.last_sequence_number(home_address)
         self._cache.delete(home_address, last or 0, now)
         return [
@@ -208,7 +207,7 @@ class HomeRegistrations:
         if binding is None:
             return []
         self._cache.drop(binding.home_address)
-        ended = self._interception.change(binding, None)
+        ended = self._ended(binding)
         return [
             *(effect for effect in ended if effect != Remove(state)),
             _changed(Change.DELETED, binding, lifetime=0),

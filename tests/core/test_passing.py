@@ -52,6 +52,20 @@ def test_an_init_goes_on_to_the_correspondent(node: Node) -> None:
     assert effect == Forward(write(onwards))
 
 
+def test_a_home_test_between_two_mobile_nodes_of_ours(node: Node) -> None:
+    """Out of one tunnel and into the other by the same hand, so that it is protected in
+    both (§10.4.6)."""
+    other = binding_update(
+        1, source=NEXT_CARE_OF_ADDRESS, home_address=OTHER_HOME_ADDRESS
+    )
+    node.receive(write(other), 0.5)
+    inner = replace(TEST, source=OTHER_HOME_ADDRESS)
+    outer = replace(inner, tunnel=(NEXT_CARE_OF_ADDRESS, HOME_AGENT))
+    [effect] = node.receive(write(outer), 1.0)
+    onwards = replace(inner, tunnel=(HOME_AGENT, CARE_OF_ADDRESS), hop_limit=63)
+    assert effect == Send(onwards)
+
+
 def test_an_init_to_the_home_agent_itself_is_no_transit(node: Node) -> None:
     here = replace(INIT, destination=HOME_AGENT)
     assert discarded(node.receive(write(here), 1.0)) == ("not_a_correspondent", "9")

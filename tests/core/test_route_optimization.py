@@ -12,6 +12,7 @@ from tests.support.optimizing import Optimizer
 from mip6.core.effects import Install, Send
 from mip6.core.mobile_node import MobileNode
 from mip6.core.packet import Packet, write
+from mip6.core.return_routability_procedure import TOKENS_MAX
 from mip6.core.route_optimization import (
     CorrespondentPolicy,
     Mode,
@@ -408,3 +409,41 @@ def test_back_to_a_care_of_address_of_a_moment_ago() -> None:
     assert roamer.way is not None
     assert roamer.way.care_of_address in PREFIX_B
     assert roamer.way.previous in PREFIX_C
+
+
+def test_an_acknowledgement_of_the_try_before() -> None:
+    """The binding may last longer there: the last one may still be on its way."""
+    roamer = Optimizer(lifetime=4000)
+    roamer.register()
+    roamer.talk()
+    for test in list(roamer.tests):
+        [answer] = roamer.answers(test.packet)
+        roamer.hear_from_peer(answer)
+    [acknowledgement] = roamer.answers(roamer.peer_updates[0].packet)
+    roamer.wait(1)
+    assert len(roamer.peer_updates) == 2
+    roamer.hear_from_peer(acknowledgement)
+    assert roamer.direct
+    assert roamer.entry.until == 1420
+    sent = len(roamer.to_peer())
+    roamer.wait(419.5)
+    assert roamer.way is not None
+    assert roamer.way.inbound_only
+    assert roamer.way.expires == 1421
+    assert len(roamer.to_peer()) == sent
+
+
+def test_few_care_of_addresses_are_remembered() -> None:
+    roamer = Optimizer(lifetime=4000)
+    roamer.optimize()
+    for number in range(8):
+        roamer.link_down()
+        roamer.link_up()
+        roamer.hear(IPv6Network(f"2001:db8:f{number}::/64"), ROUTER_B)
+        roamer.answer_home()
+        roamer.exchange()
+        roamer.live(2)
+        assert roamer.direct
+    entry = roamer.mobile_node.correspondents.find(CORRESPONDENT)
+    assert entry is not None
+    assert len(entry.procedure._care_of_tokens) == TOKENS_MAX

@@ -11,7 +11,6 @@ _WHY = {
     "updating": "it is being told",
     "home_registration": "the home agent has to know first",
     "at_home": "at home",
-    "idle": "no traffic",
     "policy": "as configured",
     "no_answer": "it does not answer",
     "not_understood": "it does not know Mobile IPv6",

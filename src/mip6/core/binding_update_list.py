@@ -209,27 +209,24 @@ class BindingUpdateList:
 
     def _taken(self, packet: Packet, message: CorrespondentMessage, now: float) -> str:
         """The reason if it is ignored, or ""."""
-        match message:
-            case ParameterProblem():
-                return self._parameter_problem(message, now)
-            case PacketTooBig():
-                return self._too_big(message, now)
-            case DestinationUnreachable() | TimeExceeded():
-                return self._on_the_way(message, Why.UNREACHABLE, now)
-        registration = self.find(packet.source)
-        if registration is None:
+        if isinstance(message, ParameterProblem):
+            return self._parameter_problem(message, now)
+        if isinstance(message, PacketTooBig):
+            return self._too_big(message, now)
+        if isinstance(message, DestinationUnreachable | TimeExceeded):
+            return self._on_the_way(message, Why.UNREACHABLE, now)
+        one = self.find(packet.source)
+        if one is None:
             return "not_in_binding_update_list"
-        match message:
-            case HomeTest():
-                return registration.procedure.home_tested(packet, message, self._here)
-            case CareOfTest():
-                return registration.procedure.care_of_tested(packet, message)
-            case BindingAcknowledgement():
-                return registration.acknowledged(packet, message, now)
-            case BindingRefreshRequest():
-                return registration.refresh_requested(now)
-            case BindingError():
-                return self._binding_error(registration, packet, message, now)
+        if isinstance(message, HomeTest):
+            return one.procedure.home_tested(packet, message, self._here)
+        if isinstance(message, CareOfTest):
+            return one.procedure.care_of_tested(packet, message)
+        if isinstance(message, BindingAcknowledgement):
+            return one.acknowledged(packet, message, now)
+        if isinstance(message, BindingRefreshRequest):
+            return one.refresh_requested(now)
+        return self._binding_error(one, packet, message, now)
 
     # What follows.
 

@@ -213,8 +213,6 @@ class CorrespondentRegistration:
             return Why.POLICY
         if not here.confirmed:
             return Why.HOME_REGISTRATION
-        if self._aim is None:
-            return Why.IDLE
         return Why.UPDATING if self._outstanding else Why.TESTING
 
     @property
@@ -302,7 +300,7 @@ class CorrespondentRegistration:
         if not self.in_use(now):
             return "binding_not_needed"
         early = now - self._acknowledged_at < GAIN_MIN
-        if self.expects_answer or self._asked or early:
+        if self._outstanding or self._asked or early:
             return "binding_refresh_request_too_soon"
         self._asked = True
         self.procedure.begin_anew(now)
@@ -363,7 +361,8 @@ class CorrespondentRegistration:
         self._aim = aim
         self._outstanding.clear()
         self.procedure.stop()
-        self.status = None
+        if aim is not None:
+            self.status = None
         self.retransmissions = self._failures = 0
         self._doubted = False
         self._timeout = INITIAL_BINDACK_TIMEOUT
@@ -386,9 +385,12 @@ class CorrespondentRegistration:
             return self._send_at
         if self._here.until - now < TIME_UNIT:
             return inf  # the home registration comes first
-        standing = self.stands(aim.care_of_address, now) and self.restored is None
-        if self._outstanding or not standing:
+        if self._outstanding:
             return self._send_at
+        known = aim.care_of_address == self.care_of_address and not self.restored
+        if not known or now >= self.expires:
+            # What was right and has ended without traffic is nobody's concern.
+            return inf if known and not self.in_use(now) else self._send_at
         ends = min(self._here.until, now + MAX_RR_BINDING_LIFETIME)
         gains = ends - self.expires >= GAIN_MIN
         if not gains or not self.in_use(now):

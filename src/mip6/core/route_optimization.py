@@ -67,8 +67,6 @@ class Why(StrEnum):
     HOME_REGISTRATION = "home_registration"
     """The home agent has to know the care-of address first."""
     AT_HOME = "at_home"
-    IDLE = "idle"
-    """No traffic for a while."""
     POLICY = "policy"
     NO_ANSWER = "no_answer"
     NOT_UNDERSTOOD = "not_understood"

@@ -130,8 +130,9 @@ def _correspondent_agrees(
     assert role is not None
     binding = role.binding(peer.address, mobile.address)
     address, place = mobile.role.care_of_address, mobile.role.place
-    if place is Place.NOWHERE:
-        return  # it can tell nobody
+    gone = isinstance(peer, Mobile) and peer.role.place is Place.NOWHERE
+    if place is Place.NOWHERE or gone:
+        return  # nobody can be told
     if binding is not None and binding.care_of_address != address:
         what = f"{mobile.name} is at {address}, {peer.name} has {binding}"
         raise InvariantError(world, what)

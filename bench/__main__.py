@@ -23,6 +23,7 @@ BENCHES = (
     ("bench.dataplane",),
     ("bench.dataplane", "--uml"),
     ("bench.handover",),
+    ("bench.correspondent_daemon",),
     ("bench.flood",),
 )
 

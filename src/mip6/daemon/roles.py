@@ -115,6 +115,8 @@ class _Builder:
             device=self._configuration.device,
             lifetime_max=wanted.lifetime_max,
             bindings_max=wanted.bindings_max,
+            tests_rate=wanted.tests_max,
+            tests_burst=wanted.tests_max,
             allowed=wanted.allow or ANYBODY,
             refused=wanted.refuse,
             home_agent=home_agent,

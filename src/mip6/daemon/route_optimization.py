@@ -30,6 +30,9 @@ class CorrespondentNodeSection(Section):
         RR_LIFETIME_MAX
     )
     """Seconds that a binding is granted at most."""
+    tests_max: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """Tests of return routability answered in a second, of either kind; a mobile node
+    whose test was one too many asks again."""
     allow: Networks = ()
     """The home addresses that may have a binding; none named: all."""
     refuse: Networks = ()

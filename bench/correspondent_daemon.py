@@ -7,8 +7,8 @@ namespaces.
 A hundred mobile nodes at a time send Home Test Init and Care-of Test Init, and, when
 both tests are there, a Binding Update; the next hundred begins when all are
 acknowledged.  Rates are per second of the clock, and per second of the daemon's own
-processor time, system calls included.  The mobile nodes, which have more to compute than
-the correspondent, share the machine.  Needs root.
+processor time, system calls included.  The mobile nodes, which have more to compute
+than the correspondent, share the machine.  Needs root.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the tunnel costs, beside the kernel's own ways over the same hops.
+"""What tunnel and direct way cost, beside the kernel's own ways over the same hops.
 
     python -m bench.dataplane [--json] [--pairs N] [--seconds S] [--uml]
 
@@ -9,6 +9,12 @@ machine.  Sides, interleaved pair by pair:
     tunnel   the eBPF programs of mip6 at home agent and mobile node
     seg6     the kernel's segment routing tunnel (encap.red, End.DT6), where it has it
     ip6tnl   the kernel's tunnel device, where it has it
+
+and correspondent - router - mobile node:
+
+    straight nothing but forwarding
+    direct   the eBPF programs of mip6 at correspondent and mobile node, which is away
+    xfrm     the kernel's route optimization, where it has it
 
 Figures are per second of processor time of sender, receiver and ksoftirqd: TCP in Mbit,
 UDP in thousands of 84-octet frames that arrived.  `--uml`: on the second kernel
@@ -21,7 +27,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -35,11 +41,16 @@ from tests.support.roaming import (
     HOME_ADDRESS,
     HOME_AGENT,
     MTU,
+    be_correspondent,
     carry_home_address,
+    direct,
     network,
+    node,
     places,
     serve_home_address,
 )
+
+from mip6.core.state import End
 
 from . import load
 from .measure import PAIRS, interleaved, ratio, report, show
@@ -51,6 +62,7 @@ DATA = FRAME - 14 - 40 - 8
 DELIVERED_MIN = 0.5
 """Who loses more has not been measured but flooded."""
 PLAIN, TUNNEL = "plain", "tunnel"
+STRAIGHT, DIRECT = "straight", "direct"
 AGENT_SEGMENT, MOBILE_SEGMENT = "2001:db8:a:5::1", "2001:db8:b:5::1"
 
 
@@ -106,10 +118,18 @@ class Side:
         return cost.received / 1e3 / cost.cpu_seconds
 
 
-@contextlib.contextmanager
-def plain() -> Iterator[Side]:
+def plain() -> contextlib.AbstractContextManager[Side]:
     """As many hops in a line, so that no rule is needed to go by the home agent."""
-    with namespaces("correspondent", "router", "agent", "router", "mobile") as line:
+    return in_line("correspondent", "router", "agent", "router", "mobile")
+
+
+def straight() -> contextlib.AbstractContextManager[Side]:
+    return in_line("correspondent", "router", "mobile")
+
+
+@contextlib.contextmanager
+def in_line(*labels: str) -> Iterator[Side]:
+    with namespaces(*labels) as line:
         for number, (here, there) in enumerate(pairwise(line)):
             connect(here, "right", there, "left")
             here.ip(f"address add 2001:db8:{number}::1/64 dev right nodad")
@@ -129,6 +149,45 @@ def tunnel() -> Iterator[Side]:
     with network() as made:
         made.register(lifetime=3600)
         yield Side(made.correspondent, made.mobile_node.namespace)
+
+
+@contextlib.contextmanager
+def direct_way() -> Iterator[Side]:
+    with network() as made, node(made.correspondent) as correspondent:
+        be_correspondent(made.correspondent, HOME_ADDRESS)
+        made.register(lifetime=3600)
+        for one, end in (
+            (made.mobile_node, End.MOBILE_NODE),
+            (correspondent, End.CORRESPONDENT),
+        ):
+            one.data_plane.put(direct(end, lifetime=3600))
+        yield Side(made.correspondent, made.mobile_node.namespace)
+
+
+@contextlib.contextmanager
+def xfrm() -> Iterator[Side]:
+    """States and policies for this one binding, as a daemon would set them."""
+    up, down = (
+        f"src {HOME_ADDRESS} dst {CORRESPONDENT}",
+        (f"src {CORRESPONDENT} dst {HOME_ADDRESS}"),
+    )
+    with places() as (correspondent, _, _, mobile):
+        mobile.ip(f"address add {HOME_ADDRESS}/128 dev lo nodad home")
+        for place, outward, inward in (
+            (mobile, "out", "in"),
+            (correspondent, "in", "out"),
+        ):
+            for selector, kind, way in ((up, "hao", outward), (down, "route2", inward)):
+                with _if_possible("xfrm"):
+                    place.ip(
+                        f"xfrm state add {selector} proto {kind} mode ro "
+                        f"coa {CARE_OF_ADDRESS} sel {selector}"
+                    )
+                place.ip(
+                    f"xfrm policy add {selector} dir {way} priority 2 "
+                    f"tmpl {selector} proto {kind} mode ro"
+                )
+        yield Side(correspondent, mobile)
 
 
 @contextlib.contextmanager
@@ -185,14 +244,25 @@ SIDES: dict[str, Callable[[], contextlib.AbstractContextManager[Side]]] = {
     TUNNEL: tunnel,
     "seg6": seg6,
     "ip6tnl": ip6tnl,
+    STRAIGHT: straight,
+    DIRECT: direct_way,
+    "xfrm": xfrm,
 }
+RATIOS = {
+    TUNNEL: (PLAIN, "seg6", "ip6tnl"),
+    DIRECT: (STRAIGHT, "xfrm"),
+}
+"""What is held against what."""
 
 
-def measure(pairs: int, seconds: float) -> list[dict[str, Any]]:
+def measure(
+    pairs: int, seconds: float, names: Sequence[str] = tuple(SIDES)
+) -> list[dict[str, Any]]:
     """One document for TCP and one for UDP."""
     with contextlib.ExitStack() as stack:
         sides = {}
-        for name, make in SIDES.items():
+        for name in names:
+            make = SIDES[name]
             try:
                 sides[name] = stack.enter_context(make())
             except UnsupportedError as reason:
@@ -208,9 +278,10 @@ def measure(pairs: int, seconds: float) -> list[dict[str, Any]]:
     for kind, unit in (("TCP", "Mbit"), ("UDP", "k frames of 84 octets")):
         mine = {name: figures[f"{kind} {name}"] for name in sides}
         ratios = {
-            f"tunnel ÷ {name}": ratio(mine, TUNNEL, name)
-            for name in sides
-            if name != TUNNEL
+            f"{ours} ÷ {name}": ratio(mine, ours, name)
+            for ours, others in RATIOS.items()
+            for name in others
+            if ours in sides and name in sides
         }
         documents.append(
             report(f"dataplane {kind}", mine, f"{unit} per CPU-second", ratios)
@@ -239,13 +310,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument(
+        "--sides", default=",".join(SIDES), help="some of them, by commas"
+    )
     parser.add_argument("--uml", action="store_true", help="on the second kernel")
     arguments = parser.parse_args()
     pairs, seconds = arguments.pairs, arguments.seconds
     if arguments.uml:
-        documents = second_kernel([f"--pairs={pairs}", f"--seconds={seconds}"])
+        documents = second_kernel(
+            [
+                f"--pairs={pairs}",
+                f"--seconds={seconds}",
+                f"--sides={arguments.sides}",
+            ]
+        )
     else:
-        documents = measure(pairs, seconds)
+        documents = measure(pairs, seconds, arguments.sides.split(","))
     show(documents, as_json=arguments.json)
 
 

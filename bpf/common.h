@@ -9,6 +9,7 @@
 #define HEADERS_MAX 4 /* extension headers looked through; more is left to the kernel */
 #define OPTIONS_MAX 8 /* options looked through for a Home Address option */
 #define WAYS_BITS 8
+#define TALKS_BITS 6
 
 enum {
 	HOP_BY_HOP = 0,
@@ -51,6 +52,15 @@ struct way {
 	u8 link_destination[6], link_source[6];
 };
 
+struct clock {
+	u64 jiffies, now;
+};
+
+struct recent_talk {
+	struct talk talk;
+	u64 told;
+};
+
 struct map_definition SECTION("maps") bindings = {
 	MAP_HASH, sizeof(struct address), sizeof(struct tunnel), 65536, 0,
 };
@@ -83,6 +93,12 @@ struct map_definition SECTION("maps") budgets = {
 };
 struct map_definition SECTION("maps") ways = {
 	MAP_PERCPU_ARRAY, sizeof(u32), sizeof(struct way), 1 << WAYS_BITS, 0,
+};
+struct map_definition SECTION("maps") clocks = {
+	MAP_PERCPU_ARRAY, sizeof(u32), sizeof(struct clock), 1, 0,
+};
+struct map_definition SECTION("maps") recent_talks = {
+	MAP_PERCPU_ARRAY, sizeof(u32), sizeof(struct recent_talk), 1 << TALKS_BITS, 0,
 };
 struct map_definition SECTION("maps") talks = {
 	MAP_LRU_HASH, sizeof(struct talk), sizeof(u64), 4096, 0,
@@ -121,6 +137,27 @@ INLINE int find(void *map, const struct address *home_address, struct tunnel *tu
 		return 0;
 	*tunnel = *found;
 	return 1;
+}
+
+/* Nanoseconds of the boot clock, read once a jiffy: no lifetime is as short, and reading
+ * it takes as long as looking up a binding. */
+INLINE u64 boot_clock(void)
+{
+	const u32 zero = 0;
+	u64 jiffies = bpf_jiffies64();
+	struct clock *clock = bpf_map_lookup_elem(&clocks, &zero);
+	if (!clock)
+		return bpf_ktime_get_boot_ns();
+	if (clock->jiffies != jiffies) {
+		clock->now = bpf_ktime_get_boot_ns();
+		clock->jiffies = jiffies;
+	}
+	return clock->now;
+}
+
+INLINE u32 slot_of(u64 mix, u32 bits)
+{
+	return mix * 0x9E3779B97F4A7C15 >> (64 - bits);
 }
 
 /* A token bucket in one number: the time at which the bucket is full again. */
@@ -166,13 +203,23 @@ INLINE void tell_of_talk(const struct settings *config, const struct address *lo
 			 const struct address *peer, u64 now)
 {
 	struct talk talk = {*local, *peer};
+	u32 slot = slot_of(local->low ^ peer->high ^ peer->low, TALKS_BITS);
+	struct recent_talk *recent = bpf_map_lookup_elem(&recent_talks, &slot);
+	if (!recent || (recent->told && now - recent->told < config->told_interval &&
+			equal(&recent->talk.peer, peer) && equal(&recent->talk.local, local)))
+		return;
 	if (*(const u8 *)peer == 0xFF)
 		return;
 	const u64 *told = bpf_map_lookup_elem(&talks, &talk);
-	if (told && now - *told < config->told_interval)
-		return;
-	if (tell(config, local, peer, now))
+	if (told && now - *told < config->told_interval) {
+		recent->told = *told;
+	} else {
+		if (!tell(config, local, peer, now))
+			return;
 		bpf_map_update_elem(&talks, &talk, &now, 0);
+		recent->told = now;
+	}
+	recent->talk = talk;
 }
 
 /* ---- extension headers ---- */

@@ -48,7 +48,7 @@ INLINE u64 *budget_of_known(struct __sk_buff *skb, const struct ipv6 *header,
 INLINE int hand_over_signalling(struct __sk_buff *skb, const struct settings *config,
 				const struct ipv6 *header, const struct chain *chain)
 {
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = boot_clock();
 	u64 *full = budget_of_known(skb, header, chain);
 	if (full ? !take(full, config->esp_interval, config->esp_burst, now)
 		 : !within_budget(BUDGET_OPEN, config->open_interval, config->open_burst, now))
@@ -90,7 +90,7 @@ INLINE u64 *budget_of_spi(struct __sk_buff *skb, const struct chain *chain)
  * an SPI that was seen on the way takes it from one mobile node, not from all. */
 INLINE int hand_over_esp(struct __sk_buff *skb, const struct settings *config, u64 *full)
 {
-	if (!take(full, config->esp_interval, config->esp_burst, bpf_ktime_get_boot_ns()))
+	if (!take(full, config->esp_interval, config->esp_burst, boot_clock()))
 		return drop(DROPPED_ESP);
 	return hand_to_daemon(skb, config, SIGNALLING);
 }
@@ -220,7 +220,7 @@ INLINE int arrive_directly(struct __sk_buff *skb, const struct settings *config,
 	struct inside inside;
 	if (!look_inside(skb, header, chain, start + sizeof(*header), &inside))
 		return TC_ACT_UNSPEC;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = boot_clock();
 	if (chain->routing &&
 	    (inside.misrouted ||
 	     !is_at(config, &inside.destination, &to, &inside.source, now)))
@@ -290,7 +290,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		return TC_ACT_UNSPEC;
 	struct address source = inner.source, destination = inner.destination;
 	struct address from = outer->source, to = outer->destination;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = boot_clock();
 	int signalling = 0, ends_here = 0, mobile = 0;
 	if (inner.next_header != IPV6 && is_of_interest(inner.next_header) &&
 	    follow(skb, chain->offset + sizeof(inner), inner.next_header, &within)) {

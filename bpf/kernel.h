@@ -76,6 +76,7 @@ static long (*const bpf_skb_adjust_room)(struct __sk_buff *skb, int difference, 
 					 u64 flags) = (void *)50;
 static long (*const bpf_fib_lookup)(void *context, struct bpf_fib_lookup *parameters, int size,
 				    u32 flags) = (void *)69;
+static u64 (*const bpf_jiffies64)(void) = (void *)118;
 static u64 (*const bpf_ktime_get_boot_ns)(void) = (void *)125;
 static long (*const bpf_ringbuf_output)(void *ring, const void *octets, u64 length,
 					u64 flags) = (void *)130;

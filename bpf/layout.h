@@ -15,13 +15,15 @@
  *   counters        per CPU array   enum counter            u64 packets
  *   budgets         per CPU array   enum budget             u64 ns: see within_budget()
  *   ways            per CPU array   from the outer header   struct way: see send(), nobody else
+ *   clocks          per CPU array   0                       struct clock: see boot_clock()
  *   talks           LRU hash        struct talk             u64 ns: when the daemon was told last
+ *   recent_talks    per CPU array   from the talk           struct recent_talk: the same, at hand
  *   notices         ring buffer                             struct talk, for the daemon to read
  *
  * Hashes are allocated at once, so that an insert never fails for want of memory in the
  * middle of a burst; a replaced entry is then reused at the second update after it, which
- * is why a program copies what it looked up before it does anything else.  `talks` and
- * `notices` are not pinned: they begin anew with the daemon that wants to know. */
+ * is why a program copies what it looked up before it does anything else.  Talks and
+ * notices are not pinned: they begin anew with the daemon that wants to know. */
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 

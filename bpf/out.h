@@ -29,8 +29,9 @@ INLINE int is_link_scope(const struct address *destination)
 
 INLINE struct way *way_of(const struct ipv6 *outer, u32 flow)
 {
-	u64 mix = outer->source.low ^ outer->destination.high ^ outer->destination.low ^ flow;
-	u32 slot = mix * 0x9E3779B97F4A7C15 >> (64 - WAYS_BITS);
+	u32 slot = slot_of(outer->source.low ^ outer->destination.high ^
+				   outer->destination.low ^ flow,
+			   WAYS_BITS);
 	return bpf_map_lookup_elem(&ways, &slot);
 }
 
@@ -374,7 +375,7 @@ INLINE int leave(struct __sk_buff *skb, const u32 start)
 	if (is_link_scope(&header->destination))
 		return drop(DROPPED_LINK_SCOPE);
 	struct address source = header->source, destination = header->destination;
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = boot_clock();
 	struct content content;
 	if (!look_behind(skb, header->next_header, start, &content))
 		return drop(DROPPED_MALFORMED);

@@ -82,6 +82,7 @@ class Bench:
             inbound_only=inbound_only,
         )
         self.data_plane.put(tunnel)
+        self.forget("clocks")  # it is read once a jiffy
         return tunnel
 
     def direct(
@@ -109,6 +110,7 @@ class Bench:
             inbound_only=inbound_only,
         )
         self.data_plane.put(direct)
+        self.forget("clocks")
         return direct
 
     def told(self) -> list[tuple[str, str]]:
@@ -132,16 +134,21 @@ class Bench:
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
         self.data_plane.divert_esp(())
-        self.forget_ways()
+        for name in ("ways", "recent_talks", "clocks"):
+            self.forget(name)
         for budget in (UNMATCHED, UNVERIFIED, OPEN, NOTICE):
             self.full_again(budget, at=0)
 
     def forget_ways(self) -> None:
         """As after a moment without packets."""
-        ways = self.data_plane.maps["ways"]
-        empty = bytes(ways.info.value_size) * bpf.possible_cpus()
-        for slot in range(ways.info.entries_max):
-            ways.update(slot.to_bytes(4, "little"), empty)
+        self.forget("ways")
+
+    def forget(self, name: str) -> None:
+        """What the programs keep at hand, on every CPU."""
+        kept = self.data_plane.maps[name]
+        empty = bytes(kept.info.value_size) * bpf.possible_cpus()
+        for slot in range(kept.info.entries_max):
+            kept.update(slot.to_bytes(4, "little"), empty)
 
     def full_again(self, budget: int, *, at: float) -> None:
         """Says when (boot clock) this token bucket will be full, on every CPU."""

@@ -60,7 +60,7 @@ _USE_OF = {
     "correspondents": Use.CORRESPONDENTS,
     "mobile_nodes": Use.MOBILE_NODES,
 }
-_UNPINNED = ("talks", "notices")
+_UNPINNED = ("talks", "recent_talks", "notices")
 """They begin anew with the daemon: what an earlier one was told is gone with it."""
 _ENTRY = (1).to_bytes(4, "little")
 

@@ -24,6 +24,9 @@ from .reload import reload
 if TYPE_CHECKING:
     from .daemon import Daemon
 
+Routes = dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamResponse]]]
+"""By method and path."""
+
 _READS: dict[str, Callable[["Daemon", float], dict[str, Any]]] = {
     "/status": report.status,
     "/bindings": report.bindings,
@@ -139,7 +142,6 @@ class _Complaints(logging.Handler):
 
 async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     """Answers on `control` until the runner's `cleanup`."""
-    application = web.Application(middlewares=[_guard])
 
     def reader(
         document: Callable[["Daemon", float], dict[str, Any]],
@@ -164,13 +166,12 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     async def events(request: web.Request) -> web.StreamResponse:
         return await _stream(request, daemon)
 
-    for path, document in _READS.items():
-        application.router.add_get(path, reader(document))
-    application.router.add_get("/events", events)
-    application.router.add_post("/handover", handover)
-    application.router.add_post("/down", down)
-    application.router.add_post("/reload", reloaded)
-    return await _answer(application, control, daemon.log)
+    routes: Routes = {("GET", path): reader(_READS[path]) for path in _READS}
+    routes["GET", "/events"] = events
+    routes["POST", "/handover"] = handover
+    routes["POST", "/down"] = down
+    routes["POST", "/reload"] = reloaded
+    return await _answer(routes, control, daemon.log)
 
 
 async def serve_router(
@@ -180,7 +181,6 @@ async def serve_router(
     stop: Callable[[], None],
 ) -> web.AppRunner:
     """The same of an access router, which has less to tell."""
-    application = web.Application(middlewares=[_guard])
 
     async def told(request: web.Request) -> web.Response:
         return web.json_response(status())
@@ -189,14 +189,25 @@ async def serve_router(
         stop()
         return web.json_response({"stopping": True})
 
-    application.router.add_get("/status", told)
-    application.router.add_post("/down", down)
-    return await _answer(application, control, log)
+    routes: Routes = {("GET", "/status"): told, ("POST", "/down"): down}
+    return await _answer(routes, control, log)
 
 
-async def _answer(
-    application: web.Application, control: socket.socket, log: Log
-) -> web.AppRunner:
+async def _unknown(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"error": "there is nothing of this name"}, status=404)
+
+
+async def _expected(request: web.Request) -> None:
+    """Nobody here sends a request in two parts, so an Expect header means nothing;
+    aiohttp's own answer to one it does not know is a mistake where it is no text."""
+
+
+async def _answer(routes: Routes, control: socket.socket, log: Log) -> web.AppRunner:
+    application = web.Application(middlewares=[_guard])
+    add = application.router.add_route
+    for (method, path), handler in routes.items():
+        add(method, path, handler, expect_handler=_expected)
+    add("*", "/{unknown:.*}", _unknown, expect_handler=_expected)
     logger = logging.Logger("mip6.control", logging.WARNING)
     logger.addHandler(_Complaints(log))
     # Who follows events when the daemon stops is not waited for.

@@ -110,7 +110,7 @@ def assert_untouched(result: Result, packet: bytes) -> None:
 # At the correspondent
 
 
-@pytest.mark.rfc("9.3.1", "the home address becomes the source, the option is gone")
+@pytest.mark.rfc("9.3.1-7", "the home address becomes the source, the option is gone")
 def test_correspondent_takes_the_option_out(bench: Bench) -> None:
     at_correspondent(bench)
     assert_on(bench.arrive(up()), UP)

@@ -78,7 +78,9 @@ def test_mobile_node_adds_the_option(bench: Bench) -> None:
     assert result.counted == {"direct_out": 1}
 
 
-@pytest.mark.rfc("9.3.2", "type 2 routing header, to the care-of address")
+@pytest.mark.rfc("8.2-2", "a type 2 routing header is added")
+@pytest.mark.rfc("9.3.2-1", "the binding is looked for")
+@pytest.mark.rfc("9.3.2-2", "type 2 routing header, to the care-of address")
 def test_correspondent_adds_the_routing_header(bench: Bench) -> None:
     bench.direct(End.CORRESPONDENT)
     result = bench.out(DOWN)
@@ -281,7 +283,7 @@ NEVER = {
 
 
 @pytest.mark.rfc("11.3.1", "no option for Neighbor Discovery")
-@pytest.mark.rfc("9.3.2", "no routing header for Neighbor Discovery, nor in 6.1")
+@pytest.mark.rfc("9.3.2-3", "no routing header for Neighbor Discovery, nor in 6.1")
 @pytest.mark.parametrize("what", NEVER)
 def test_what_never_goes_directly(bench: Bench, what: str) -> None:
     """It takes the way through the home agent, and is counted."""

@@ -445,6 +445,7 @@ def test_home_registration_with_nonce_indices(tested: MobileNode) -> None:
 # §9.3
 
 
+@pytest.mark.rfc("11.3.5-5", "who answers tests understands the option")
 @pytest.mark.rfc("8.2-1", "the cache is asked about a Home Address option")
 @pytest.mark.rfc("9.3.1-4", "its care-of address is the source")
 def test_home_address_option(mobile_node: MobileNode) -> None:

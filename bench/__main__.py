@@ -3,7 +3,8 @@
     python -m bench [--output FILE]
 
 Takes some six minutes, on a machine that does nothing else, and needs root for all but
-the first two.  What cannot be measured here is named in the page, and the rest is written.
+the first two.  What cannot be measured here is named in the page, and the rest is
+written.
 """
 
 import argparse

@@ -12,8 +12,8 @@ from tests.conformance.roamer import (
     Roamer,
 )
 
-from mip6.core.effects import Notify
-from mip6.core.events import Place, PlaceChanged
+from mip6.core.effects import Effect, Notify
+from mip6.core.events import Place, PlaceChanged, Problem
 from mip6.core.movement import ROUTERS_MAX
 from mip6.core.packet import Packet, write
 from mip6.core.reputation import (
@@ -23,6 +23,7 @@ from mip6.core.reputation import (
     Reputation,
 )
 from mip6.core.state import CareOfAddress, Route, Rule, Tunnel
+from mip6.wire.icmpv6 import ParameterProblem
 from mip6.wire.messages import BindingStatus
 from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
 
@@ -375,3 +376,61 @@ def test_care_of_addresses_are_states() -> None:
     """All of the links in play, none of the others."""
     roamer = tried()
     assert {s.link for s in roamer.standing(CareOfAddress)} == {BETTER, OTHER}
+
+
+# What an operator is told.
+
+
+def problems(effects: list[Effect]) -> list[str]:
+    told = [e.event for e in effects if isinstance(e, Notify)]
+    return [event.what for event in told if isinstance(event, Problem)]
+
+
+def told_within(roamer: Roamer, seconds: float) -> list[str]:
+    end, told = roamer.now + seconds, []
+    while (at := roamer.node.deadline) is not None and at <= end:
+        roamer.now = at
+        told += problems(roamer.do(roamer.node.tick(at)))
+    return told
+
+
+def test_a_network_without_routers_is_named() -> None:
+    """IPv4 only, or captive: once, and again after the link was down."""
+    roamer = Roamer()
+    roamer.link_up()
+    assert told_within(roamer, 3.4) == []
+    assert told_within(roamer, 100.0) == ["no router answers on eth0"]
+    roamer.link_down()
+    roamer.link_up()
+    assert told_within(roamer, 4.0) == ["no router answers on eth0"]
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert "no router answers on eth0" not in told_within(roamer, 20.0)
+
+
+def test_a_network_that_does_not_reach_the_home_agent_is_named() -> None:
+    roamer = Roamer()
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    assert told_within(roamer, 10.4) == []
+    assert told_within(roamer, 200.0) == ["the home agent does not answer by eth0"]
+
+
+@pytest.mark.rfc("11.3.5", "a home agent that is started again is not given up")
+def test_a_home_agent_that_is_started_again() -> None:
+    """Its kernel answers meanwhile that it knows no Mobility Header: code 1."""
+    roamer = Roamer()
+    roamer.register()
+    roamer.wait(300.0)
+    refresh = roamer.updates[-1]
+    quote = write(refresh.packet)
+    error = Packet(
+        source=HOME_AGENT,
+        destination=refresh.packet.source,
+        message=ParameterProblem(code=1, pointer=40, packet=quote),
+    )
+    assert problems(roamer.receive(write(error), link="eth0")) == []
+    seen = len(roamer.updates)
+    roamer.wait(2.0)
+    assert len(roamer.updates) > seen, "it is asked again at once, not in 32 seconds"

@@ -9,14 +9,21 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborMessage,
+    NeighborSolicitation,
+    RouterAdvertisement,
+)
 
 from .adopted import Adopted, AdoptedLink
 from .duplicates import Duplicates
+from .events import Dropped, Problem
 from .link import Attachment, Link
 from .memory import Memory
 from .movement import ManagedLink
 from .packet import Packet
+from .registration import TRIES, Aim, Registration
 
 GRACE = 2.0
 """Seconds for which the previous care-of address is kept once the new one is
@@ -111,6 +118,45 @@ class Attachments:
         up = self.up.get(link)
         if isinstance(up, AdoptedLink):
             up.configured(addresses, gateways)
+
+    def heard(
+        self, packet: Packet, message: NeighborMessage, now: float
+    ) -> Dropped | None:
+        """An advertisement of a router, or the answer of one seen before; why it was
+        ignored."""
+        up = self.up.get(packet.link or "")
+        if isinstance(message, RouterAdvertisement):
+            reason = "link_not_managed"
+            if up is not None:
+                reason = up.heard(packet, message, now)
+            return Dropped(reason, "11.5.1", packet.source) if reason else None
+        if (
+            up is not None
+            and isinstance(message, NeighborAdvertisement)
+            and up.confirmed(packet, message)
+        ):
+            return None
+        return Dropped("neighbor_message", "RFC 6059 5.7.1", packet.source)
+
+    def problems(self, registration: Registration, now: float) -> list[Problem]:
+        """What an operator should know of the links: told once, when it shows."""
+        told = [
+            Problem(
+                f"no router answers on {name}",
+                "there is no IPv6 there, or one has to log in first",
+            )
+            for name, up in self.up.items()
+            if up.unheard(now)
+        ]
+        if registration.fruitless(now) and registration.retransmissions + 1 == TRIES:
+            assert registration.aim is not None  # else nothing would be tried
+            told.append(
+                Problem(
+                    f"the home agent does not answer by {registration.aim.link}",
+                    "it is down, or the network there is closed or leads nowhere",
+                )
+            )
+        return told
 
     def want(self, name: str) -> None:
         """Use this link while it is up, whatever was found out about it before."""
@@ -217,6 +263,28 @@ class Attachments:
         """Another node has this address: it is not kept, even for a moment."""
         if care_of_address == self.care_of_address:
             self.here = None
+
+    def aim(
+        self, registration: Registration, now: float, *, stopping: bool
+    ) -> Aim | None:
+        """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
+        trial = self.trial
+        tentative = trial is not None and trial.usable
+        there = trial if tentative else self.here
+        if there is None or not there.usable:
+            return None
+        delete = there.at_home or stopping
+        if delete and now >= registration.bound_until:
+            return None
+        return Aim(
+            there.care_of_address or registration.home_address,
+            there.link,
+            delete,
+            self.up[there.link].link.link_local,
+            tentative=tentative,
+            adopted=there.adopted,
+            patient=there.distrusted_at > -inf,
+        )
 
     def registered(self, now: float) -> None:
         """The home agent knows where we are: the place before is not needed long."""

@@ -13,28 +13,27 @@ from mip6.wire.icmpv6 import PacketTooBig, ParameterProblem
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingError,
-    BindingErrorStatus,
     BindingStatus,
-    BindingUpdate,
 )
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
+    NeighborMessage,
     NeighborSolicitation,
     RouterAdvertisement,
 )
 from mip6.wire.revocation import BindingRevocation
 
+from . import home_signalling
 from .adopted import Adopted
 from .attachments import Attachments
 from .binding_update_list import (
-    UNRECOGNIZED_NEXT_HEADER,
     BindingUpdateList,
     CorrespondentMessage,
 )
-from .direct_errors import quote
 from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .holding import Holding
+from .home_signalling import HomeSignalling
 from .ledger import Ledger
 from .link import Link
 from .mobile_state import away_states, home_states, home_tunnel
@@ -43,7 +42,7 @@ from .packet import Packet
 from .path_mtu import PathMtu, too_big
 from .progress import Progress
 from .refusals import Refusals
-from .registration import Aim, Registration
+from .registration import Registration
 from .route_optimization import CorrespondentPolicy
 from .state import End, HomeAddress, Neighbor, RouteOptimization, State, Tunnel
 from .whereabouts import whereabouts
@@ -331,18 +330,16 @@ class MobileNode:
     def receive(self, packet: Packet, now: float) -> list[Effect]:
         known = self.correspondents.find(packet.source) is not None
         match packet.message:
-            case RouterAdvertisement() as message:
-                return self._advertised(packet, message, now)
-            case NeighborAdvertisement() | NeighborSolicitation() as message:
+            case RouterAdvertisement() | NeighborAdvertisement() as message:
+                return self._neighbor_said(packet, message, now)
+            case NeighborSolicitation() as message:
                 return self._neighbor_said(packet, message, now)
             case BindingAcknowledgement() as message if not known:
                 return self._acknowledged(packet, message, now)
             case BindingError() as message if packet.source == self.home_agent:
-                return self._binding_error(packet, message, now)
-            case BindingRevocation() as message:
-                return self._revoked(packet, message, now)
-            case ParameterProblem() as message:
-                return self._parameter_problem(packet, message, now)
+                return self._home_signalled(packet, message, now)
+            case BindingRevocation() | ParameterProblem() as message:
+                return self._home_signalled(packet, message, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
             case message if isinstance(message, CorrespondentMessage):
@@ -350,36 +347,18 @@ class MobileNode:
             case _:
                 return _dropped("unexpected_message", "9.2", packet)
 
-    def _advertised(
-        self, packet: Packet, message: RouterAdvertisement, now: float
-    ) -> list[Effect]:
-        up = self.attachments.up.get(packet.link or "")
-        if up is None:
-            return _dropped("link_not_managed", "11.5.1", packet)
-        if reason := up.heard(packet, message, now):
-            return _dropped(reason, "11.5.1", packet)
-        phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
-        return self._settle(now, *phase)
-
     def _neighbor_said(
-        self,
-        packet: Packet,
-        message: NeighborAdvertisement | NeighborSolicitation,
-        now: float,
+        self, packet: Packet, message: NeighborMessage, now: float
     ) -> list[Effect]:
-        """A router seen before answers, or a node has the address that we use."""
-        taken = self.attachments.objected(packet, message)
-        if taken is not None and packet.link is not None:
-            return self.address_checked(taken, packet.link, False, now)
-        up = self.attachments.up.get(packet.link or "")
-        if (
-            up is None
-            or not isinstance(message, NeighborAdvertisement)
-            or not up.confirmed(packet, message)
-        ):
-            return _dropped("neighbor_message", "RFC 6059 5.7.1", packet)
-        phase = self._progress.reached(Phase.ROUTER_ADVERTISEMENT, up.link.name)
-        return self._settle(now, *phase)
+        """A router advertises or answers, or a node has the address that we use."""
+        if isinstance(message, NeighborAdvertisement | NeighborSolicitation):
+            taken = self.attachments.objected(packet, message)
+            if taken is not None and packet.link is not None:
+                return self.address_checked(taken, packet.link, False, now)
+        if dropped := self.attachments.heard(packet, message, now):
+            return [Notify(dropped)]
+        phase = Phase.ROUTER_ADVERTISEMENT
+        return self._settle(now, *self._progress.reached(phase, packet.link or ""))
 
     def _acknowledged(
         self, packet: Packet, message: BindingAcknowledgement, now: float
@@ -409,49 +388,17 @@ class MobileNode:
             effects += map(Send, up.announcements(self.home_address))
         return effects
 
-    def _binding_error(
-        self, packet: Packet, message: BindingError, now: float
+    def _home_signalled(
+        self, packet: Packet, message: HomeSignalling, now: float
     ) -> list[Effect]:
-        """The home agent knows no binding of ours (§11.3.6)."""
-        if (
-            message.status != BindingErrorStatus.UNKNOWN_BINDING
-            or message.home_address != self.home_address
-        ):
-            return _dropped("binding_error_not_expected", "11.3.6", packet)
-        if not self.registration.renew(now):
-            return _dropped("binding_error_too_soon", "11.3.6", packet)
-        return self._settle(now)
-
-    def _revoked(
-        self, packet: Packet, message: BindingRevocation, now: float
-    ) -> list[Effect]:
-        answer = self.registration.revoked(packet, message, now)
-        if isinstance(answer, str):
-            return _dropped(answer, "RFC 5846 10", packet)
-        # Before what stands for the binding goes.
-        return self._settle(now, Send(answer))
-
-    def _parameter_problem(
-        self, packet: Packet, message: ParameterProblem, now: float
-    ) -> list[Effect]:
-        """§11.3.5: code 1 for a Binding Update means no home agent lives there."""
-        quoted = quote(message.packet)
-        if quoted is None:
-            return _dropped("icmp_error_quote", "11.3.5", packet)
-        if quoted.destination != self.home_agent:
+        """About the home registration, or else about a correspondent's."""
+        brought = home_signalling.heard(self.registration, packet, message, now)
+        if isinstance(brought, Dropped):
+            return [Notify(brought)]
+        if brought is None:
+            assert isinstance(message, CorrespondentMessage)  # an ICMP error
             return self._corresponded(packet, message, now)
-        update = quoted.message
-        if (
-            message.code != UNRECOGNIZED_NEXT_HEADER
-            or not isinstance(update, BindingUpdate)
-            or not self.registration.not_understood(update.sequence_number, now)
-        ):
-            return _dropped("icmp_error", "11.3.5", packet)
-        problem = Problem(
-            f"{self.home_agent} does not know Mobile IPv6",
-            "check that home_agent names a home agent, and that it runs",
-        )
-        return self._settle(now, Notify(problem))
+        return self._settle(now, *brought)
 
     def _too_big(
         self, packet: Packet, message: PacketTooBig, now: float
@@ -495,10 +442,14 @@ class MobileNode:
         for name, solicitation in self.attachments.update(now):
             effects.append(Send(solicitation))
             effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
-        if self.registration.fruitless(now) and (aim := self.registration.aim):
-            self.attachments.reached(aim.care_of_address, now, answered=False)
+        effects += map(Notify, self.attachments.problems(self.registration, now))
+        if self.registration.fruitless(now) and (tried := self.registration.aim):
+            self.attachments.reached(tried.care_of_address, now, answered=False)
         self._attach(now)
-        self.registration.take_aim(self._aim(now), now)
+        aim = self.attachments.aim(
+            self.registration, now, stopping=self._stop_by is not None
+        )
+        self.registration.take_aim(aim, now)
         effects += self._reconcile(now)
         here = self.attachments.here
         if self._stop_by is not None and (
@@ -539,27 +490,6 @@ class MobileNode:
         here, left = self.attachments.here, self._restored
         if left and here and here.care_of_address != left.care_of_address:
             self._restored = None
-
-    def _aim(self, now: float) -> Aim | None:
-        """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
-        here, trial = self.attachments.here, self.attachments.trial
-        tentative = trial is not None and trial.usable
-        there = trial if tentative else here
-        if there is None or not there.usable:
-            return None
-        care_of_address = there.care_of_address or self.home_address
-        delete = there.at_home or self._stop_by is not None
-        if delete and now >= self.registration.bound_until:
-            return None
-        return Aim(
-            care_of_address,
-            there.link,
-            delete,
-            self.attachments.up[there.link].link.link_local,
-            tentative=tentative,
-            adopted=there.adopted,
-            patient=there.distrusted_at > -inf,
-        )
 
     def _placed(self, now: float) -> list[Effect]:
         """Where that is in people's words, and what arriving there brings."""

@@ -39,6 +39,9 @@ SOLICITATION_FIRST = 0.5
 4 s and gives up after three; a moving node has neither time (§11.5.1)."""
 SOLICITATION_MAX = 32.0
 
+UNHEARD = 4
+"""Router Solicitations without an answer, after which that is told: 3.5 seconds."""
+
 MISSED_MAX = 3
 """Advertisement Intervals (§7.3) without an advertisement before we ask."""
 ANSWER_TIME = 1.0
@@ -348,6 +351,10 @@ class ManagedLink:
     def forgive(self) -> None:
         """Nothing is held against any router here."""
         self._reputation = Reputation()
+
+    def unheard(self, now: float) -> bool:
+        """Whether the moment has come to say that nobody answers here."""
+        return self._asked == UNHEARD and self._asked_at == now and not self.routers
 
     def _make_room(self, proven: bool, now: float) -> bool:
         """Forget a router that led nowhere, or for one that is `proven` to lead to the

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from mip6.core.events import PlaceChanged
+
 from . import report
 from .errors import SetupError
+from .feed import described
 from .log import Log
 from .reload import reload
 
@@ -104,6 +107,15 @@ async def _stream(request: web.Request, daemon: "Daemon") -> web.StreamResponse:
     queue = daemon.feed.follow()
     if queue is None:
         return web.json_response({"error": "too many followers"}, status=503)
+    if (mobile_node := daemon.mobile_node) is not None:
+        # Where it is, before what changes.
+        at = PlaceChanged(
+            mobile_node.place,
+            mobile_node.home_address,
+            mobile_node.care_of_address,
+            mobile_node.link,
+        )
+        queue.put_nowait(described(at, daemon.now()))
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     try:
         await response.prepare(request)

@@ -1,0 +1,73 @@
+"""What is said about the home registration beside its acknowledgement: errors and a
+revocation (§11.3.5, §11.3.6, RFC 5846 §10)."""
+
+from mip6.wire.icmpv6 import ParameterProblem
+from mip6.wire.messages import (
+    BindingError,
+    BindingErrorStatus,
+    BindingUpdate,
+)
+from mip6.wire.revocation import BindingRevocation
+
+from .binding_update_list import UNRECOGNIZED_NEXT_HEADER
+from .direct_errors import quote
+from .effects import Effect, Notify, Send
+from .events import Dropped, Problem
+from .packet import Packet
+from .registration import Registration
+
+HomeSignalling = BindingError | BindingRevocation | ParameterProblem
+
+
+def heard(
+    registration: Registration, packet: Packet, message: HomeSignalling, now: float
+) -> list[Effect] | Dropped | None:
+    """What it brings, before everything is settled anew; why it is ignored; or None if
+    it is not about the home agent at all."""
+    match message:
+        case BindingError():
+            return _binding_error(registration, packet, message, now)
+        case BindingRevocation():
+            answer = registration.revoked(packet, message, now)
+            if isinstance(answer, str):
+                return Dropped(answer, "RFC 5846 10", packet.source)
+            # Before what stands for the binding goes.
+            return [Send(answer)]
+    return _parameter_problem(registration, packet, message, now)
+
+
+def _binding_error(
+    registration: Registration, packet: Packet, message: BindingError, now: float
+) -> list[Effect] | Dropped:
+    """The home agent knows no binding of ours (§11.3.6)."""
+    if (
+        message.status != BindingErrorStatus.UNKNOWN_BINDING
+        or message.home_address != registration.home_address
+    ):
+        return Dropped("binding_error_not_expected", "11.3.6", packet.source)
+    if not registration.renew(now):
+        return Dropped("binding_error_too_soon", "11.3.6", packet.source)
+    return []
+
+
+def _parameter_problem(
+    registration: Registration, packet: Packet, message: ParameterProblem, now: float
+) -> list[Effect] | Dropped | None:
+    """§11.3.5: code 1 for a Binding Update means no home agent lives there."""
+    quoted = quote(message.packet)
+    if quoted is None:
+        return Dropped("icmp_error_quote", "11.3.5", packet.source)
+    if quoted.destination != registration.home_agent:
+        return None
+    update = quoted.message
+    if (
+        message.code != UNRECOGNIZED_NEXT_HEADER
+        or not isinstance(update, BindingUpdate)
+        or not registration.not_understood(update.sequence_number, now)
+    ):
+        return Dropped("icmp_error", "11.3.5", packet.source)
+    problem = Problem(
+        f"{registration.home_agent} does not know Mobile IPv6",
+        "check that home_agent names a home agent, and that it runs",
+    )
+    return [Notify(problem)]

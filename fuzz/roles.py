@@ -6,7 +6,7 @@ nobody without the key changes anything.
 """
 
 from collections.abc import Callable, Sequence
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from fuzz.choices import Choices
@@ -33,6 +33,7 @@ from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
+from mip6.core.prefixes import HomePrefix
 from mip6.core.state import State, Tunnel
 from mip6.sim.party import Party
 from mip6.wire.messages import BindingUpdate
@@ -43,6 +44,7 @@ BINDINGS_MAX = 3
 HELD_MAX = 4
 STATES_MAX = 64
 STEPS_MAX = 200
+OTHER_PREFIX = IPv6Network("2001:db8:1a::/64")
 TICKS_MAX = 64
 """After so many a laptop has slept: all the rest in one go."""
 UPDATES_MAX = 3
@@ -152,6 +154,8 @@ class HomeAgentWorld(World):
                 "home_link": self.choices.one_of((None, "eth0")),
                 "grace": self.choices.one_of((2.0, 0.0)),
                 "lifetime_max": self.choices.one_of((600.0, 4.0, 262140.0)),
+                "check_time": self.choices.one_of((1.0, 0.0)),
+                "refuse_others": self.choices.number() % 8 == 0,
             }
         self.role = HomeAgent(
             HOME_AGENT,
@@ -189,6 +193,28 @@ class HomeAgentWorld(World):
                 )
             )
         )
+
+    def administer(self) -> None:
+        """What the administrator may say while it runs."""
+        choices, role = self.choices, self.role
+        match choices.number() % 3:
+            case 0:
+                effects = role.revoke(choices.one_of(HOME_ADDRESSES), self.now)
+            case 1:
+                prefix = HomePrefix(
+                    network=choices.one_of((HOME_PREFIX, OTHER_PREFIX)),
+                    valid_until=self.now + choices.one_of(LIFETIMES),
+                )
+                effects = role.prefixes_changed((prefix,), self.now)
+            case _:
+                effects = role.configure(
+                    (HOME_PREFIX,),
+                    self.now,
+                    lifetime_max=600,
+                    grace=2.0,
+                    refuse_others=choices.flag(),
+                )
+        self.perform(effects)
 
     def anything(self) -> None:
         number = self.role.last_sequence_number(HOME_ADDRESS) or 0
@@ -229,6 +255,7 @@ def home_agent(octets: bytes) -> None:
             HomeAgentWorld.update,
             HomeAgentWorld.anything,
             HomeAgentWorld.anything,
+            HomeAgentWorld.administer,
         )
     )
 

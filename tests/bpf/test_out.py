@@ -159,6 +159,8 @@ def test_marked_packets_are_for_the_daemon(bench: Bench) -> None:
     assert (result.verdict, result.packet, result.counted) == (PASS, DOWN, {})
 
 
+@pytest.mark.rfc("10.4.2-5", "not tunnelled")
+@pytest.mark.rfc("10.4.2-6", "silently dropped")
 @pytest.mark.parametrize(
     "destination", ["ff02::1", "ff01::1", "ff12::1", "fe80::1", "febf::1"]
 )

@@ -205,6 +205,15 @@ def test_renumbering() -> None:
     assert role.deadline is None or role.deadline > 4.0
 
 
+def test_the_route_of_a_prefix_ends_with_it() -> None:
+    role = home_agent()
+    ends = prefix(NEW_PREFIX, valid_until=10.0)
+    [install] = role.prefixes_changed((prefix(), ends), 1.0)
+    assert isinstance(install, Install)
+    assert role.tick(9.9) == []
+    assert role.tick(10.0) == [Remove(install.state)]
+
+
 def test_the_longest_of_several_prefixes_counts() -> None:
     wide = IPv6Network("2001:db8::/32")
     prefixes = HomePrefixes((prefix(wide), prefix(HOME_PREFIX)))
@@ -588,5 +597,10 @@ def test_a_refused_route_of_a_prefix_ends_no_binding() -> None:
     role = bound()
     [install] = role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 1.0)
     assert isinstance(install, Install)
-    assert role.failed(install.state, 1.0) == []
-    assert told(role.failed(install.state, 1.0)) == []
+    assert role.owns(install.state)
+    assert len(told(role.failed(install.state, 1.0))) == 1
+    assert install.state not in role.installed
+    assert len(list(role.bindings)) == 1
+    # The next change tries it again, and not before.
+    assert role.failed(install.state, 2.0) == []
+    assert role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 3.0) == [install]

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, IPv6Network
 import pytest
 from tests.support import ipsec_captures as captures
 
-from mip6.core.effects import Install, Notify, Send
+from mip6.core.effects import Effect, Install, Notify, Send
 from mip6.core.events import Dropped
 from mip6.core.home_agent import HomeAgent
 from mip6.core.node import Node
@@ -17,8 +17,10 @@ from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.associations import Associations
 from mip6.security.keys import Secret
 from mip6.security.verdict import Protected, Rejected, Verified
+from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
 from mip6.wire.options import AlternateCareOfAddress
+from mip6.wire.revocation import BindingRevocation, RevocationType
 
 HOME_AGENT = captures.HOME_AGENT
 HOME_ADDRESS = captures.HOME_ADDRESS
@@ -113,3 +115,49 @@ def test_another_implementation_registers_here(octets: bytes) -> None:
     assert isinstance(protected, Protected)
     their = Associations(End.MOBILE_NODE, captures.ASSOCIATIONS, random=random())
     assert isinstance(their.verify(protected.octets), Verified)
+
+
+@pytest.mark.rfc("6.8-3", "prefix discovery is protected")
+@pytest.mark.rfc("6.8-4", "wherever registrations are")
+@pytest.mark.rfc("10.6.3-6", "both ways")
+def test_prefix_discovery_and_revocation_are_protected() -> None:
+    """By their own associations, and that of the registration (RFC 5846 §6.1)."""
+    here = Associations(End.MOBILE_NODE, ONE_KEY, random=random())
+    there = Associations(End.HOME_AGENT, ONE_KEY, random=random())
+    node = home_agent()
+    assert node.home_agent is not None
+    node.receive(write(BINDING_UPDATE), 0.0, protected_for=HOME_ADDRESS)
+
+    def exchange(packet: Packet, now: float) -> list[Effect]:
+        """Say it to the home agent; without protection nothing comes of it."""
+        assert isinstance(there.verify(write(packet)), Rejected)
+        sent = here.protect(write(packet))
+        assert isinstance(sent, Protected)
+        heard = there.verify(sent.octets)
+        assert isinstance(heard, Verified)
+        assert heard.protected_for == HOME_ADDRESS
+        return node.receive(heard.octets, now, protected_for=heard.protected_for)
+
+    def told(effects: list[Effect]) -> Packet:
+        """What the mobile node gets; it would not take it without protection."""
+        (send,) = (effect for effect in effects if isinstance(effect, Send))
+        assert isinstance(here.verify(write(send.packet)), Rejected)
+        sent = there.protect(write(send.packet))
+        assert isinstance(sent, Protected)
+        heard = here.verify(sent.octets)
+        assert isinstance(heard, Verified)
+        assert heard.protected_for == HOME_ADDRESS
+        return read(heard.octets)
+
+    solicitation = replace(
+        BINDING_UPDATE, message=MobilePrefixSolicitation(identifier=1)
+    )
+    answer = told(exchange(solicitation, 1.0))
+    assert isinstance(answer.message, MobilePrefixAdvertisement)
+    indication = told(node.home_agent.revoke(HOME_ADDRESS, 2.0))
+    assert isinstance(indication.message, BindingRevocation)
+    acknowledged = replace(
+        indication.message, revocation_type=RevocationType.ACKNOWLEDGEMENT, code=0
+    )
+    exchange(replace(BINDING_UPDATE, message=acknowledged), 2.5)
+    assert node.home_agent.binding(HOME_ADDRESS) is None

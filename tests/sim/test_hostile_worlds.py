@@ -110,7 +110,10 @@ def play(world: World, script: list[Step]) -> None:
     world.traffic.start(0.5)
     for step in script:
         world.run(world.now + step.after)
-        act(world, step.what)
+        if step.what == "reboot ha":
+            world.reboot_home_agent()
+        else:
+            act(world, step.what)
 
 
 # The de-registration takes the short way and overtakes the Binding Update.
@@ -149,6 +152,27 @@ def test_a_broken_world_heals(
     world.traffic.stop()
     if "eth1" in world.plugged:
         world.unplug("eth1")
+    world.run(world.now + HEALS_WITHIN)
+    invariants.both_ends_agree(world)
+    if world.plugged["eth0"] is not None:
+        invariants.packets_arrive(world)
+
+
+@settings(hostile, max_examples=100)
+@given(st.integers(0, 2**32), faults, advertising, scripts((*ACTS, "reboot ha")))
+def test_a_broken_home_link_heals(
+    seed: int, broken: Faults, how: Advertising, script: list[Step]
+) -> None:
+    """With duplicate address detection, during which anything may happen."""
+    world = World(
+        seed,
+        faults=broken,
+        advertising=how,
+        check_time=1.0,
+        inspect=invariants.at_every_step,
+    )
+    play(world, script)
+    world.faults = Faults()
     world.run(world.now + HEALS_WITHIN)
     invariants.both_ends_agree(world)
     if world.plugged["eth0"] is not None:

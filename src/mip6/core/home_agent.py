@@ -24,6 +24,7 @@ from mip6.wire.revocation import (
 from .addresses import is_unicast_routable
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
 from .effects import Effect, Notify, Send, difference
+from .events import Problem
 from .home_agents_list import HomeAgentsList, ListedHomeAgent, home_agents_anycast
 from .home_link import CHECK_TIME, HomeLink
 from .home_registrations import HomeRegistrations
@@ -107,6 +108,8 @@ class HomeAgent:
         if home_link is not None:
             self._link = HomeLink(home_link, address, bindings_max, check_time)
         self._device = device
+        self._unrouted: set[IPv6Network] = set()
+        """Prefixes whose routes the kernel refused, until the next change."""
         self._interception = Interception(address, device, self._link)
         policy = Policy(
             mobile_nodes=mobile_nodes,
@@ -222,6 +225,7 @@ class HomeAgent:
         Mobile nodes are told (§10.6.2); the bindings of a prefix that is gone end.
         """
         before = self._prefix_routes()
+        self._unrouted.clear()
         if self._prefixes.change(prefixes):
             self._prefix_discovery.changed(now)
             self._review(now)
@@ -327,7 +331,9 @@ class HomeAgent:
         much for one go."""
         effects: list[Effect] = []
         self._home_agents.expire(now)
+        before = self._prefix_routes()
         if over := self._prefixes.expire(now):
+            effects += difference(before, self._prefix_routes())
             for network in over:
                 self._home_agents.forget(network)
             self._prefix_discovery.changed(now)
@@ -350,6 +356,10 @@ class HomeAgent:
         binding stood behind the state, so it never left.  At any other time there is
         nobody to tell, and the binding ends.
         """
+        if state in self._prefix_routes():
+            assert isinstance(state, Route)
+            self._unrouted.add(state.destination)
+            return [Notify(Problem(f"{state.destination} does not get here"))]
         return self._registrations.failed(state, now)
 
     def _review(self, now: float) -> None:
@@ -444,11 +454,13 @@ class HomeAgent:
         return tuple(
             Route(destination=network, link=self._device)
             for network in self._prefixes.own
-            if network != self.home_prefix
+            if network != self.home_prefix and network not in self._unrouted
         )
 
     def owns(self, state: State) -> bool:
-        """Whether `state` is wanted by a binding here."""
+        """Whether `state` is wanted by a binding here, or a prefix."""
+        if state in self._prefix_routes():
+            return True
         address = self._interception.home_address_of(state)
         if address is None:
             return False

@@ -217,6 +217,24 @@ def test_up_move_exec_status_down(lab: Lab) -> None:
     assert not traces(lab.name)
 
 
+def test_up_with_a_correspondent_that_takes_part(lab: Lab) -> None:
+    name = ["--name", lab.name]
+    done = mip6("lab", "up", "--correspondent", *name)
+    assert done.returncode == 0 and f"{lab.name}-cn" in done.stdout
+    mip6("lab", "move", "mn", "b", *name)
+    ping = ["ping", "-c", "2", "-W", "2", "2001:db8:a::100"]
+
+    def bound() -> bool:
+        lab.run("cn", ping)
+        said = mip6("bindings", "--json", "--name", f"{lab.name}-cn")
+        return bool(json.loads(said.stdout)["bindings"])
+
+    assert wait_until(bound, seconds=15)
+    labs = json.loads(mip6("lab", "status", "--json").stdout)["labs"]
+    (entry,) = [shown for shown in labs if shown["name"] == lab.name]
+    assert f"{lab.name}-cn" in entry["daemons"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -69,6 +69,11 @@ def add_parser(
     _add_advertising(up)
     up.add_argument("--virtual", action="store_true", help="without a home link")
     up.add_argument("--plain", action="store_true", help="without mip6 daemons")
+    up.add_argument(
+        "--correspondent",
+        action="store_true",
+        help="mip6 at the correspondent too: route optimization",
+    )
     _add_authentication(up)
 
     move = commands.add_parser("move", help="move the mobile node's cable")
@@ -255,7 +260,8 @@ def _up(arguments: argparse.Namespace) -> int:
     try:
         lab.move(start)
         if not arguments.plain:
-            lab.start_daemons(*DAEMONS)
+            peers = ["cn"] if arguments.correspondent else []
+            lab.start_daemons(*DAEMONS, *peers)
     except BaseException:
         lab.down()
         raise
@@ -263,13 +269,14 @@ def _up(arguments: argparse.Namespace) -> int:
     print(f"The lab {lab.name!r} is up, the mobile node on link {start}.")
     if arguments.plain:
         return 0
+    whose = "cn" if arguments.correspondent else "ha"
     print(
         "Try\n"
         f"  mip6 lab exec{option} cn -- ping {HOME_ADDRESS}\n"
         f"  mip6 lab move{option} mn c\n"
         f"  mip6 lab exec{option} mn -- ping {CORRESPONDENT}\n"
         f"  mip6 status --name {lab.instance('mn')}\n"
-        f"  mip6 bindings --name {lab.instance('ha')}\n"
+        f"  mip6 bindings --name {lab.instance(whose)}\n"
         f"  mip6 lab down{option}"
     )
     return 0

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.abuse import away
+from tests.support.abuse import away, is_binding_update
 from tests.support.daemons import HOME_AGENT, World, small_world
 
 
@@ -19,7 +19,7 @@ def heard(
     """A mobile node away from home, and its Binding Updates as the path saw them; one
     for all the attacks of a module, as it takes seconds to build."""
     with away(tmp_path_factory.mktemp("abuse")) as (world, ear):
-        yield world, ear.esp(HOME_AGENT)
+        yield world, [p for p in ear.esp(HOME_AGENT) if is_binding_update(p)]
 
 
 @pytest.fixture

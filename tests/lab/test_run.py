@@ -241,6 +241,11 @@ def test_up_with_a_correspondent_that_takes_part(lab: Lab) -> None:
         (["run", "nonsense"], 2, "no scenario 'nonsense'; there are handover"),
         (["run", "--ra-interval", "5"], 2, "--ra-interval"),
         (["run", "--moves", "0"], 2, "--moves"),
+        (
+            ["run", "route_optimization", "--authentication", "mn_ha"],
+            2,
+            "is off with mn_ha",
+        ),
         (["run", "--name", "Not-Good"], 1, "a lab's name is"),
         (["move", "mn", "b", "--name", "nosuchlab"], 1, "no lab 'nosuchlab' is up"),
         (["exec", "--name", "nosuchlab", "cn"], 2, "which command?"),

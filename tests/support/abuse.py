@@ -23,6 +23,7 @@ from tests.support.daemons import (
 
 from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import Direction, Purpose, Secret
+from mip6.wire.packet import read_packet
 
 OTHER_HOME_ADDRESS = "2001:db8:a::101"
 OTHER_KEY = Secret(bytes(range(100, 132)))
@@ -42,6 +43,11 @@ def binding_association(key: Secret, home_address: str) -> SecurityAssociation:
 
 OURS = binding_association(KEY, HOME_ADDRESS)
 THEIRS = binding_association(OTHER_KEY, OTHER_HOME_ADDRESS)
+
+
+def is_binding_update(octets: bytes) -> bool:
+    """Of our mobile node: a Home Test Init goes to the home agent in ESP too."""
+    return read_packet(octets).payload[:4] == OURS.spi.to_bytes(4)
 
 
 def with_two_mobile_nodes(world: World) -> None:

@@ -193,6 +193,12 @@ def _run(arguments: argparse.Namespace) -> int:
         known = ", ".join(scenarios.SCENARIOS)
         print(f"mip6 lab: no scenario {name!r}; there are {known}", file=sys.stderr)
         return 2
+    if scenarios.SCENARIOS[name].optimized and arguments.authentication == "mn_ha":
+        print(
+            f"mip6 lab: {name} is about route optimization, which is off with mn_ha",
+            file=sys.stderr,
+        )
+        return 2
     require_tools("ip", "nsenter", "radvd", "sysctl", "tc", "tcpdump", "ping")
     options = Options(
         moves=arguments.moves,

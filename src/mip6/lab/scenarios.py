@@ -34,6 +34,8 @@ class Scenario:
     """Of the mobile node."""
     extra: tuple[str, ...] = ()
     """Who is there beside those who always are."""
+    optimized: bool = False
+    """It is about route optimization."""
 
 
 def _handover(session: Session) -> None:
@@ -317,32 +319,39 @@ SCENARIOS = {
         "bindings of 8 s, at home agent and correspondent, are refreshed unnoticed",
         _binding_refresh,
         lifetime=8,
+        optimized=True,
     ),
     "route_optimization": Scenario(
         "home → B → C, and on each link directly: the home agent forwards nothing",
         _route_optimization,
+        optimized=True,
     ),
     "route_optimization_two_correspondents": Scenario(
         "the same with two correspondents at the same time",
         _two_correspondents,
         extra=("cn2",),
+        optimized=True,
     ),
     "return_home_route_optimization": Scenario(
         "back at home the correspondent stops using the routing header",
         _return_home_optimized,
+        optimized=True,
     ),
     "early_route_optimization": Scenario(
         "it moves while the tests of return routability are running",
         _early,
+        optimized=True,
     ),
     "two_mobile_nodes": Scenario(
         "two mobile nodes talk directly, and both move at the same moment",
         _two_mobile_nodes,
         extra=("mn2",),
+        optimized=True,
     ),
     "correspondent_restart": Scenario(
         "the correspondent's daemon is killed; then it loses its bindings",
         _correspondent_restart,
+        optimized=True,
     ),
     "correspondent_without_mip6": Scenario(
         "the correspondent does not know Mobile IPv6: all goes by the home agent",

@@ -3,6 +3,8 @@
     python -m tests.sim.soak --runs 100000 [--first SEED]
 
 Every world is drawn from its seed alone: faults, advertisements, moves and restarts.
+Each seed is two worlds, one of them with correspondents or a second mobile node that
+want to talk directly.
 Prints the seed of each failure and how to see it again; exit code 1 if there was one.
 """
 
@@ -13,7 +15,15 @@ import traceback
 from dataclasses import replace
 from random import Random
 
-from tests.sim.test_hostile_worlds import ACTS, HEALS_WITHIN, Step, play
+from tests.sim.test_hostile_worlds import (
+    ACTS,
+    HEALS_WITHIN,
+    MORE_ACTS,
+    Step,
+    heals,
+    optimizing_world,
+    play,
+)
 
 from mip6.sim import invariants
 from mip6.sim.network import Advertising, Faults
@@ -23,9 +33,9 @@ FAILURES_MAX = 20
 """Then it stops: they are likely to be one."""
 
 
-def run(seed: int) -> None:
-    """Raises AssertionError, or whatever the core raised, if this world goes wrong."""
-    draw = Random(f"{seed}/world")
+def draw_world(
+    draw: Random, acts: tuple[str, ...]
+) -> tuple[Faults, Advertising, list[Step]]:
     faults = Faults(
         loss=draw.choice((0.0, 0.1, 0.3, 0.6)),
         duplicate=draw.choice((0.0, 0.2)),
@@ -42,9 +52,32 @@ def run(seed: int) -> None:
     )
     afters = (0.0, 0.003, 0.02, 0.3, 1.0, 5.0, 40.0)
     script = [
-        Step(draw.choice(afters), draw.choice(ACTS))
+        Step(draw.choice(afters), draw.choice(acts))
         for _ in range(draw.randrange(0, 13))
     ]
+    return faults, advertising, script
+
+
+def run_optimizing(seed: int) -> None:
+    """The same with traffic that may take the direct way."""
+    draw = Random(f"{seed}/optimizing world")
+    faults, advertising, script = draw_world(draw, MORE_ACTS)
+    world = optimizing_world(
+        seed,
+        faults,
+        advertising,
+        two_mobile_nodes=draw.random() < 0.5,
+        correspondents=draw.choice((1, 2)),
+        lifetime=draw.choice((20.0, 600.0)),
+    )
+    play(world, script)
+    heals(world)
+
+
+def run(seed: int) -> None:
+    """Raises AssertionError, or whatever the core raised, if this world goes wrong."""
+    draw = Random(f"{seed}/world")
+    faults, advertising, script = draw_world(draw, ACTS)
     world = World(
         seed,
         faults=faults,
@@ -78,6 +111,7 @@ def main() -> int:
     for count, seed in enumerate(seeds, 1):
         try:
             run(seed)
+            run_optimizing(seed)
         except Exception:
             failed.append(seed)
             traceback.print_exc(limit=-2)

@@ -8,12 +8,14 @@ from tests.conformance.nodes import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT
 from tests.support.optimizing import Optimizer
 
 from mip6.core.binding_update_list import BEGINNINGS_BURST, ERRORS_MIN
+from mip6.core.correspondent import Correspondent
 from mip6.core.direct_errors import quote
 from mip6.core.effects import Effect, Notify
 from mip6.core.events import Dropped, Problem, WayChanged
+from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.route_optimization import CorrespondentPolicy, Mode, Why
-from mip6.core.state import Route, RouteOptimization
+from mip6.core.state import End, Route, RouteOptimization
 from mip6.wire.icmpv6 import (
     DestinationUnreachable,
     ErrorMessage,
@@ -21,7 +23,7 @@ from mip6.wire.icmpv6 import (
     ParameterProblem,
     TimeExceeded,
 )
-from mip6.wire.messages import CareOfTestInit
+from mip6.wire.messages import BindingError, CareOfTestInit
 from mip6.wire.packet import (
     DestinationOptions,
     HomeAddressOption,
@@ -237,6 +239,28 @@ def test_a_way_of_somebody_unknown_may_be_refused() -> None:
     roamer.mobile_node.correspondents._entries.clear()
     roamer.do(roamer.node.failed(roamer.way, roamer.now))
     assert roamer.way is None
+
+
+def test_a_mobile_correspondent_complains_from_where_it_is() -> None:
+    """Packets to it carry a type 2 routing header, so the Binding Error does not come
+    from its home address."""
+    roamer = optimized()
+    there = IPv6Address("2001:db8:c::77")
+    binding = RouteOptimization(
+        end=End.CORRESPONDENT,
+        home_address=CORRESPONDENT,
+        correspondent=HOME_ADDRESS,
+        care_of_address=there,
+        expires=roamer.now + 400,
+    )
+    role = Correspondent((HOME_ADDRESS,), random=bytes, restored=(binding,))
+    roamer.node = Node(mobile_node=roamer.mobile_node, correspondent=role)
+    roamer.wait(5)
+    error = BindingError(status=1, home_address=HOME_ADDRESS)
+    for source, direct in ((ROUTER, True), (there, False)):
+        packet = Packet(source=source, destination=CARE_OF_ADDRESS, message=error)
+        roamer.receive(write(packet))
+        assert roamer.direct == direct
 
 
 # The list has a limit.

@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 
 from mip6.core.events import Place
-from mip6.core.state import CareOfAddress, Tunnel
+from mip6.core.state import CareOfAddress, RouteOptimization, Tunnel
 from mip6.sim import invariants
 from mip6.sim.network import CORE_DELAY, HOME, HOME_ADDRESS, LINK_DELAY, Faults
 from mip6.sim.trace import Arrow
 from mip6.sim.world import World
+from mip6.wire.messages import BindingUpdate, CareOfTestInit, HomeTestInit
 
 BROKEN = Faults(loss=0.3, duplicate=0.2, damage=0.1, jitter=0.05, refuse=0.3)
 
@@ -249,14 +250,87 @@ def test_an_expired_tunnel_is_found() -> None:
             for key, state in party.ledger.items()
         }
     with pytest.raises(invariants.InvariantError, match="expired"):
-        invariants.no_tunnel_outlives_its_lifetime(world)
+        invariants.nothing_outlives_its_lifetime(world)
 
 
-def test_a_fourth_binding_update_is_found() -> None:
+def talking_directly(seed: int = 1) -> World:
+    world = World(seed, route_optimization=True, inspect=invariants.at_every_step)
+    world.plug("b")
+    world.run(1.0)
+    world.traffic.start(0.01)
+    world.run(2.0)
+    invariants.correspondents_agree(world, direct=True)
+    return world
+
+
+def test_an_expired_direct_way_is_found() -> None:
+    world = talking_directly()
+    party = world.peers[CORRESPONDENT].party
+    assert party is not None
+    [(key, way)] = party.ledger.items()
+    assert isinstance(way, RouteOptimization)
+    party.ledger[key] = dataclasses.replace(way, expires=0.5)
+    with pytest.raises(invariants.InvariantError, match="cn: expired"):
+        invariants.nothing_outlives_its_lifetime(world)
+
+
+@pytest.mark.parametrize("kind", [BindingUpdate, HomeTestInit, CareOfTestInit])
+def test_a_fourth_message_in_a_second_is_found(kind: type) -> None:
     world = World(1)
-    world.updates = [0.0, 0.3, 0.6, 0.9]
-    with pytest.raises(invariants.InvariantError, match="Binding Updates"):
-        invariants.update_rate_holds(world)
+    world.mobile.sent[kind, CORRESPONDENT] = [0.0, 0.3, 0.6, 0.9]
+    with pytest.raises(invariants.InvariantError, match=kind.__name__):
+        invariants.rates_hold(world)
+
+
+def test_two_answers_to_one_packet_are_found() -> None:
+    world = talking_directly()
+    party = world.peers[CORRESPONDENT].party
+    assert party is not None
+    party.answers_max = 2
+    with pytest.raises(invariants.InvariantError, match="cn: 2 answers"):
+        invariants.no_answer_is_more_than_one(world)
+
+
+def test_a_correspondent_that_disagrees_is_found() -> None:
+    world = talking_directly()
+    world.reboot_correspondent()
+    with pytest.raises(invariants.InvariantError, match="cn has None"):
+        invariants.correspondents_agree(world, direct=True)
+    invariants.correspondents_agree(world, direct=False)
+    world = talking_directly()
+    world.unplug()
+    world.plug("c")
+    world.run(world.now + 0.03)
+    with pytest.raises(invariants.InvariantError, match="mn is at"):
+        invariants.correspondents_agree(world, direct=False)
+
+
+# Route optimization.
+
+
+def test_packets_on_the_direct_way_never_see_the_home_agent() -> None:
+    world = talking_directly()
+    for stream in (world.traffic.down, world.traffic.up):
+        direct = [at for at in stream.direct.values() if at > 1.5]
+        arrived = [at for at in stream.arrived.values() if at > 1.5]
+        assert direct == arrived != []
+
+
+def test_a_killed_mobile_node_goes_on_talking_directly() -> None:
+    """And its successor, which has no keys, asks for new ones before it is too late."""
+    world = talking_directly()
+    began = world.now
+    world.kill(world.mn)
+    world.run(began + 5.0)
+    world.start(world.mn)
+    world.run(began + 8.0)
+    for stream in (world.traffic.down, world.traffic.up):
+        assert stream.missing(began, world.now - 0.1) == 0
+        late = [at for at in stream.arrived.values() if at > began]
+        assert late == [at for at in stream.direct.values() if at > began]
+    [entry] = world.mobile_node.correspondents.correspondences(world.now)
+    assert entry.why == "registered"
+    invariants.correspondents_agree(world, direct=True)
 
 
 def test_disagreement_is_found() -> None:

@@ -9,6 +9,7 @@ from mip6.wire.icmpv6 import (
     ErrorMessage,
 )
 from mip6.wire.messages import (
+    BindingError,
     BindingErrorStatus,
     BindingUpdate,
     KnownMessage,
@@ -374,10 +375,21 @@ class Node:
         ):
             return home_agent.receive(packet, now)
         if self.mobile_node is not None and isinstance(message, FOR_MOBILE_NODE):
+            if isinstance(message, BindingError):
+                packet = self._of_whom(packet)
             return self.mobile_node.receive(packet, now)
         if isinstance(message, FOR_CORRESPONDENT):
             return [_dropped("not_a_correspondent", "9", packet.source)]
         return [_dropped("unexpected_message", "9.2", packet.source)]
+
+    def _of_whom(self, packet: Packet) -> Packet:
+        """A Binding Error comes from where the packet it is about was sent to; of a
+        mobile correspondent that is its care-of address (§9.3.3)."""
+        bindings = self.correspondent.bindings if self.correspondent else ()
+        for binding in bindings:
+            if binding.care_of_address == packet.source:
+                return replace(packet, source=binding.home_address)
+        return packet
 
     def _is_for_correspondent(self, packet: Packet) -> bool:
         message, correspondent = packet.message, self.correspondent

@@ -7,7 +7,14 @@ import pytest
 from mip6.core.events import Place
 from mip6.core.state import CareOfAddress, RouteOptimization, Tunnel
 from mip6.sim import invariants
-from mip6.sim.network import CORE_DELAY, HOME, HOME_ADDRESS, LINK_DELAY, Faults
+from mip6.sim.network import (
+    CORE_DELAY,
+    CORRESPONDENT,
+    HOME,
+    HOME_ADDRESS,
+    LINK_DELAY,
+    Faults,
+)
 from mip6.sim.trace import Arrow
 from mip6.sim.world import World
 from mip6.wire.messages import BindingUpdate, CareOfTestInit, HomeTestInit

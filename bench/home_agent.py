@@ -18,6 +18,7 @@ takes the maps away, and times the start from the file.  Needs root.
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import shutil
@@ -189,7 +190,9 @@ def phase(
     return by_clock, by_processor
 
 
-def measure(count: int, *, protected: bool, restart: bool) -> list[dict[str, Any]]:
+def measure(
+    count: int, sample_max: int, *, protected: bool, restart: bool
+) -> list[dict[str, Any]]:
     name = f"home agent, {count} bindings, {'ESP' if protected else 'unprotected'}"
     clock: dict[str, list[float]] = {}
     processor: dict[str, list[float]] = {}
@@ -213,7 +216,7 @@ def measure(count: int, *, protected: bool, restart: bool) -> list[dict[str, Any
 
         done("register", everybody, move=0, sequence_number=1)
         grown = (daemon.resident() - resident) / count
-        sample = chance.sample(everybody, min(count, SAMPLE_MAX))
+        sample = chance.sample(everybody, min(count, sample_max))
         done("refresh", sample, move=0, sequence_number=2)
         chance.shuffle(sample)
         done("move", sample, move=1, sequence_number=3)
@@ -293,13 +296,14 @@ def serve(file: Path, name: str, keys: int) -> None:
     """The daemon, with as many keys: a file for each would be another bench."""
     from mip6.daemon.configuration import load
     from mip6.daemon.credentials import Credentials
-    from mip6.daemon.daemon import Daemon
+    from mip6.daemon.daemon import COLLECTED_AFTER, Daemon
     from mip6.daemon.log import Log
 
     configuration = load(file)
     found = [one for number in range(keys) for one in associations(number)]
     credentials = Credentials(associations=found)
     log = Log(configuration.log_level)
+    gc.set_threshold(*COLLECTED_AFTER)
     asyncio.run(Daemon(configuration, name, log, None, credentials).run())
 
 
@@ -309,6 +313,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--bindings", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--sample", type=int, default=SAMPLE_MAX)
     parser.add_argument("--protected", action="store_true")
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--daemon", type=int, help=argparse.SUPPRESS)
@@ -322,7 +327,10 @@ def main() -> None:
     documents = []
     for count in arguments.bindings:
         documents += measure(
-            count, protected=arguments.protected, restart=arguments.restart
+            count,
+            arguments.sample,
+            protected=arguments.protected,
+            restart=arguments.restart,
         )
     show(documents, as_json=arguments.json)
 

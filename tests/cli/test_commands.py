@@ -72,7 +72,7 @@ CORRESPONDENCE: dict[str, Any] = {
 }
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "/status": STATUS,
-    "/bindings": {"bindings": []},
+    "/bindings": {"bindings": [], "total": 0, "next": None},
     "/updates": {
         "updates": [
             UPDATE,
@@ -86,6 +86,38 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
             {**CORRESPONDENCE, "way": "direct", "why": "restored", "until_s": 9.0},
         ]
     },
+    "/agents": {
+        "agents": [
+            {
+                "link_local": None,
+                "addresses": ["2001:db8:a::1"],
+                "preference": 7,
+                "expires_in_s": None,
+            },
+            {
+                "link_local": "fe80::2",
+                "addresses": ["2001:db8:a::2"],
+                "preference": 0,
+                "expires_in_s": 60.0,
+            },
+        ]
+    },
+    "/bindings?limit=1&sort=expires": {
+        "bindings": [
+            {
+                "home_address": "2001:db8:a::100",
+                "care_of_address": "2001:db8:b::7",
+                "home_registration": True,
+                "correspondent": None,
+                "sequence_number": 7,
+                "lifetime_s": 600,
+                "expires_in_s": 60.0,
+            }
+        ],
+        "total": 3,
+        "next": "60.0/77/0",
+    },
+    "/bindings?limit=0": {"error": "limit is 1 to 10000"},
     "/stats": {
         "data_plane": {"tunnel_out": 3, "tunnel_in": 0},
         "dropped": {"checksum": 2},
@@ -187,7 +219,23 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
     ]
 
 
-@pytest.mark.parametrize("command", ["status", "bindings", "updates", "stats", "trace"])
+def test_pages_of_bindings(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "bindings", "--limit", "1", "--sort", "expires")
+    assert "2001:db8:a::100" in text
+    assert "1 of 3; more: --after 60.0/77/0" in text
+    assert main.main(["bindings", "--limit", "0"]) == 2
+    assert "limit is 1 to 10000" in capsys.readouterr().err
+
+
+def test_the_home_agents_list(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:
+    ours, other = shown(capsys, "agents").splitlines()[1:]
+    assert ours.split() == ["2001:db8:a::1", "this", "one", "7", "-"]
+    assert other.split() == ["2001:db8:a::2", "fe80::2", "0", "60", "s"]
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "agents", "bindings", "updates", "stats", "trace"]
+)
 def test_json_is_the_document_itself(
     daemon: None, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

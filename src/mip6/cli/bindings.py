@@ -2,6 +2,7 @@
 
 import argparse
 from typing import Any
+from urllib.parse import urlencode
 
 from .client import add_reader, seconds, show, table
 
@@ -13,11 +14,27 @@ def add_parser(
         "The binding cache: where each mobile node is reached (home agent, "
         "correspondent)."
     )
-    add_reader(subparsers, "bindings", summary)
+    parser = add_reader(subparsers, "bindings", summary)
+    parser.add_argument("--limit", metavar="N", help="at most so many (default: 1000)")
+    parser.add_argument(
+        "--after", metavar="X", help="the next of the page before, or a home address"
+    )
+    parser.add_argument(
+        "--prefix", metavar="P", help="home addresses of this prefix only"
+    )
+    parser.add_argument(
+        "--sort", metavar="KEY", help="home_address (default), care_of_address, expires"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    return show(arguments, "/bindings", _text)
+    wanted = {
+        name: value
+        for name in ("limit", "after", "prefix", "sort")
+        if (value := getattr(arguments, name)) is not None
+    }
+    query = f"?{urlencode(wanted)}" if wanted else ""
+    return show(arguments, f"/bindings{query}", _text)
 
 
 def _text(document: dict[str, Any]) -> str:
@@ -34,4 +51,9 @@ def _text(document: dict[str, Any]) -> str:
     if not rows:
         return "no bindings: no mobile node has told this node where it is"
     header = ["HOME ADDRESS", "CARE-OF ADDRESS", "TOLD", "EXPIRES IN", "SEQUENCE"]
-    return table(header, rows)
+    text = table(header, rows)
+    if document["next"] is not None:
+        text += (
+            f"\n{len(rows)} of {document['total']}; more: --after {document['next']}"
+        )
+    return text

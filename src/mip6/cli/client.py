@@ -100,6 +100,9 @@ def show(
     except PermissionError:
         print(f"mip6: not allowed to ask {arguments.name}: use sudo", file=sys.stderr)
         return FAILED
+    if "error" in document:
+        print(f"mip6: {document['error']}", file=sys.stderr)
+        return USAGE
     print(json.dumps(document, indent=2) if arguments.json else text(document))
     return FINE
 

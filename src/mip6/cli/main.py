@@ -13,6 +13,8 @@ SUBCOMMANDS = {
     "keygen": "a new key for a mobile node and its home agent to share",
     "status": "where this node is, and what it knows",
     "bindings": "the binding cache: who is where (home agent, correspondent)",
+    "agents": "the home agents of the home link (home agent)",
+    "revoke": "end a binding, and tell the mobile node (home agent)",
     "updates": "the binding update list: who knows where we are (mobile node)",
     "stats": "counters of signalling, drops and the data plane",
     "trace": "the last moves, step by step with times (mobile node)",

@@ -151,6 +151,10 @@ class HomeAgent:
     def bindings(self) -> Iterator[Binding]:
         return iter(self._cache)
 
+    @property
+    def bindings_count(self) -> int:
+        return len(self._cache)
+
     def binding(self, home_address: IPv6Address) -> Binding | None:
         return self._cache.find(home_address)
 
@@ -200,6 +204,11 @@ class HomeAgent:
         yield from self._prefix_routes()
         for binding in self._cache:
             yield from self._interception.states(binding)
+
+    @property
+    def preference(self) -> int:
+        """Our own among them."""
+        return self._home_agents.preference
 
     @property
     def home_agents(self) -> tuple[ListedHomeAgent, ...]:

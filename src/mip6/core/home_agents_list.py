@@ -70,6 +70,10 @@ class HomeAgentsList:
         return iter(self._listed.values())
 
     @property
+    def preference(self) -> int:
+        return self._preference
+
+    @property
     def deadline(self) -> float | None:
         return self._timers.deadline
 

@@ -9,7 +9,8 @@ import shutil
 import socket
 import struct
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from mip6.core.events import PlaceChanged
 
-from . import report
+from . import listing, report
 from .errors import SetupError
 from .feed import described
 from .log import Log
@@ -32,7 +33,7 @@ Routes = dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamRespo
 
 _READS: dict[str, Callable[["Daemon", float], dict[str, Any]]] = {
     "/status": report.status,
-    "/bindings": report.bindings,
+    "/agents": report.agents,
     "/updates": report.updates,
     "/stats": report.stats,
     "/trace": report.trace,
@@ -102,7 +103,21 @@ async def _guard(
     return await handler(request)
 
 
-async def _stream(request: web.Request, daemon: "Daemon") -> web.StreamResponse:
+async def _bindings(daemon: "Daemon", request: web.Request) -> web.StreamResponse:
+    try:
+        return web.json_response(await listing.page(daemon, request.query))
+    except listing.ListingError as error:
+        return web.json_response({"error": str(error)}, status=400)
+
+
+async def _metrics(daemon: "Daemon", request: web.Request) -> web.StreamResponse:
+    from . import metrics  # only where somebody asks: it is some megabytes
+
+    content_type = {"Content-Type": metrics.CONTENT_TYPE}
+    return web.Response(body=metrics.text(daemon), headers=content_type)
+
+
+async def _stream(daemon: "Daemon", request: web.Request) -> web.StreamResponse:
     """Events as they happen (server-sent events), until the reader or we end it."""
     queue = daemon.feed.follow()
     if queue is None:
@@ -152,6 +167,16 @@ class _Complaints(logging.Handler):
             line("warning", "bug", what=record.getMessage(), trace=trace)
 
 
+_ANSWERS: dict[
+    str, Callable[["Daemon", web.Request], Awaitable[web.StreamResponse]]
+] = {"/bindings": _bindings, "/metrics": _metrics, "/events": _stream}
+_CHANGES: dict[str, Callable[["Daemon", Mapping[str, str]], str]] = {
+    "/handover": lambda daemon, query: daemon.handover(query.get("interface", "")),
+    "/revoke": lambda daemon, query: daemon.revoke(query.get("home_address", "")),
+}
+"""They say what is wrong with it, or ""."""
+
+
 async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
     """Answers on `control` until the runner's `cleanup`."""
 
@@ -167,20 +192,24 @@ async def serve(daemon: "Daemon", control: socket.socket) -> web.AppRunner:
         daemon.stop("down", keep="keep" in request.query)
         return web.json_response({"stopping": True})
 
-    async def handover(request: web.Request) -> web.Response:
-        if error := daemon.handover(request.query.get("interface", "")):
-            return web.json_response({"error": error}, status=409)
-        return web.json_response({"moving": True})
+    def changer(
+        change: Callable[["Daemon", Mapping[str, str]], str],
+    ) -> Callable[[web.Request], Any]:
+        async def answer(request: web.Request) -> web.Response:
+            if error := change(daemon, request.query):
+                return web.json_response({"error": error}, status=409)
+            return web.json_response({"accepted": True})
+
+        return answer
 
     async def reloaded(request: web.Request) -> web.Response:
         return web.json_response(await reload(daemon))
 
-    async def events(request: web.Request) -> web.StreamResponse:
-        return await _stream(request, daemon)
-
     routes: Routes = {("GET", path): reader(_READS[path]) for path in _READS}
-    routes["GET", "/events"] = events
-    routes["POST", "/handover"] = handover
+    for path, answered in _ANSWERS.items():
+        routes["GET", path] = partial(answered, daemon)
+    for path, change in _CHANGES.items():
+        routes["POST", path] = changer(change)
     routes["POST", "/down"] = down
     routes["POST", "/reload"] = reloaded
     return await _answer(routes, control, daemon.log)

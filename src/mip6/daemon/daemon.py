@@ -6,6 +6,7 @@ node's deadline.  There is no other way for anything to happen.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import traceback
@@ -63,6 +64,8 @@ REPAIR_INTERVAL = 1.0
 machine to spin."""
 REPAIR_DELAY = 0.02
 """Seconds to the first: a link that goes down loses its routes before it is told."""
+COLLECTED_AFTER = (10_000, 50, 1_000_000)
+"""Objects, young collections, middle ones: what lives long is left alone."""
 _FAILURES_MAX = 8
 _PROBLEMS_MAX = 20
 
@@ -94,6 +97,7 @@ class Daemon:
         self.received = 0
         self.dropped: Counter[str] = Counter()
         self.refused: Counter[int] = Counter()
+        self.changes: Counter[str] = Counter()
         self.problems: deque[str] = deque(maxlen=_PROBLEMS_MAX)
         stored = configuration.authenticates or configuration.home_agent is not None
         directories.prepare(name, stored=stored)
@@ -296,6 +300,21 @@ class Daemon:
         if interface not in mobile_node.attachments.up:
             return f"{interface} is down: there is nowhere to move to"
         self.perform(mobile_node.handover(interface, self.now()))
+        self._finish()
+        return ""
+
+    def revoke(self, address: str) -> str:
+        """Ends a binding, and tells its mobile node; what is wrong with that, or ""."""
+        home_agent = self.home_agent
+        try:
+            home_address = IPv6Address(address)
+        except ValueError:
+            return f'"{address}" is not an IPv6 address'
+        if home_agent is None:
+            return "only a home agent revokes bindings"
+        if home_agent.binding(home_address) is None:
+            return f"{home_address} is not registered here"
+        self.perform(home_agent.revoke(home_address, self.now()))
         self._finish()
         return ""
 
@@ -591,7 +610,8 @@ class Daemon:
         match event:
             case Dropped(reason=reason):
                 self.dropped[reason] += 1
-            case BindingChanged(home_address=home_address):
+            case BindingChanged(change=change, home_address=home_address):
+                self.changes[change] += 1
                 home_agent = self.home_agent
                 if (
                     home_agent
@@ -648,4 +668,7 @@ def start(
             return
         daemon = Daemon(configuration, name, log, recorder, credentials)
         privileges.reduce()
+        # Bindings are no garbage and hold no cycles: to look through a million of them
+        # again and again would stop the loop for a second.
+        gc.set_threshold(*COLLECTED_AFTER)
         asyncio.run(daemon.run())

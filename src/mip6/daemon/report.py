@@ -50,7 +50,7 @@ def status(daemon: "Daemon", now: float) -> Document:
             "address": str(home_agent.address),
             "home_prefix": str(home_agent.home_prefix),
             "home_link": home_agent.home_link,
-            "bindings": sum(1 for _ in home_agent.bindings),
+            "bindings": home_agent.bindings_count,
             "bindings_max": configuration.home_agent.bindings_max,
             "mobile_nodes": len(configuration.home_agent.mobile_nodes),
         }
@@ -90,15 +90,7 @@ def _user() -> str:
         return str(os.geteuid())
 
 
-def bindings(daemon: "Daemon", now: float) -> Document:
-    """The binding caches (§9.1), of home registrations and of correspondents."""
-    found: list[Binding | CorrespondentBinding] = []
-    for role in (daemon.home_agent, daemon.correspondent):
-        found += role.bindings if role is not None else ()
-    return {"bindings": [_binding(binding, now) for binding in found]}
-
-
-def _binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
+def binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
     """`correspondent`: by which of our addresses the mobile node knows us."""
     ours = binding.correspondent if isinstance(binding, CorrespondentBinding) else None
     return {
@@ -110,6 +102,29 @@ def _binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
         "lifetime_s": round(binding.lifetime, 3),
         "expires_in_s": _left(binding.expires, now),
     }
+
+
+def agents(daemon: "Daemon", now: float) -> Document:
+    """The Home Agents List (§10.1), this home agent first."""
+    home_agent, wanted = daemon.home_agent, daemon.configuration.home_agent
+    if home_agent is None or wanted is None:
+        return {"agents": []}
+    listed = [
+        {
+            "link_local": str(other.link_local),
+            "addresses": [str(address) for address in other.addresses],
+            "preference": other.preference,
+            "expires_in_s": _left(other.expires, now),
+        }
+        for other in home_agent.home_agents
+    ]
+    ourselves = {
+        "link_local": None,
+        "addresses": [str(home_agent.address)],
+        "preference": home_agent.preference,
+        "expires_in_s": None,
+    }
+    return {"agents": [ourselves, *listed]}
 
 
 def updates(daemon: "Daemon", now: float) -> Document:

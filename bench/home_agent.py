@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.daemons import Instance
+from tests.support.daemons import MIP6, Instance
 from tests.support.namespaces import Namespace, connect, namespaces
 
 from .measure import report, show
@@ -73,19 +73,19 @@ class Measured(Instance):
 
     def start(self) -> None:
         if not self.keys:
-            super().start()
+            command = f"{MIP6} run -c {self.file} --name {self.name}"
         else:
             command = (
                 f"{sys.executable} -m bench.home_agent --daemon {self.keys} "
                 f"--name {self.name} --file {self.file}"
             )
-            with self.log.open("ab") as log:
-                self.process = subprocess.Popen(
-                    self.namespace.inside(command).split(), stdout=log, stderr=log
-                )
-            while self.call("status").returncode:
-                assert self.process.poll() is None, self.log.read_text()
-                time.sleep(0.1)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.namespace.inside(command).split(), stdout=log, stderr=log
+            )
+        while self.call("status").returncode:
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
         os.sched_setaffinity(self.pid, {0})
 
     @property

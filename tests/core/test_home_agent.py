@@ -21,6 +21,7 @@ from tests.support.core import (
 
 from mip6.core.effects import Install, Remove, Send
 from mip6.core.events import BindingChanged, Change
+from mip6.core.node import Node
 from mip6.core.state import End, ProxyNeighbor, Route, Tunnel
 from mip6.wire.messages import BindingStatus
 from mip6.wire.options import UnknownOption
@@ -368,6 +369,16 @@ def test_bindings_restored_from_disk_know_their_sequence_number() -> None:
     effects = role.receive(binding_update(7), 110.0)
     status = acknowledgement(effects).status
     assert status == BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
+
+
+@pytest.mark.parametrize("home_link", [None, "eth1"])
+def test_the_states_beside_tunnels(home_link: str | None) -> None:
+    """What is compared with the kernel's tables, without a million tunnels."""
+    role = home_agent(home_link=home_link)
+    role.receive(binding_update(1), 100.0)
+    beside = set(role.states_beside_tunnels())
+    assert beside == {s for s in role.installed if not isinstance(s, Tunnel)}
+    assert set(Node(home_agent=role).states_beside_tunnels()) == beside
 
 
 def test_a_restored_binding_can_be_deregistered_and_expires() -> None:

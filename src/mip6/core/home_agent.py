@@ -205,6 +205,15 @@ class HomeAgent:
         for binding in self._cache:
             yield from self._interception.states(binding)
 
+    def states_beside_tunnels(self) -> Iterator[State]:
+        """Those in the kernel's tables: few where the prefix has its route."""
+        yield from self._prefix_routes()
+        for binding in self._cache:
+            if self._link is not None or binding.path_mtu is not None:
+                for state in self._interception.states(binding):
+                    if not isinstance(state, Tunnel):
+                        yield state
+
     @property
     def preference(self) -> int:
         """Our own among them."""
@@ -485,7 +494,8 @@ class HomeAgent:
             and self._cache.find(binding.home_address) is None
             and not self._cache.full
         ):
-            self._interception.change(None, binding)  # who shares a link-local address
+            if self._link is not None:
+                self._interception.change(None, binding)  # who shares a link-local one
             self._cache.put(binding)
 
     def _restored(self, tunnel: Tunnel) -> Binding | None:

@@ -110,6 +110,14 @@ class Node:
         for role in self._roles:
             yield from role.states() if isinstance(role, HomeAgent) else role.installed
 
+    def states_beside_tunnels(self) -> Iterator[State]:
+        """The same without the tunnels, which nobody else touches."""
+        for role in self._roles:
+            if isinstance(role, HomeAgent):
+                yield from role.states_beside_tunnels()
+            else:
+                yield from (s for s in role.installed if not isinstance(s, Tunnel))
+
     def tick(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         for role in self._roles:

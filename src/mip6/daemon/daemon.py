@@ -344,11 +344,11 @@ class Daemon:
                 self.machine.data_plane,
                 (state for state in self.node.states() if isinstance(state, Tunnel)),
             )
-        ways = {w.key for w in self.node.states() if isinstance(w, RouteOptimization)}
+        wanted = self._wanted()
+        ways = {w.key for w in wanted if isinstance(w, RouteOptimization)}
         for way in self.machine.ways():
             if way.key not in ways:
                 self.machine.data_plane.drop(way)
-        wanted = self._wanted()
         for state in self.executor.missing(wanted):
             self._reinstall(state)
         self.perform(self.node.tick(self.now()))
@@ -357,10 +357,9 @@ class Daemon:
             self._settle()
 
     def _wanted(self) -> set[State]:
-        """What is to stand in the kernel's tables; tunnels, perhaps a million, stand in
-        maps that nobody else touches."""
-        states = (s for s in self.node.states() if not isinstance(s, Tunnel))
-        return {*states, *self._own}
+        """What is to stand, but for tunnels: there may be a million, in maps that
+        nobody else touches."""
+        return {*self.node.states_beside_tunnels(), *self._own}
 
     def _diverted(self) -> set[IPv6Address]:
         """The addresses whose signalling is ours, care-of addresses apart."""
@@ -666,9 +665,9 @@ def start(
         if configuration.roles == ("router",):
             asyncio.run(AccessRouter(configuration, name, log).run())
             return
-        daemon = Daemon(configuration, name, log, recorder, credentials)
-        privileges.reduce()
         # Bindings are no garbage and hold no cycles: to look through a million of them
         # again and again would stop the loop for a second.
         gc.set_threshold(*COLLECTED_AFTER)
+        daemon = Daemon(configuration, name, log, recorder, credentials)
+        privileges.reduce()
         asyncio.run(daemon.run())

@@ -1,0 +1,76 @@
+"""What a home agent lets others see, and what an administrator ends."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from tests.support.daemons import HOME_ADDRESS, HOME_AGENT, World, until
+
+pytestmark = pytest.mark.root
+
+SCHEMAS = Path(__file__).parents[2] / "src/mip6/schema"
+
+
+@pytest.fixture
+def away(world: World) -> World:
+    world.home_agent.start()
+    world.mobile_node.start()
+    world.plug("visited")
+    until(lambda: world.mobile_node.place() == "registered", "registered")
+    return world
+
+
+def metrics(world: World) -> dict[str, float]:
+    connection = http.client.HTTPConnection("mip6")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(f"/run/mip6/{world.home_agent.name}.sock")
+    connection.request("GET", "/metrics")
+    response = connection.getresponse()
+    assert response.headers["Content-Type"].startswith("text/plain")
+    lines = response.read().decode().splitlines()
+    connection.close()
+    pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, value in pairs}
+
+
+def test_what_prometheus_reads(away: World) -> None:
+    found = metrics(away)
+    assert found["mip6_bindings"] == 1 and found["mip6_bindings_max"] == 16384
+    assert found['mip6_binding_changes_total{change="created"}'] == 1
+    assert found['mip6_signalling_total{what="received"}'] >= 1
+    assert found['mip6_data_plane_packets_total{what="signalling"}'] >= 1
+    assert away.pings()
+    again = metrics(away)
+    for what in ("tunnel_in", "tunnel_out"):
+        name = f'mip6_data_plane_packets_total{{what="{what}"}}'
+        assert again[name] >= found[name] + 3
+
+
+def test_lists_and_an_end(away: World) -> None:
+    home_agent = away.home_agent
+    schema = json.loads((SCHEMAS / "agents.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = home_agent.read("agents")
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["agents"][0]["addresses"] == [HOME_AGENT]
+    assert HOME_AGENT in home_agent.call("agents").stdout
+
+    def listed(*words: str) -> dict[str, Any]:
+        done = home_agent.call("bindings", "--json", *words)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    assert listed("--prefix", "2001:db8:a::/64")["total"] == 1
+    assert listed("--prefix", "2001:db8:b::/64")["bindings"] == []
+    assert listed("--after", HOME_ADDRESS)["bindings"] == []
+    assert home_agent.call("bindings", "--sort", "age").returncode == 2
+
+    assert home_agent.call("revoke", "2001:db8:a::999").returncode == 1
+    assert home_agent.call("revoke", "laptop").returncode == 1
+    assert away.mobile_node.call("revoke", HOME_ADDRESS).returncode == 1
+    assert home_agent.call("revoke", HOME_ADDRESS).returncode == 0
+    until(lambda: listed()["total"] == 0, "the binding is gone")

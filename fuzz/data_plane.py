@@ -13,10 +13,10 @@ from typing import Any
 from tests.support.namespaces import Namespace, connect
 
 from fuzz.choices import Choices
-from fuzz.model import DROP, Model, Outcome, by_key
-from mip6.core.state import End, Tunnel
+from fuzz.model import DROP, Model, Outcome, by_key, by_pair
+from mip6.core.state import End, RouteOptimization, Tunnel
 from mip6.linux.dataplane import DataPlane
-from mip6.linux.layout import COUNTERS, MARK, write_settings
+from mip6.linux.layout import COUNTERS, MARK
 from mip6.linux.tun import Device
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER
@@ -30,6 +30,7 @@ LENGTH_MAX = 3000
 HOME_AGENT, OTHER_HOME_AGENT = (IPv6Address(f"2001:db8:a::{n}") for n in (1, 2))
 CARE_OF, NEXT, PREVIOUS, LATE = (IPv6Address(f"2001:db8:b::{n}") for n in range(4))
 HOME_ADDRESSES = tuple(IPv6Address(f"2001:db8:a::10{n}") for n in range(7))
+CORRESPONDENT = IPv6Address("2001:db8:c::1")
 ADDRESSES = (
     *HOME_ADDRESSES,
     HOME_AGENT,
@@ -38,9 +39,10 @@ ADDRESSES = (
     NEXT,
     PREVIOUS,
     LATE,
-    *map(IPv6Address, ("2001:db8:c::1", "fe80::1", "ff02::1", "ff0e::1", "::")),
+    CORRESPONDENT,
+    *map(IPv6Address, ("fe80::1", "ff02::1", "ff0e::1", "::")),
 )
-OURS = frozenset((HOME_AGENT, CARE_OF, NEXT, HOME_ADDRESSES[0], HOME_ADDRESSES[1]))
+OURS = frozenset((HOME_AGENT, CARE_OF, NEXT, CORRESPONDENT, *HOME_ADDRESSES[:2]))
 SPIS = frozenset((0x100, 0xDEADBEEF))
 NEXT_HEADERS = (41, 41, 135, 58, 60, 43, 0, 50, 44, 17, 59, 51)
 
@@ -71,6 +73,42 @@ def tunnels(now: float) -> list[Tunnel]:
     ]
 
 
+def ways(now: float) -> list[RouteOptimization]:
+    """Direct ways of some of them: to a correspondent, to one another, ended, half."""
+
+    def way(
+        end: End,
+        number: int,
+        correspondent: IPv6Address = CORRESPONDENT,
+        expires: float = 1e6,
+        **of: Any,
+    ) -> RouteOptimization:
+        return RouteOptimization(
+            end=end,
+            home_address=HOME_ADDRESSES[number],
+            correspondent=correspondent,
+            care_of_address=CARE_OF if end is End.MOBILE_NODE else NEXT,
+            expires=now + expires,
+            **of,
+        )
+
+    grace: dict[str, Any] = {"previous": PREVIOUS, "previous_until": now + 1e6}
+    first, second, third = HOME_ADDRESSES[:3]
+    return [
+        way(End.MOBILE_NODE, 1),
+        way(End.MOBILE_NODE, 1, first, **grace),
+        way(End.MOBILE_NODE, 1, third, inbound_only=True),
+        way(End.MOBILE_NODE, 4, expires=-1),
+        way(End.MOBILE_NODE, 5),
+        way(End.CORRESPONDENT, 0, second, **grace),
+        way(End.CORRESPONDENT, 2, second),
+        way(End.CORRESPONDENT, 3),
+        way(End.CORRESPONDENT, 4, HOME_AGENT),
+        way(End.CORRESPONDENT, 5, expires=-1),
+        way(End.CORRESPONDENT, 6, third, previous=LATE, previous_until=now - 1),
+    ]
+
+
 class Bench:
     """The programs, loaded in a network of their own."""
 
@@ -88,22 +126,19 @@ class Bench:
             pins = PINS / f"fuzz-{node.name}"
             self.data_plane = DataPlane.open(pins, device=index, spis=SPIS)
         endless = {"rate": 1e9, "burst": 10**6}
-        settings: dict[str, Any] = {
-            f"{budget}_{name}": value
-            for budget in ("unmatched", "unverified", "open", "esp")
-            for name, value in endless.items()
-        }
-        self.data_plane.maps["settings"].update(
-            bytes(4),
-            write_settings(index, **settings),
+        self.data_plane.configure(
+            **{
+                f"{budget}_{name}": value
+                for budget in ("unmatched", "unverified", "open", "esp")
+                for name, value in endless.items()
+            }
         )
         for address in OURS:
             self.data_plane.divert(address)
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
-        standing = tunnels(now)
-        for tunnel in standing:
-            self.data_plane.put(tunnel)
-        self.model = Model(by_key(standing), OURS, SPIS, MTU, now)
+        standing, direct = tunnels(now), ways(now)
+        self.data_plane.put_many([*standing, *direct])
+        self.model = Model(by_key(standing), by_pair(direct), OURS, SPIS, MTU, now)
         self._counted = self.data_plane.counters()
 
     def run(self, program: str, octets: bytes, mark: int) -> Outcome:
@@ -157,10 +192,31 @@ def _said(outcome: Outcome) -> str:
     return f"{outcome.verdict} {outcome.counted!r} {outcome.mark:#x} {packet}"
 
 
+LIKELY = (
+    (NEXT, HOME_ADDRESSES[1], 60),
+    (NEXT, CORRESPONDENT, 60),
+    (NEXT, HOME_AGENT, 60),
+    (NEXT, CARE_OF, 43),
+    (CORRESPONDENT, CARE_OF, 43),
+    (HOME_AGENT, CARE_OF, 41),
+    (NEXT, HOME_AGENT, 41),
+    (HOME_ADDRESSES[1], CORRESPONDENT, 17),
+    (HOME_ADDRESSES[1], HOME_ADDRESSES[0], 0),
+    (HOME_ADDRESSES[1], HOME_ADDRESSES[2], 17),
+    (CORRESPONDENT, HOME_ADDRESSES[3], 0),
+    (HOME_AGENT, HOME_ADDRESSES[5], 17),
+)
+"""Source, destination and next header of what is more than dropped."""
+
+
 def _packet(choices: Choices, depth: int = 0) -> bytes:
-    next_header = choices.one_of(NEXT_HEADERS)
+    if choices.flag():
+        near, far, next_header = choices.one_of(LIKELY)
+    else:
+        near, far = (choices.one_of(ADDRESSES) for _ in range(2))
+        next_header = choices.one_of(NEXT_HEADERS)
     first = 6 << 28 | choices.number() << 20
-    source, destination = (choices.one_of(ADDRESSES).packed for _ in range(2))
+    source, destination = near.packed, far.packed
     payload = _content(choices, next_header, depth, HEADERS_MAX)
     return HEADER.pack(first, len(payload), next_header, 64, source, destination) + (
         payload
@@ -179,7 +235,9 @@ def _content(choices: Choices, header: int, depth: int, headers_max: int) -> byt
         case NextHeader.HOP_BY_HOP_OPTIONS | NextHeader.DESTINATION_OPTIONS:
             body = _options(choices)
         case NextHeader.ROUTING:
-            body = bytes([choices.one_of((2, 2, 0, 4)), 1]) + choices.octets(20)
+            body = bytes([choices.one_of((2, 2, 2, 0, 4)), choices.one_of((1, 1, 0))])
+            body += bytes(4) + choices.one_of(ADDRESSES).packed
+            body += choices.octets(choices.one_of((0, 0, 0, 8)))
         case NextHeader.ESP:
             spi = choices.one_of((0x100, 0xDEADBEEF, 0x101))
             return spi.to_bytes(4) + choices.octets(20)
@@ -197,13 +255,15 @@ def _content(choices: Choices, header: int, depth: int, headers_max: int) -> byt
 
 
 def _options(choices: Choices) -> bytes:
+    if choices.flag():  # as mobile nodes write it
+        return b"\1\2\0\0\xc9\x10" + choices.one_of(HOME_ADDRESSES).packed
     options = b""
     for _ in range(choices.number() % 12):
         match choices.number() % 4:
             case 0:
                 options += b"\0"
             case 1:
-                options += b"\xc9\x10" + HOME_ADDRESSES[0].packed
+                options += b"\xc9\x10" + choices.one_of(HOME_ADDRESSES).packed
             case 2:
                 data = choices.octets(choices.number() % 8)
                 options += bytes([choices.number(), len(data)]) + data

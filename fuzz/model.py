@@ -1,26 +1,35 @@
 """What bpf/mip6.bpf.c is to do with a packet, said once more in Python, from `wire`.
 
 Simple where the program is fast: no budgets (the target gives it endless ones), and
-routes always lead to the router.  The tunnels are those that are put into the maps.
+routes always lead to the router.  The states are those that are put into the maps.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 
-from mip6.core.state import End, Tunnel
-from mip6.linux.layout import MARK
+from fuzz.headers import (
+    EXTENSIONS,
+    Chain,
+    Inside,
+    encapsulated,
+    follow,
+    is_signalling,
+    look_inside,
+    may_go_directly,
+    stripped,
+    with_headers,
+    with_marks,
+)
+from mip6.core.state import End, RouteOptimization, Tunnel
+from mip6.linux.layout import COUNTERS, MARK
 from mip6.wire.buffer import Reader, WireError
 from mip6.wire.next_header import NextHeader
-from mip6.wire.packet import HEADER, HomeAddressOption, IPv6Packet, write_packet
+from mip6.wire.packet import HEADER
 
 PASS, DROP, REDIRECT = -1, 2, 7
 
-EXTENSIONS = (
-    NextHeader.HOP_BY_HOP_OPTIONS,
-    NextHeader.DESTINATION_OPTIONS,
-    NextHeader.ROUTING,
-)
 OF_INTEREST = (
     *EXTENSIONS,
     NextHeader.IPV6,
@@ -29,11 +38,9 @@ OF_INTEREST = (
     NextHeader.FRAGMENT,
     NextHeader.ESP,
 )
-HEADERS_MAX = 4
-OPTIONS_MAX = 8
 REMOVED_MAX = 0xFFF
 """Octets that bpf_skb_adjust_room takes off at once."""
-NOT_CAPABLE, ECT_1, ECT_0, CONGESTED = range(4)
+State = Tunnel | RouteOptimization
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +53,9 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """What the extension headers come to."""
-
-    offset: int
-    next_header: int
-    home_address_option: bool = False
-    routing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Model:
     tunnels: Mapping[tuple[End, IPv6Address], Tunnel]
+    ways: Mapping[tuple[End, IPv6Address, IPv6Address], RouteOptimization]
     addresses: frozenset[IPv6Address]
     spis: frozenset[int]
     mtu: int
@@ -67,39 +65,90 @@ class Model:
         """Out of the mobility device."""
         if mark == MARK:
             return Outcome(PASS, octets, mark)
+
         try:
-            first, _, _, _, source, destination = Reader(octets).unpack(HEADER)
+            _, _, next_header, _, *ends = Reader(octets).unpack(HEADER)
         except WireError:
             return Outcome(DROP, b"", mark, "dropped_malformed")
-        source, destination = IPv6Address(source), IPv6Address(destination)
+        source, destination = map(IPv6Address, ends)
         scope = destination.packed[1] & 0xF
         if destination.is_link_local or (destination.is_multicast and scope <= 2):
             return Outcome(DROP, b"", mark, "dropped_link_scope")
-        for end, home_address in (
-            (End.MOBILE_NODE, source),
-            (End.HOME_AGENT, destination),
-        ):
-            tunnel = self.tunnels.get((end, home_address))
-            if tunnel is None or tunnel.inbound_only or tunnel.expires <= self.now:
-                continue
-            ends = tunnel.care_of_address, tunnel.home_agent
-            near, far = ends if end is End.MOBILE_NODE else reversed(ends)
-            outer = IPv6Packet(
-                source=near,
-                destination=far,
-                traffic_class=first >> 20 & 0xFF,
-                flow_label=first & 0xFFFFF,
-                hop_limit=64,
-                next_header=NextHeader.IPV6,
-                payload=octets,
-            )
-            written = bytearray(write_packet(outer))
-            written[0] = octets[0]  # whatever its version
-            whole = bytes(written)
-            if len(whole) > self.mtu:
-                return Outcome(DROP, b"", mark, "dropped_size")
-            return Outcome(REDIRECT, whole, mark, "tunnel_out")
-        return Outcome(PASS, octets, mark, "unmatched")
+        before = HEADER.size  # of what is not ours to put anything in front of
+        if next_header == NextHeader.HOP_BY_HOP_OPTIONS:
+            if len(octets) < before + 2:
+                return Outcome(DROP, b"", mark, "dropped_malformed")
+            next_header = octets[before]
+            before += 8 + 8 * octets[before + 1]
+        possible = may_go_directly(octets, before, next_header)
+        return self._on_its_way(octets, source, destination, before, possible, mark)
+
+    def _on_its_way(
+        self,
+        octets: bytes,
+        source: IPv6Address,
+        destination: IPv6Address,
+        before: int,
+        possible: bool,
+        mark: int,
+    ) -> Outcome:
+        here = self._open_way(End.MOBILE_NODE, source, destination)
+        there = self._open_way(End.CORRESPONDENT, destination, source)
+        counts = ["indirect"] if (here or there) and not possible else []
+        home = self.tunnels.get((End.MOBILE_NODE, source))
+        served = self.tunnels.get((End.HOME_AGENT, destination))
+        if here and possible:
+            return self._sent_directly(octets, before, here, there, mark)
+        if home is not None and self._is_open(home):
+            whole = encapsulated(octets, home.care_of_address, home.home_agent)
+            return self._sent(whole, mark, counts)
+        if home is None and there and possible:
+            return self._sent_directly(octets, before, None, there, mark)
+        if served is not None and self._is_open(served):
+            if possible and source == served.home_agent:
+                return self._sent_directly(octets, before, None, served, mark)
+            whole = encapsulated(octets, served.home_agent, served.care_of_address)
+            return self._sent(whole, mark, counts)
+        routed = not destination.is_multicast and not (
+            source.is_link_local or source.is_multicast
+        )
+        if home is None and routed and len(octets) <= self.mtu:
+            return Outcome(REDIRECT, octets, mark, counted(*counts, "native"))
+        return Outcome(PASS, octets, mark, counted(*counts, "unmatched"))
+
+    def _sent_directly(
+        self,
+        octets: bytes,
+        before: int,
+        here: State | None,
+        there: State | None,
+        mark: int,
+    ) -> Outcome:
+        if before > len(octets):
+            return Outcome(DROP, b"", mark, "dropped_header")
+        whole = with_headers(
+            octets,
+            before,
+            here.care_of_address if here else None,
+            there.care_of_address if there else None,
+        )
+        return self._sent(whole, mark, [], "direct_out")
+
+    def _sent(
+        self, whole: bytes, mark: int, counts: list[str], how: str = "tunnel_out"
+    ) -> Outcome:
+        if len(whole) > self.mtu:
+            return Outcome(DROP, b"", mark, counted(*counts, "dropped_size"))
+        return Outcome(REDIRECT, whole, mark, counted(*counts, how))
+
+    def _is_open(self, state: State) -> bool:
+        return not state.inbound_only and state.expires > self.now
+
+    def _open_way(
+        self, end: End, home_address: IPv6Address, correspondent: IPv6Address
+    ) -> RouteOptimization | Tunnel | None:
+        way = self.ways.get((end, home_address, correspondent))
+        return way if way is not None and self._is_open(way) else None
 
     def arrive(self, octets: bytes) -> Outcome:
         """Into a link."""
@@ -117,25 +166,76 @@ class Model:
         except WireError:
             return passed
         ours = destination in self.addresses
-        unverified = chain.home_address_option or chain.routing
-        if chain.next_header == NextHeader.IPV6 and not unverified:
+        wrapped = chain.option or chain.routing
+        if chain.next_header == NextHeader.IPV6 and not wrapped:
             return self._decapsulated(octets, source, destination, chain)
-        if not ours:
-            return passed
         if is_signalling(octets, chain):
-            return Outcome(REDIRECT, octets, MARK, "signalling")
-        if chain.next_header == NextHeader.ESP:
+            return Outcome(REDIRECT, octets, MARK, "signalling") if ours else passed
+        if chain.next_header == NextHeader.ESP and ours:
             spi = octets[chain.offset : chain.offset + 4]
             if len(spi) == 4 and int.from_bytes(spi) in self.spis:
                 return Outcome(REDIRECT, octets, MARK, "signalling")
-            return replace(passed, counted="unknown_spi" if unverified else "")
-        if unverified:
-            return Outcome(REDIRECT, octets, MARK, "unverified")
-        if chain.next_header == NextHeader.FRAGMENT:
+        if wrapped:
+            return self._directly(octets, source, destination, chain)
+        if ours and chain.next_header == NextHeader.FRAGMENT:
             return replace(passed, counted="fragment")
-        if chain.next_header in EXTENSIONS:
+        if ours and chain.next_header in EXTENSIONS:
             return replace(passed, counted="too_many_headers")
         return passed
+
+    def _directly(
+        self, octets: bytes, source: IPv6Address, destination: IPv6Address, chain: Chain
+    ) -> Outcome:
+        passed = Outcome(PASS, octets)
+        ours = destination in self.addresses
+        try:
+            inside = look_inside(octets, chain)
+        except WireError:
+            return passed
+        if chain.routing and (
+            inside.misrouted
+            or not self._is_at(inside.destination, destination, inside.source)
+        ):
+            dropped = Outcome(DROP, b"", 0, "dropped_routing_header")
+            return dropped if ours else passed
+        if inside.odd or (
+            chain.option
+            and not self._is_bound(inside.source, inside.destination, source)
+        ):
+            if not ours:
+                return passed
+            if chain.next_header == NextHeader.ESP:
+                return replace(passed, counted="unknown_spi")
+            return Outcome(REDIRECT, octets, MARK, "unverified")
+        there = (End.HOME_AGENT, inside.source) in self.tunnels or chain.routing
+        taken = stripped(octets, chain, inside)
+        return Outcome(REDIRECT if there else PASS, taken, 0, "direct_in")
+
+    def _is_bound(
+        self, home_address: IPv6Address, own: IPv6Address, care_of: IPv6Address
+    ) -> bool:
+        way = self.ways.get((End.CORRESPONDENT, home_address, own))
+        if way is not None and self._accepts(way, care_of):
+            return True
+        tunnel = self.tunnels.get((End.HOME_AGENT, home_address))
+        return (
+            tunnel is not None
+            and tunnel.home_agent == own
+            and self._accepts(tunnel, care_of)
+        )
+
+    def _is_at(
+        self, home_address: IPv6Address, care_of: IPv6Address, peer: IPv6Address
+    ) -> bool:
+        states = (
+            self.ways.get((End.MOBILE_NODE, home_address, peer)),
+            self.tunnels.get((End.MOBILE_NODE, home_address)),
+        )
+        return any(state and self._accepts(state, care_of) for state in states)
+
+    def _accepts(self, state: State, care_of: IPv6Address) -> bool:
+        late = state.previous_until > self.now and care_of == state.previous
+        return state.expires > self.now and (care_of == state.care_of_address or late)
 
     def _decapsulated(
         self, octets: bytes, source: IPv6Address, destination: IPv6Address, chain: Chain
@@ -150,37 +250,57 @@ class Model:
             return passed
         origin, target = IPv6Address(origin), IPv6Address(target)
         ours = destination in self.addresses
-        if (
-            next_header in OF_INTEREST
-            and next_header != NextHeader.IPV6
-            and ours
-            and target in self.addresses
-            and _holds_signalling(inner, next_header)
-        ):
+        within = None
+        if ours and target in self.addresses and next_header != NextHeader.IPV6:
+            with contextlib.suppress(WireError):
+                within = follow(inner, HEADER.size, next_header)
+        if within is not None and is_signalling(inner, within):
             return Outcome(REDIRECT, octets, MARK, "signalling")
-        reason = "not_ours"
+        if reason := self._judged(source, destination, origin, target):
+            if ours and reason.startswith("dropped"):
+                return Outcome(DROP, b"", 0, reason)
+            return replace(passed, counted=reason if ours else "")
+        if within is not None and within.routing:
+            return Outcome(DROP, b"", 0, "dropped_routing_header")
+        marked = with_marks(octets[1] >> 4 & 3, inner)
+        if within is not None and within.option:
+            inside = self._bound_inside(inner, within, target, origin)
+            if inside is None:
+                return Outcome(REDIRECT, octets, MARK, "unverified")
+            marked = marked and stripped(marked, within, inside)
+        if marked is None:
+            return Outcome(DROP, b"", 0, "dropped_congestion")
+        if chain.offset > REMOVED_MAX:
+            return Outcome(DROP, b"", 0, "dropped_header")
+        return Outcome(REDIRECT, marked, 0, "tunnel_in")
+
+    def _judged(
+        self,
+        source: IPv6Address,
+        destination: IPv6Address,
+        origin: IPv6Address,
+        target: IPv6Address,
+    ) -> str:
+        """Why a tunnel's packet is none; somebody else's may pass through here."""
+        reason = "unknown_tunnel"
         tunnel = self.tunnels.get((End.MOBILE_NODE, target))
         if tunnel is not None:
             reason = self._refused(tunnel, destination, source)
         tunnel = self.tunnels.get((End.HOME_AGENT, origin))
         if reason and tunnel is not None:
             reason = self._refused(tunnel, source, destination)
-        if reason == "not_ours":
-            return replace(passed, counted="unknown_tunnel" if ours else "")
-        if reason and not ours:  # somebody else's tunnel may pass through here
-            return passed
-        if reason:
-            return Outcome(DROP, b"", 0, reason)
-        out, within = octets[1] >> 4 & 3, inner[1] >> 4 & 3
-        if within == NOT_CAPABLE and out == CONGESTED:
-            return Outcome(DROP, b"", 0, "dropped_congestion")
-        if within != NOT_CAPABLE and (
-            out == CONGESTED or (within == ECT_0 and out == ECT_1)
-        ):
-            inner = inner[:1] + bytes([inner[1] & 0xCF | out << 4]) + inner[2:]
-        if chain.offset > REMOVED_MAX:
-            return Outcome(DROP, b"", 0, "dropped_header")
-        return Outcome(REDIRECT, inner, 0, "tunnel_in")
+        return reason
+
+    def _bound_inside(
+        self, inner: bytes, within: Chain, own: IPv6Address, care_of: IPv6Address
+    ) -> Inside | None:
+        try:
+            inside = look_inside(inner, within)
+        except WireError:
+            return None
+        if inside.odd or not self._is_bound(inside.source, own, care_of):
+            return None
+        return inside
 
     def _refused(
         self, tunnel: Tunnel, care_of_address: IPv6Address, home_agent: IPv6Address
@@ -195,54 +315,16 @@ class Model:
         return "" if tunnel.expires > self.now else "dropped_expired"
 
 
-def follow(octets: bytes, offset: int, next_header: int) -> Chain:
-    """Raises `WireError` where the packet ends too early, or a routing header is none
-    of Mobile IPv6."""
-    option = routing = False
-    for _ in range(HEADERS_MAX):
-        if next_header not in EXTENSIONS:
-            break
-        reader = Reader(octets)
-        reader.octets(min(offset, reader.end))
-        following, length, type_, _ = reader.octets(4)
-        end = offset + 8 + 8 * length
-        if next_header == NextHeader.ROUTING:
-            if type_ != 2:
-                raise WireError("routing_header_unknown", offset + 2)
-            routing = True
-        if next_header == NextHeader.DESTINATION_OPTIONS:
-            option |= has_home_address_option(octets, offset + 2, end)
-        next_header, offset = following, end
-    return Chain(offset, next_header, option, routing)
-
-
-def has_home_address_option(octets: bytes, offset: int, end: int) -> bool:
-    for _ in range(OPTIONS_MAX):
-        if offset + 2 > min(end, len(octets)):
-            return False
-        type_, length = octets[offset : offset + 2]
-        if type_ == HomeAddressOption.TYPE:
-            return True
-        offset += 1 if type_ == 0 else 2 + length
-    return False
-
-
-def is_signalling(octets: bytes, chain: Chain) -> bool:
-    if chain.next_header == NextHeader.MOBILITY:
-        return True
-    type_ = octets[chain.offset : chain.offset + 1]
-    return chain.next_header == NextHeader.ICMPV6 and type_ in AGENT_DISCOVERY
-
-
-AGENT_DISCOVERY = [bytes([type_]) for type_ in range(144, 148)]
-
-
-def _holds_signalling(inner: bytes, next_header: int) -> bool:
-    try:
-        return is_signalling(inner, follow(inner, HEADER.size, next_header))
-    except WireError:
-        return False
+def counted(*names: str) -> str:
+    """As the counters stand in their map."""
+    return " ".join(name for name in COUNTERS if name in names)
 
 
 def by_key(tunnels: Iterable[Tunnel]) -> dict[tuple[End, IPv6Address], Tunnel]:
     return {(tunnel.end, tunnel.home_address): tunnel for tunnel in tunnels}
+
+
+def by_pair(
+    ways: Iterable[RouteOptimization],
+) -> dict[tuple[End, IPv6Address, IPv6Address], RouteOptimization]:
+    return {(way.end, way.home_address, way.correspondent): way for way in ways}

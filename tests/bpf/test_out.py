@@ -180,6 +180,17 @@ def test_wider_scopes_are_tunnelled(bench: Bench, destination: str) -> None:
     assert bench.out(packet).packet == outer
 
 
+@pytest.mark.rfc("10.4.2-7", "multicast of no scope goes to a mobile node")
+@pytest.mark.parametrize("destination", ["ff05::1", "ff08::1", "ff0e::1"])
+def test_a_home_agent_tunnels_no_multicast(bench: Bench, destination: str) -> None:
+    """Decision 0015."""
+    bench.tunnel(End.HOME_AGENT)
+    packet = ipv6(CORRESPONDENT, destination, UDP, udp())
+    result = bench.out(packet)
+    assert (result.verdict, result.packet) == (PASS, packet)
+    assert result.counted == {"unmatched": 1}
+
+
 def test_no_route_to_the_other_end(bench: Bench) -> None:
     bench.tunnel(End.HOME_AGENT, care_of_address="2001:db8:dead::1")
     result = bench.out(DOWN)

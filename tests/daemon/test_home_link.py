@@ -12,6 +12,7 @@ from tests.linux.test_sockets import index_of
 from tests.support.daemons import HOME_ADDRESS, HOME_AGENT, World, until
 
 from mip6.core.packet import Packet, write
+from mip6.linux.netlink import Netlink
 from mip6.linux.sockets import Sender
 from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
@@ -102,3 +103,30 @@ def test_a_home_agent_that_has_lost_everything(world: World) -> None:
     ping = f"ping -q -c 1 -W 1 -I {HOME_ADDRESS} 2001:db8:e::2"
     until(lambda: "1 received" in world.mobile.run(ping, check=False), "back", 20)
     assert world.home_agent.read("bindings")["bindings"] != []
+
+
+@pytest.mark.rfc("10.4.1-11", "a neighbour's stale entry is overridden")
+def test_a_neighbour_learns_at_once_where_packets_go_now(world: World) -> None:
+    world.cables.sysctl("home.disable_ipv6=0")
+    world.cables.ip("address add 2001:db8:a::9/64 dev home nodad")
+    stale = f"{HOME_ADDRESS} lladdr 02:00:00:00:00:99 dev home nud reachable"
+    world.cables.ip(f"neigh replace {stale}")
+    world.home_agent.start()
+    world.mobile_node.start()
+    world.plug("visited")
+    until(lambda: world.mobile_node.place() == "registered", "registered")
+    answered = world.cables.run(f"ping -c 2 -i 0.5 -W 1 {HOME_ADDRESS}", check=False)
+    assert " 0 received" not in answered
+    with world.agent.entered():
+        netlink = Netlink()
+        [own] = [link for link in netlink.links() if link.name == "eth1"]
+        netlink.close()
+    learned = world.cables.ip(f"neigh show {HOME_ADDRESS} dev home")
+    assert own.link_layer_address.hex(":") in learned
+    # At home again the mobile node has its address for itself.
+    world.plug("home")
+    until(lambda: world.mobile_node.place() == "at_home", "at home")
+    back = world.cables.run(f"ping -c 3 -i 0.5 -W 1 {HOME_ADDRESS}", check=False)
+    assert " 0 received" not in back
+    learned = world.cables.ip(f"neigh show {HOME_ADDRESS} dev home")
+    assert own.link_layer_address.hex(":") not in learned

@@ -38,7 +38,7 @@ _MIP6 = str(Path(sys.executable).with_name("mip6"))
 _ROUND_TRIP = re.compile(r" time=([\d.]+) ms")
 
 
-def _lab(*arguments: str) -> str:
+def lab(*arguments: str) -> str:
     command = [_MIP6, "lab", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
@@ -46,14 +46,14 @@ def _lab(*arguments: str) -> str:
 def round_trips_ms() -> list[float]:
     """From the correspondent to the home address, the mobile node on link B."""
     name = f"bench{os.getpid()}"
-    _lab("up", "--name", name)
+    lab("up", "--name", name)
     try:
-        _lab("move", "--name", name, "mn", "b")
+        lab("move", "--name", name, "mn", "b")
         time.sleep(SETTLED_S)
         ping = ["ping", "-n", "-c", "20", "-i", "0.05", HOME_ADDRESS]
-        said = _lab("exec", "--name", name, "cn", "--", *ping)
+        said = lab("exec", "--name", name, "cn", "--", *ping)
     finally:
-        _lab("down", "--name", name)
+        lab("down", "--name", name)
     return [float(each) for each in _ROUND_TRIP.findall(said)]
 
 
@@ -84,7 +84,7 @@ def by_name(pairs: Iterable[tuple[str, float]]) -> dict[str, list[float]]:
 def moved(scenario: str, moves: int) -> list[dict[str, Any]]:
     """Raises `CalledProcessError` when the lab found anything wrong."""
     run = ["run", scenario, "--json", f"--moves={moves}"]
-    document = json.loads(_lab(*run, f"--ra-interval={ADVERTISEMENTS_MS}"))
+    document = json.loads(lab(*run, f"--ra-interval={ADVERTISEMENTS_MS}"))
     made: list[dict[str, Any]] = document["moves"]
     return made
 

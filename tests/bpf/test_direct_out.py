@@ -235,6 +235,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.rfc("9.3.2-5", "ESP was made, for the home address, before the header")
 @pytest.mark.parametrize("what", BESIDE)
 def test_what_stands_behind_our_headers(bench: Bench, what: str) -> None:
     next_header, payload = BESIDE[what]

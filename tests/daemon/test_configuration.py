@@ -70,6 +70,7 @@ def test_a_correspondent_needs_nothing_but_its_section() -> None:
     assert list(configuration.trusts()) == []
 
 
+@pytest.mark.rfc("8.2-11", "a section of the configuration switches it on and off")
 def test_which_nodes_are_correspondents() -> None:
     """A home agent where it says so, a mobile node where it does not say otherwise."""
     correspondent = "[correspondent_node]\n"

@@ -19,6 +19,9 @@ from tests.support.correspondents import (
 )
 from tests.support.daemons import CORRESPONDENT, World, snapshot, until
 from tests.support.distant import Distant, distant
+from tests.support.namespaces import connect
+
+from mip6.wire.messages import HomeTestInit
 
 pytestmark = pytest.mark.root
 
@@ -115,6 +118,34 @@ def test_a_stop_leaves_nothing(world: World) -> None:
     assert world.correspondent_node.end(signal.SIGTERM) == 0
     assert snapshot(world.correspondent) == before
     assert not Path("/sys/fs/bpf/mip6", world.correspondent_node.name).exists()
+
+
+def test_a_user_of_its_own_and_a_link_that_comes_later(world: World) -> None:
+    """It follows addresses and links, and puts everything back, without being root."""
+    before = snapshot(world.correspondent)
+    file = world.correspondent_node.file
+    file.write_text(f'user = "daemon"\n{file.read_text()}')
+    world.correspondent_node.start()
+    assert world.correspondent_node.read("status")["user"] == "daemon"
+    # The attacker's side of a new cable has the router's place.
+    connect(world.correspondent, "eth1", world.router, "corr1")
+    world.router.ip("addr add 2001:db8:d::1/64 dev corr1 nodad")
+    world.correspondent.ip("addr add 2001:db8:d::2/64 dev eth1 nodad")
+    second = IPv6Address("2001:db8:d::2")
+
+    def answers() -> bool:
+        roamer = MobileNode(node=peer, correspondent=second)
+        init = HomeTestInit(home_init_cookie=bytes(8))
+        return bool(peer.receive(roamer.packet(init, HOME_ADDRESS)))
+
+    # By the old link it answers with the new address, and by the new one.
+    with distant(world.router, "corr") as peer:
+        peer.silent = True
+        until(answers, "it answers at the new address")
+        MobileNode(node=peer, correspondent=second).bind()
+    assert world.correspondent_node.end(signal.SIGTERM) == 0
+    world.correspondent.ip("link del eth1")
+    assert snapshot(world.correspondent) == before
 
 
 def test_limits_and_access_list(world: World) -> None:

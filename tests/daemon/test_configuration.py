@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mip6.core.policy import Permission
+from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import Mode
 from mip6.daemon.configuration import load, parse
 from mip6.daemon.errors import ConfigurationError
@@ -437,3 +438,24 @@ def test_the_access_list_of_a_home_agent() -> None:
         Permission(network=IPv6Network("2001:db8:a::200"), lifetime_max=40),
     )
     assert errors(text.replace("= 40", "= 3"))
+
+
+def test_the_prefixes_of_the_home_link() -> None:
+    text = HOME_AGENT + (
+        'prefixes = { "2001:db8:1a::/64" = {}, '
+        '"2001:db8:a::/64" = { valid_lifetime = 900, preferred_lifetime = 0 } }\n'
+    )
+    wanted = parse(text.replace("a::100", "1a::100"), "f").home_agent
+    assert wanted is not None
+    assert wanted.home_prefixes == (
+        HomePrefix(
+            network=IPv6Network("2001:db8:a::/64"),
+            valid_lifetime=900,
+            preferred_lifetime=0,
+        ),
+        HomePrefix(network=IPv6Network("2001:db8:1a::/64")),
+    )
+    alone = parse(HOME_AGENT, "f").home_agent
+    assert alone is not None
+    assert alone.home_prefixes == (HomePrefix(network=IPv6Network("2001:db8:a::/64")),)
+    assert errors(HOME_AGENT.replace("a::100", "1a::100"))

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from mip6.core.policy import Permission
+from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
@@ -33,6 +35,10 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 
 Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
+
+
+def _or_for_ever(seconds: int | None) -> float:
+    return inf if seconds is None else seconds
 
 
 def _usable(address: IPv6Address) -> IPv6Address:
@@ -80,6 +86,15 @@ MobileNodes = Annotated[
 ]
 
 
+class PrefixSection(Section):
+    """A prefix of the home link, as mobile nodes are told of it (§10.6)."""
+
+    valid_lifetime: Annotated[int, Field(ge=4, lt=2**32)] | None = None
+    """Seconds; for ever if it is not said, as are the others."""
+    preferred_lifetime: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """Seconds; 0: home addresses in it are not for new connections any more."""
+
+
 class HomeAgentSection(Section):
     """`[home_agent]` (§10)."""
 
@@ -106,7 +121,25 @@ class HomeAgentSection(Section):
     preference: Annotated[int, Field(ge=0, le=65535)] = 0
     """Among the home agents of the home link; the highest is named first (§10.5.1)."""
 
+    prefixes: Annotated[dict[Network, PrefixSection], Field(max_length=32)] = Field(
+        default_factory=dict
+    )
+    """Prefixes of the home link beside `home_prefix`, or what its lifetimes are.  To
+    renumber the home link add the new one, deprecate the old one, then remove it."""
+
     _address = field_validator("address")(_usable)
+
+    @property
+    def home_prefixes(self) -> tuple[HomePrefix, ...]:
+        said = {self.home_prefix: PrefixSection(), **self.prefixes}
+        return tuple(
+            HomePrefix(
+                network=network,
+                valid_lifetime=_or_for_ever(prefix.valid_lifetime),
+                preferred_lifetime=_or_for_ever(prefix.preferred_lifetime),
+            )
+            for network, prefix in said.items()
+        )
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
@@ -386,7 +419,7 @@ def _contradictions(
                 f"[home_agent.mobile_nodes]: {_ENTRIES[mechanism]}",
             )
         for network in home_agent.home_networks:
-            if not network.subnet_of(home_agent.home_prefix):
+            if not any(network.subnet_of(p.network) for p in home_agent.home_prefixes):
                 wrong(
                     "home_agent",
                     "mobile_nodes",

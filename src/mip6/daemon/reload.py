@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 RELOADED: dict[str, frozenset[str]] = {
     "": frozenset({"log_level"}),
     "home_agent": frozenset(
-        {"mobile_nodes", "lifetime_max", "grace", "allow", "refuse", "lifetimes"}
+        {
+            "mobile_nodes",
+            "lifetime_max",
+            "grace",
+            "allow",
+            "refuse",
+            "lifetimes",
+            "prefixes",
+        }
     ),
     "mobile_node": frozenset(
         {

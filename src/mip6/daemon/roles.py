@@ -51,6 +51,8 @@ def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
             permissions=wanted.home_agent.permissions,
             refuse_others=bool(wanted.home_agent.allow),
         )
+        prefixes = wanted.home_agent.home_prefixes
+        effects += node.home_agent.prefixes_changed(prefixes, now)
     if node.mobile_node is not None and wanted.mobile_node is not None:
         effects += node.mobile_node.configure(
             wanted.mobile_node.lifetime, now, fallback=wanted.mobile_node.fallback
@@ -141,6 +143,7 @@ class _Builder:
             mobile_nodes=wanted.home_networks,
             permissions=wanted.permissions,
             refuse_others=bool(wanted.allow),
+            prefixes=wanted.home_prefixes,
             preference=wanted.preference,
             random=os.urandom,
             grace=wanted.grace,

@@ -289,6 +289,23 @@ def test_home_agents_own_packets_need_no_tunnel(figure: Figure) -> None:
     assert ping(mobile.namespace, HOME_AGENT, count=5) == 5
 
 
+@pytest.mark.rfc(
+    "9.3.2-5", "by home address: what is said of the care-of address is not meant"
+)
+def test_policy_of_ipsec_sees_home_addresses(figure: Figure) -> None:
+    other = figure.net.correspondent
+    policy = "xfrm policy {} dst {} dir out action block"
+    for address, answers in ((HOME_ADDRESS, 0), (CARE_OF_ADDRESS, 1)):
+        if words := other.run(f"ip {policy.format('add', address)}", check=False):
+            pytest.skip(f"this kernel has no IPsec: {words.strip()}")
+        try:
+            assert ping(other, HOME_ADDRESS) == answers
+        finally:
+            other.run(
+                f"ip {policy.format('del', address).removesuffix(' action block')}"
+            )
+
+
 def test_strict_reverse_path_filter(figure: Figure, tmp_path: Path) -> None:
     """Packets arrive where the filter finds the route to their source.  # gotcha 10"""
     rules = tmp_path / "rules.nft"

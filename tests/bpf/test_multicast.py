@@ -1,0 +1,72 @@
+"""Groups: what of them goes into a tunnel, and that nothing carries an option."""
+
+import pytest
+from tests.support.bench import (
+    CARE_OF_ADDRESS,
+    CORRESPONDENT,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    PASS,
+    Bench,
+)
+from tests.support.octets import HOP_BY_HOP, ICMPV6, IPV6, UDP, ipv6, options, udp
+
+from mip6.core.state import End
+
+pytestmark = pytest.mark.root
+
+GROUPS = ["ff05::1", "ff08::1", "ff0e::1"]
+REPORTS = (131, 132, 143)
+"""Multicast Listener Discovery: report, done, report of version 2."""
+
+
+def report(kind: int, source: str, group: str) -> bytes:
+    body = bytes([kind, 0]) + bytes(22)
+    return ipv6(source, group, HOP_BY_HOP, options(ICMPV6) + body, hop_limit=1)
+
+
+@pytest.mark.rfc("10.4.2-7", "nothing to a group goes into a mobile node's tunnel")
+@pytest.mark.parametrize("group", GROUPS)
+def test_home_agent_tunnels_no_groups(bench: Bench, group: str) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    packet = ipv6(CORRESPONDENT, group, UDP, udp())
+    result = bench.out(packet)
+    assert (result.verdict, result.packet) == (PASS, packet)
+    assert result.counted == {"unmatched": 1}
+
+
+@pytest.mark.rfc("11.3.4-6", "from the home address, which stays the inner source")
+@pytest.mark.parametrize("group", GROUPS)
+def test_mobile_node_sends_to_groups_through_the_tunnel(
+    bench: Bench, group: str
+) -> None:
+    bench.tunnel(End.MOBILE_NODE)
+    bench.direct(End.MOBILE_NODE)
+    packet = ipv6(HOME_ADDRESS, group, UDP, udp())
+    assert bench.out(packet).packet == ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, packet)
+
+
+@pytest.mark.rfc("11.3.4-5", "from the care-of address: no option")
+@pytest.mark.parametrize("group", GROUPS)
+def test_from_the_care_of_address_nothing_is_added(bench: Bench, group: str) -> None:
+    bench.tunnel(End.MOBILE_NODE)
+    bench.direct(End.MOBILE_NODE)
+    packet = ipv6(CARE_OF_ADDRESS, group, UDP, udp())
+    result = bench.out(packet)
+    assert (result.verdict, result.packet) == (PASS, packet)
+
+
+@pytest.mark.rfc("11.3.4-2", "group membership on the link: no option")
+@pytest.mark.rfc("11.3.4-3", "group membership: not through the tunnel")
+@pytest.mark.parametrize("kind", REPORTS)
+def test_group_membership_is_of_the_link(bench: Bench, kind: int) -> None:
+    """Its source is a link-local address (RFC 3590), or none."""
+    bench.tunnel(End.MOBILE_NODE)
+    bench.direct(End.MOBILE_NODE)
+    for source in (CARE_OF_ADDRESS, HOME_ADDRESS):
+        to_routers = report(kind, source, "ff02::16")
+        assert bench.out(to_routers).counted == {"dropped_link_scope": 1}
+    for source in ("fe80::1", "::"):
+        packet = report(kind, source, "ff0e::1")
+        result = bench.out(packet)
+        assert (result.verdict, result.packet) == (PASS, packet)

@@ -35,7 +35,7 @@ from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
-from . import control, directories, roles, user
+from . import admission, control, directories, roles, user
 from .access_router import AccessRouter
 from .advertiser import advertiser
 from .configuration import Configuration
@@ -66,6 +66,8 @@ REPAIR_DELAY = 0.02
 """Seconds to the first: a link that goes down loses its routes before it is told."""
 COLLECTED_AFTER = (10_000, 50, 1_000_000)
 """Objects, young collections, middle ones: what lives long is left alone."""
+_READS_MAX = 8
+"""Batches read before one is looked at."""
 _FAILURES_MAX = 8
 _PROBLEMS_MAX = 20
 
@@ -168,6 +170,8 @@ class Daemon:
         if self.home_agent is not None and self.home_agent.home_link is not None:
             self._neighbors = NeighborListener()
         self._advertiser = advertiser(self.configuration, self._report)
+        self._admission = admission.Admission(self._is_bound)
+        self._next_turn_due = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
         self._settled = False
@@ -450,10 +454,30 @@ class Daemon:
         self._finish()
 
     def _signalling(self) -> None:
-        for octets in self.machine.device.read(self.machine.device.signalling):
-            self.received += 1
+        device = self.machine.device
+        for _ in range(_READS_MAX):
+            came, dropped = self._admission.take(device.read(device.signalling))
+            self.received += came
+            if dropped:
+                self.dropped["overloaded"] += dropped
+            if came < admission.BATCH:
+                break
+        self._work()
+
+    def _work(self) -> None:
+        """Looks at one batch.  When more wait, what else there is gets its turn first,
+        and what has come by then is sorted in."""
+        for octets in self._admission.turn():
             self._receive(octets)
         self._finish()
+        if self._admission and not self._next_turn_due:
+            self._next_turn_due = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._next_turn_due = False
+        if not self._stopping.is_set():
+            self._signalling()
 
     def _receive(self, octets: bytes) -> None:
         """One whole packet of signalling: is it authentic, what does the node say."""
@@ -478,6 +502,10 @@ class Daemon:
         if home_address and before != self._last_sequence_number(home_address):
             assert self._store is not None  # there is protection, so there is a store
             self._store.changed(home_address)
+
+    def _is_bound(self, home_address: IPv6Address) -> bool:
+        home_agent = self.home_agent
+        return home_agent is not None and home_agent.binding(home_address) is not None
 
     def _last_sequence_number(self, home_address: IPv6Address | None) -> int | None:
         if self.home_agent is None or home_address is None:

@@ -44,6 +44,7 @@ def data(
     destination: IPv6Address = CORRESPONDENT,
     home_address: IPv6Address | None = HOME_ADDRESS,
     care_of_address: IPv6Address | None = None,
+    payload: int = 1400,
 ) -> bytes:
     """A packet on the direct way; with `care_of_address` to a mobile correspondent."""
     extensions: list[RoutingHeaderType2 | DestinationOptions] = []
@@ -59,7 +60,7 @@ def data(
             destination=destination,
             extensions=tuple(extensions),
             next_header=UDP,
-            payload=bytes(1200),
+            payload=bytes(payload),
         )
     )
 
@@ -165,6 +166,8 @@ def test_packet_too_big() -> None:
     assert reasons(told(roamer, PacketTooBig(mtu=1279, packet=data()))) == [
         "mtu_below_minimum"
     ]
+    fits = PacketTooBig(mtu=1304, packet=data(payload=1240))
+    assert reasons(told(roamer, fits)) == ["icmp_error_quote"]
     told(roamer, PacketTooBig(mtu=1304, packet=data()))
     assert mtu(roamer) == 1280
     for _ in range(60):

@@ -30,7 +30,7 @@ from .correspondent_registration import CorrespondentRegistration
 from .direct_errors import Quote, quote
 from .events import Dropped, Event, Problem, WayChanged
 from .packet import Packet
-from .path_mtu import MTU_MIN, PathMtu, TooBig
+from .path_mtu import MTU_MIN, PathMtu, TooBig, length_of
 from .rate import TokenBucket
 from .route_optimization import (
     Correspondence,
@@ -408,6 +408,8 @@ class BindingUpdateList:
         entry = self._quoted(quoted)
         if quoted is None or entry is None:
             return "icmp_error_quote"
+        if length_of(message.packet) <= message.mtu:
+            return "icmp_error_quote"  # it would have fitted
         if message.mtu < MTU_MIN:
             return "mtu_below_minimum"
         mtu = message.mtu - quoted.overhead

@@ -46,7 +46,7 @@ def too_big(message: PacketTooBig) -> TooBig | None:
     having seen any (RFC 4443 §5.2), so the caller compares all four addresses; and a
     packet that would have fitted was never too big.
     """
-    if _length(message.packet) <= message.mtu:
+    if length_of(message.packet) <= message.mtu:
         return None
     try:
         outer = read_packet(message.packet, quoted=True)
@@ -64,7 +64,7 @@ def too_big(message: PacketTooBig) -> TooBig | None:
     )
 
 
-def _length(octets: bytes) -> int:
+def length_of(octets: bytes) -> int:
     """Octets of the packet that this is the beginning of, as its header has it."""
     return HEADER.size + int.from_bytes(octets[4:6])
 

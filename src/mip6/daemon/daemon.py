@@ -35,7 +35,7 @@ from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
 from mip6.security.verdict import Refused, Rejected
 
-from . import admission, control, directories, roles, user
+from . import admission, control, directories, first_look, roles, user
 from .access_router import AccessRouter
 from .advertiser import advertiser
 from .configuration import Configuration
@@ -390,40 +390,8 @@ class Daemon:
     def _announce(self) -> None:
         names = ", ".join(self.configuration.roles)
         self.log.line("info", "ready", name=self.name, roles=names)
-        if self.configuration.authentication == "none":
-            self._report(
-                Problem(
-                    "authentication is off: whoever can send packets here can move or "
-                    "delete the bindings of the listed home addresses",
-                    "use it in closed networks only",
-                )
-            )
-        for link in self.machine.wanted_links():
-            if link not in self.machine.links:
-                self._report(
-                    Problem(
-                        f"there is no interface {link} yet",
-                        "it is used as soon as it appears; or correct its name",
-                    )
-                )
-        for link, why in self.machine.not_attached.items():
-            self._report(Problem(f"packets from {link} are not looked at: {why}"))
-        if self.home_agent is None:
-            return
-        if not self.machine.has_address():
-            self._report(
-                Problem(
-                    f"{self.home_agent.address} is not an address of this machine",
-                    "add it to an interface, or correct address in [home_agent]",
-                )
-            )
-        if not self.machine.forwards():
-            self._report(
-                Problem(
-                    "IPv6 forwarding is off: nothing reaches the mobile nodes",
-                    "sysctl -w net.ipv6.conf.all.forwarding=1",
-                )
-            )
+        for problem in first_look.problems(self.configuration, self.machine):
+            self._report(problem)
 
     # Inputs
 

@@ -98,6 +98,7 @@ def following(role: HomeAgent, *, until: float) -> list[float]:
     ("valid", "preferred", "granted", "status"),
     [
         (inf, inf, 60, 0),
+        (inf, 0, 60, 1),
         (64, 60, 60, 0),
         (64, 59.9, 60, 1),
         (64, 0, 60, 1),

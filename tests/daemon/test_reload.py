@@ -250,3 +250,20 @@ def test_only_root_reloads_and_a_daemon_that_is_not_there_is_told(
     world: World,
 ) -> None:
     assert world.home_agent.call("reload").returncode == 3
+
+
+def test_the_home_prefix_is_deprecated(world: World) -> None:
+    away(world)
+    prefixes = (
+        'prefixes = { "2001:db8:1a::/64" = {}, '
+        '"2001:db8:a::/64" = { preferred_lifetime = 0 } }'
+    )
+    change(world.home_agent, "[home_agent]\n", f"[home_agent]\n{prefixes}\n")
+    assert reload(world.home_agent)["restart"] == []
+    refreshed(world)
+
+    def status() -> object:
+        [home] = world.mobile_node.read("updates")["updates"]
+        return home["status"]
+
+    until(lambda: status() == 1, "told that its prefix is deprecated")

@@ -315,20 +315,28 @@ class HomeRegistrations:
         self._answers, self._answered_at = [answer], now
         return answer.effects
 
+    def _granted(
+        self, home_address: IPv6Address, asked: int, now: float
+    ) -> tuple[int, BindingStatus]:
+        """Seconds, and whether the mobile node must ask for prefixes (§10.3.1)."""
+        lifetime = min(asked, self.policy.lifetime(home_address))
+        prefix = self._prefixes.find(home_address)
+        if prefix is None or not prefix.ends:
+            return lifetime, BindingStatus.ACCEPTED
+        valid = prefix.valid(now)
+        if valid < lifetime:
+            lifetime = int(valid) // TIME_UNIT * TIME_UNIT
+        if prefix.preferred(now) < lifetime or valid < lifetime + TIME_UNIT:
+            return lifetime, BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
+        return lifetime, BindingStatus.ACCEPTED
+
     def _bind(
         self, packet: Packet, update: BindingUpdate, old: Binding | None, now: float
     ) -> _Answer:
         """§10.3.1, for a Binding Update that passed all tests."""
         care_of_address = wanted_care_of_address(packet, update)
         home_address = packet.origin
-        lifetime = min(update.lifetime, self.policy.lifetime(home_address))
-        status = BindingStatus.ACCEPTED
-        prefix = self._prefixes.find(home_address)
-        if prefix is not None and prefix.ends:
-            valid = prefix.valid(now)
-            lifetime = min(lifetime, int(valid) // TIME_UNIT * TIME_UNIT)
-            if prefix.preferred(now) < lifetime or valid < lifetime + TIME_UNIT:
-                status = BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
+        lifetime, status = self._granted(home_address, update.lifetime, now)
         change, previous, previous_until = Change.CREATED, None, 0.0
         path_mtu, path_mtu_until = None, 0.0
         if old is not None:

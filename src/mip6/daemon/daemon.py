@@ -270,7 +270,9 @@ class Daemon:
         with contextlib.suppress(StoreError):  # told when something is promised
             self._reserve()
         self.perform(roles.configure(self.node, wanted, self.now()))
-        self._finish()
+        for address in self._diverted():  # new prefixes have anycast addresses
+            self.machine.data_plane.divert(address)
+        self._follow_links()
 
     def _hung_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self._reload())

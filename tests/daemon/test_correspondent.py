@@ -55,7 +55,7 @@ def test_one_line_of_configuration_makes_a_correspondent(
     assert binding["care_of_address"] == str(CARE_OF_ADDRESS)
     assert binding["correspondent"] == CORRESPONDENT
     assert not binding["home_registration"]
-    route = world.correspondent.ip(f"route get {HOME_ADDRESS}")
+    route = world.correspondent.ip(f"route get {HOME_ADDRESS} ipproto udp dport 9")
     assert "dev mip0" in route
     # It moves, and goes home.
     roamer.care_of_address = NEXT_CARE_OF_ADDRESS
@@ -63,7 +63,9 @@ def test_one_line_of_configuration_makes_a_correspondent(
     assert bindings(world)[0]["care_of_address"] == str(NEXT_CARE_OF_ADDRESS)
     assert acknowledgement(peer.receive(roamer.update(lifetime=0))).status == 0
     assert bindings(world) == []
-    assert "dev mip0" not in world.correspondent.ip(f"route get {HOME_ADDRESS}")
+    assert "dev mip0" not in world.correspondent.ip(
+        f"route get {HOME_ADDRESS} ipproto udp dport 9"
+    )
 
     for what in ("status", "bindings", "updates", "stats"):
         schema = json.loads((SCHEMAS / f"{what}.json").read_text())
@@ -99,7 +101,9 @@ def test_a_killed_correspondent_takes_its_bindings_up_again(
     roamer = MobileNode(node=peer)
     roamer.bind()
     world.correspondent_node.end(signal.SIGKILL)
-    assert "dev mip0" in world.correspondent.ip(f"route get {HOME_ADDRESS}")
+    assert "dev mip0" in world.correspondent.ip(
+        f"route get {HOME_ADDRESS} ipproto udp dport 9"
+    )
     world.correspondent_node.start()
     [binding] = bindings(world)
     assert binding["care_of_address"] == str(CARE_OF_ADDRESS)

@@ -125,6 +125,14 @@ INLINE int equal(const struct address *a, const struct address *b)
 	return a->high == b->high && a->low == b->low;
 }
 
+INLINE int is_link_scope(const struct address *destination)
+{
+	const u8 *octets = (const u8 *)destination;
+	if (octets[0] == 0xFF) /* interface-local, link-local multicast */
+		return (octets[1] & 0xF) <= 2;
+	return octets[0] == 0xFE && (octets[1] & 0xC0) == 0x80;
+}
+
 INLINE int is_ours(const struct address *address)
 {
 	return bpf_map_lookup_elem(&addresses, address) != NULL;

@@ -19,14 +19,6 @@ struct frame {
 };
 enum { FRAME_LENGTH = ETH_HLEN + sizeof(struct ipv6) };
 
-INLINE int is_link_scope(const struct address *destination)
-{
-	const u8 *octets = (const u8 *)destination;
-	if (octets[0] == 0xFF) /* interface-local, link-local multicast */
-		return (octets[1] & 0xF) <= 2;
-	return octets[0] == 0xFE && (octets[1] & 0xC0) == 0x80;
-}
-
 INLINE struct way *way_of(const struct ipv6 *outer, u32 flow)
 {
 	u32 slot = slot_of(outer->source.low ^ outer->destination.high ^

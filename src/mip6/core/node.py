@@ -26,6 +26,7 @@ from .effects import Effect, Notify, Send
 from .error_answers import ErrorAnswers
 from .events import Dropped
 from .home_agent import HomeAgent
+from .joined import Joined
 from .mobile_node import MobileNode
 from .neighbor_discovery import invalid_neighbor_message
 from .packet import Packet, Wrapping, decode, unwrap
@@ -93,6 +94,7 @@ class Node:
         if correspondent is not None:
             self._addresses |= correspondent.addresses
         self._errors = ErrorAnswers(errors_rate, errors_burst)
+        self._joined = Joined()
 
     @property
     def deadline(self) -> float | None:
@@ -119,14 +121,20 @@ class Node:
                 yield from (s for s in role.installed if not isinstance(s, Tunnel))
 
     def tick(self, now: float) -> list[Effect]:
-        effects: list[Effect] = []
+        answers = []
         for role in self._roles:
             told = role.tick(now)
-            effects += self._from_home(told) if role is self.correspondent else told
-        return effects
+            answers.append(
+                self._from_home(told) if role is self.correspondent else told
+            )
+        return self._joined.join(answers, now)
 
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`: tell the role that wanted it."""
+        behind = self._joined.behind(state, now)
+        return self._joined.join([self._failed(state, now), *behind], now)
+
+    def _failed(self, state: State, now: float) -> list[Effect]:
         if self.home_agent is not None and self.home_agent.owns(state):
             return self.home_agent.failed(state, now)
         if self.correspondent is not None and self.correspondent.owns(state):
@@ -140,13 +148,13 @@ class Node:
     ) -> list[Effect]:
         """The data plane saw traffic between an address of ours and a peer, whichever
         way it went; told every few seconds while it goes on."""
-        effects: list[Effect] = []
+        answers = []
         if self.mobile_node is not None:
-            effects += self.mobile_node.talks_to(local, peer, now)
+            answers.append(self.mobile_node.talks_to(local, peer, now))
         if self.correspondent is not None:
             told = self.correspondent.talks_to(local, peer, now)
-            effects += self._from_home(told)
-        return effects
+            answers.append(self._from_home(told))
+        return self._joined.join(answers, now)
 
     def addresses_changed(
         self, addresses: Iterable[IPv6Address], now: float

@@ -316,6 +316,6 @@ def test_forged_errors(world: World, peer: Distant, victim: MobileNode) -> None:
     packets.append(write(Packet(source=router, destination=PEER, message=alone)))
     with harmless(world, unexpected_message=4, not_persistent=1):
         send(world.router, packets)
-    assert "mtu" not in world.correspondent.ip(
-        f"route get {HOME_ADDRESS} ipproto udp dport 9"
-    )
+    way = world.correspondent.ip(f"route get {HOME_ADDRESS} ipproto udp dport 7")
+    assert "dev mip0" in way
+    assert "mtu" not in way

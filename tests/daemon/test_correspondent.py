@@ -41,6 +41,11 @@ def bindings(world: World) -> list[dict[str, Any]]:
     return found
 
 
+def way(world: World) -> str:
+    """Of a connection to the home address; what has no ports goes elsewhere (0012)."""
+    return world.correspondent.ip(f"route get {HOME_ADDRESS} ipproto tcp dport 22")
+
+
 def test_one_line_of_configuration_makes_a_correspondent(
     world: World, peer: Distant
 ) -> None:
@@ -55,17 +60,14 @@ def test_one_line_of_configuration_makes_a_correspondent(
     assert binding["care_of_address"] == str(CARE_OF_ADDRESS)
     assert binding["correspondent"] == CORRESPONDENT
     assert not binding["home_registration"]
-    route = world.correspondent.ip(f"route get {HOME_ADDRESS} ipproto udp dport 9")
-    assert "dev mip0" in route
+    assert "dev mip0" in way(world)
     # It moves, and goes home.
     roamer.care_of_address = NEXT_CARE_OF_ADDRESS
     roamer.bind()
     assert bindings(world)[0]["care_of_address"] == str(NEXT_CARE_OF_ADDRESS)
     assert acknowledgement(peer.receive(roamer.update(lifetime=0))).status == 0
     assert bindings(world) == []
-    assert "dev mip0" not in world.correspondent.ip(
-        f"route get {HOME_ADDRESS} ipproto udp dport 9"
-    )
+    assert "dev mip0" not in way(world)
 
     for what in ("status", "bindings", "updates", "stats"):
         schema = json.loads((SCHEMAS / f"{what}.json").read_text())
@@ -101,9 +103,7 @@ def test_a_killed_correspondent_takes_its_bindings_up_again(
     roamer = MobileNode(node=peer)
     roamer.bind()
     world.correspondent_node.end(signal.SIGKILL)
-    assert "dev mip0" in world.correspondent.ip(
-        f"route get {HOME_ADDRESS} ipproto udp dport 9"
-    )
+    assert "dev mip0" in way(world)
     world.correspondent_node.start()
     [binding] = bindings(world)
     assert binding["care_of_address"] == str(CARE_OF_ADDRESS)

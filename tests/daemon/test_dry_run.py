@@ -33,7 +33,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
                 "ip -6 rule add priority 999 from 2001:db8:a::100 lookup 100 "
                 "protocol 62",
                 "ip -6 rule add priority 1002 lookup 100 protocol 62",
-                "ip -6 rule add priority 998 iif lo lookup 6275 protocol 62",
+                "ip -6 rule add priority 998 iif lo dport 1-65534 lookup 6275 "
+                "protocol 62",
                 "ip -6 route replace 2001:db8:fffe::100/128 dev mip0 table 6275 "
                 "metric 1024 proto 62",
             ],
@@ -41,7 +42,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
         (
             "correspondent_node",
             [
-                "ip -6 rule add priority 998 iif lo lookup 6275 protocol 62",
+                "ip -6 rule add priority 998 iif lo dport 1-65534 lookup 6275 "
+                "protocol 62",
                 "ip -6 route replace 2001:db8:fffe::100/128 dev mip0 table 6275 "
                 "metric 1024 proto 62",
             ],

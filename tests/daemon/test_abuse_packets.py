@@ -145,6 +145,7 @@ def test_forged_icmp_errors(attacked: World, recorded: bytes) -> None:
     toward = [
         icmp(VICTIM, HOME_AGENT, kind, 0, bytes(4) + recorded) for kind in (1, 2, 3, 4)
     ]
+    # Of a tunnel they would be told to the inner sender; they are not about one.
     with harmless(attacked, icmp_error=3, icmp_error_quote=1):
         attack(attacked, *toward)
 

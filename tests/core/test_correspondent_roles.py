@@ -326,6 +326,9 @@ def test_errors_between_two_mobile_nodes() -> None:
 
 def test_states_of_the_mobile_node_are_its_own() -> None:
     node, roamer = mobile(TUNNEL)
+    MobileNode(node=node).bind()
+    beside = set(node.states_beside_tunnels())
+    assert beside == node.installed - {TUNNEL} != set()
     node.failed(TUNNEL, 0.0)
     assert roamer.heard == [TUNNEL]
 

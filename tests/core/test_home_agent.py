@@ -202,8 +202,10 @@ def test_mobile_nodes_do_not_disturb_each_other() -> None:
     role = home_agent()
     role.receive(binding_update(5), 0.0)
     role.receive(binding_update(1, home_address=OTHER_HOME_ADDRESS), 1.0)
+    assert role.bindings_count == 2
     role.receive(from_home(6), 2.0)
     assert [binding.home_address for binding in role.bindings] == [OTHER_HOME_ADDRESS]
+    assert role.bindings_count == 1
 
 
 @pytest.mark.rfc("10.3.1", "the binding is deleted when its lifetime is over")

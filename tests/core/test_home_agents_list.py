@@ -281,6 +281,7 @@ def test_answers_are_rare() -> None:
 @pytest.mark.rfc("10.5.1-9", "and the addresses of one too")
 def test_the_order_of_a_reply() -> None:
     home = role(preference=5)
+    assert home.preference == 5
     first, second, equal = OTHER, OTHER + 1, OTHER + 2
     for source, preference, addresses in (
         (first, 9, ("2001:db8:a::91", "2001:db8:a::92")),

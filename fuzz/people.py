@@ -10,6 +10,7 @@ import re
 import socket
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from mip6.daemon import control as control_socket
 from mip6.daemon.configuration import parse
 from mip6.daemon.daemon import Daemon
 from mip6.daemon.errors import ConfigurationError
+from mip6.linux.executor import Counts
 from mip6.security.keys import KeyTextError, parse_keys, parse_octets
 
 STATUS = b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -134,8 +136,18 @@ def _server() -> tuple[asyncio.AbstractEventLoop, str, list[object]]:
         now=lambda: 0.0,
         stop=lambda why, keep=False: None,
         handover=lambda interface: "" if interface == "eth0" else "no such interface",
+        revoke=lambda home_address: "" if home_address == "::1" else "no binding",
         feed=SimpleNamespace(follow=lambda: None),
         stopping=False,
+        # What the list of bindings and the metrics are made of.
+        home_agent=None,
+        correspondent=None,
+        configuration=SimpleNamespace(home_agent=None),
+        started_at=0.0,
+        received=0,
+        **{name: Counter() for name in ("changes", "refused", "dropped")},
+        executor=SimpleNamespace(counts=Counts()),
+        machine=SimpleNamespace(data_plane=SimpleNamespace(counters=dict)),
     )
     for name in control_socket._READS:
         control_socket._READS[name] = lambda daemon, now: {"name": "fuzz"}

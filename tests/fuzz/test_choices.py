@@ -8,7 +8,7 @@ from fuzz.choices import Choices
 from fuzz.packets import repaired
 from fuzz.targets import corpus
 
-from mip6.core.home_agent import HomeAgent
+from mip6.core.home_registrations import HomeRegistrations
 from mip6.core.packet import read
 from mip6.wire.buffer import WireError
 
@@ -54,7 +54,7 @@ def test_a_decoder_that_raises_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_home_agent_that_believes_everybody_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(HomeAgent, "_untrusted", lambda self, packet: None)
+    monkeypatch.setattr(HomeRegistrations, "untrusted", lambda self, packet: None)
     options, update, nobody = bytes([1, 0, 0, 0]), bytes([4, 0, 0, 0, 1, 2]), bytes(2)
     with pytest.raises(AssertionError, match="changed by somebody else"):
         roles.home_agent(options + update + nobody)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .lab import Lab
 from .namespaces import LabError
-from .topology import HOME_ADDRESS, INTERFACES, PREFIXES, plug
+from .topology import HOME_ADDRESS, INTERFACES, PREFIXES, ROUTER_OF, plug
 
 KERNEL_RULES = {0, 32766}
 """Priorities of the routing rules that every network namespace has."""
@@ -109,9 +109,13 @@ def addresses(lab: Lab, interface: str) -> set[IPv6Address]:
 
 
 def _interfaces(lab: Lab, link: str) -> tuple[list[str], list[str]]:
-    """The mobile node's interfaces that are on `link`, and the others."""
+    """The mobile node's interfaces that are on `link`, and the others.
+
+    Its router makes a link what it is, and may have come to another one.
+    """
     names = INTERFACES[: lab.settings["interfaces"]]
-    used = [name for name in names if lab.link_of(plug(name)) == link]
+    where = lab.link_of(ROUTER_OF[link])
+    used = [name for name in names if lab.link_of(plug(name)) == where]
     return used, [name for name in names if name not in used]
 
 

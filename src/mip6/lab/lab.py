@@ -285,7 +285,8 @@ class Lab:
         return self.link_of("mn")
 
     def link_of(self, plug: str) -> str | None:
-        """The link that a mobile node's cable is in; see `topology.plug`."""
+        """The link that a mobile node's or a router's cable is in; see
+        `topology.plug`."""
         where = ["ip", "-n", self.namespaces["links"], "-json"]
         port = topology.port(plug)
         shown = namespaces.run([*where, "link", "show", "dev", port])

@@ -55,7 +55,8 @@ def test_a_home_agent_that_believes_everybody_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(HomeRegistrations, "untrusted", lambda self, packet: None)
-    options, update, nobody = bytes([1, 0, 0, 0]), bytes([4, 0, 0, 0, 1, 2]), bytes(2)
+    options, nobody = bytes([1, 0, 0, 0, 0, 1]), bytes(2)
+    update = bytes([4, 0, 0, 0, 1, 2])
     with pytest.raises(AssertionError, match="changed by somebody else"):
         roles.home_agent(options + update + nobody)
 

@@ -124,6 +124,8 @@ def start(lab: Lab) -> subprocess.Popen[bytes]:
         [MIP6, "lab", "run", "handover", "--json", "--name", lab.name],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        # Shells make what they run in the background deaf to Ctrl-C, tests as well.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert wait_until(lambda: lab.log("mn").exists() and lab.answering, seconds=20)
     return process

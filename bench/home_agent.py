@@ -296,8 +296,9 @@ def serve(file: Path, name: str, keys: int) -> None:
     """The daemon, with as many keys: a file for each would be another bench."""
     from mip6.daemon.configuration import load
     from mip6.daemon.credentials import Credentials
-    from mip6.daemon.daemon import COLLECTED_AFTER, Daemon
+    from mip6.daemon.daemon import Daemon
     from mip6.daemon.log import Log
+    from mip6.daemon.start import COLLECTED_AFTER
 
     configuration = load(file)
     found = [one for number in range(keys) for one in associations(number)]

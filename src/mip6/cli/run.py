@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     if os.geteuid() != 0 and privileges.lacking():
         print("mip6 run: needs root (or try: mip6 run --dry-run)", file=sys.stderr)
         return FAILED
-    from mip6.daemon.daemon import start
+    from mip6.daemon.start import start
 
     try:
         start(configuration, name, arguments.record)

@@ -6,18 +6,14 @@ node's deadline.  There is no other way for anything to happen.
 
 import asyncio
 import contextlib
-import gc
-import os
 import signal
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
-from pathlib import Path
 from typing import Any
 
-from mip6.core import events
-from mip6.core.effects import Effect, Send
+from mip6.core.effects import Effect
 from mip6.core.events import (
     BindingChanged,
     Dropped,
@@ -26,22 +22,18 @@ from mip6.core.events import (
     Place,
     PlaceChanged,
     Problem,
+    Refused,
 )
-from mip6.core.state import CareOfAddress, End, RouteOptimization, State, Tunnel
-from mip6.linux import clock, privileges
-from mip6.linux.cleanup import sweep
-from mip6.linux.executor import Executor, describe
+from mip6.core.state import End
+from mip6.linux import clock
+from mip6.linux.executor import Executor
 from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
-from mip6.security.verdict import Refused, Rejected
 
-from . import admission, control, directories, first_look, roles, user
-from .access_router import AccessRouter
+from . import control, directories, first_look, roles
 from .advertiser import advertiser
 from .configuration import Configuration
 from .credentials import Credentials
-from .credentials import load as load_credentials
-from .errors import SetupError
 from .feed import Feed
 from .hooks import HOOKS, Hooks
 from .links import Links
@@ -51,23 +43,16 @@ from .notify import notify
 from .outbox import Outbox
 from .own_addresses import OwnAddresses
 from .protection import Protection
-from .recording import Recorder, open_recording
+from .recording import Recorder
 from .reload import reload
-from .restoration import bring_up
+from .signalling import Signalling
+from .standing import Standing
 from .store import Store, StoreError
+from .surroundings import Surroundings
 from .timeline import Timeline
 
 STOP_MAX = 3.0
 """Seconds that a stop waits for the home agent to acknowledge the de-registration."""
-REPAIR_INTERVAL = 1.0
-"""Seconds between two repairs: others who insist on removing our state do not get the
-machine to spin."""
-REPAIR_DELAY = 0.02
-"""Seconds to the first: a link that goes down loses its routes before it is told."""
-COLLECTED_AFTER = (10_000, 50, 1_000_000)
-"""Objects, young collections, middle ones: what lives long is left alone."""
-_READS_MAX = 8
-"""Batches read before one is looked at."""
 _FAILURES_MAX = 8
 _PROBLEMS_MAX = 20
 
@@ -104,14 +89,14 @@ class Daemon:
         stored = configuration.authenticates or configuration.home_agent is not None
         directories.prepare(name, stored=stored)
         self._control = control.listen(socket_path(name), configuration.group)
-        self._store: Store | None = None
+        self.store: Store | None = None
         try:
             if stored:
-                self._store = Store(store_path(name), clock.wall_ahead)
+                self.store = Store(store_path(name), clock.wall_ahead)
             self.protection = Protection(
                 End.HOME_AGENT if configuration.home_agent else End.MOBILE_NODE,
                 self.credentials,
-                self._store.marks if self._store else {},
+                self.store.marks if self.store else {},
             )
             self._reserve()
             self.machine = Machine(configuration, name, spis=self.protection.spis)
@@ -127,12 +112,11 @@ class Daemon:
     def _assemble(self, recorder: Recorder) -> None:
         """The parts, on a machine that is ready."""
         self.took_over = self.machine.took_over
-        self._own = self.machine.own_states
         self._outbox = Outbox(
             Sender(),
             self.protection,
-            self._store,
-            self._report,
+            self.store,
+            self.report,
             hold=self.configuration.home_agent is not None,
         )
         self.executor = Executor(
@@ -141,19 +125,27 @@ class Daemon:
             sender=self._outbox,
             record=self.machine.journal,
             links=self.machine.links,
-            report=self._report,
+            report=self.report,
         )
-        self._own_addresses: OwnAddresses | None = None
+        own_addresses: OwnAddresses | None = None
         if self.configuration.correspondent and not self.configuration.mobile_node:
             addresses = self.machine.netlink.addresses()
-            self._own_addresses = OwnAddresses(addresses)
+            own_addresses = OwnAddresses(addresses)
         self.node = roles.build(
             self.configuration,
             self.machine,
             recorder,
-            self._store,
-            self._own_addresses.current if self._own_addresses else (),
+            self.store,
+            own_addresses.current if own_addresses else (),
             self.now(),
+        )
+        self._standing = Standing(
+            self.node,
+            self.machine,
+            self.executor,
+            own_addresses,
+            self.log,
+            lambda: self.stopping,
         )
         self.home_agent = self.node.home_agent
         self.mobile_node = self.node.mobile_node
@@ -169,22 +161,21 @@ class Daemon:
         self._neighbors: NeighborListener | None = None
         if self.home_agent is not None and self.home_agent.home_link is not None:
             self._neighbors = NeighborListener()
-        self._advertiser = advertiser(self.configuration, self._report)
-        self._admission = admission.Admission(self._is_bound)
-        self._next_turn_due = False
+        self._surroundings = Surroundings(
+            self, self._links, own_addresses, self._neighbors, self._standing
+        )
+        self._advertiser = advertiser(self.configuration, self.report)
+        self._signalling = Signalling(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
-        self._settled = False
-        self._repair_due = False
-        self._repaired_at = 0.0
 
     def _reserve(self) -> None:
         """Sequence numbers for what a mobile node sends: now, and not in the middle of
         the first move."""
-        if self.configuration.mobile_node is not None and self._store is not None:
+        if self.configuration.mobile_node is not None and self.store is not None:
             for mark in self.protection.reserve():
-                self._store.mark(mark, promised=True)
-            self._store.commit()
+                self.store.mark(mark, promised=True)
+            self.store.commit()
 
     async def run(self) -> None:
         """Until `stop`; then everything is put back, and so it is after a mistake of
@@ -217,12 +208,16 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-        self._take_up()
+        self._standing.take_up()
+        self.perform(self.node.tick(self.now()))
+        self._outbox.flush(self.executor.counts)
+        if self.mobile_node is None:
+            self._standing.settle()
         device = self.machine.device
         readers: dict[int, Callable[[], None]] = {
             self._timer.fileno(): self._tick,
             self._notices.fileno(): self._noticed,
-            device.signalling.fileno(): self._signalling,
+            device.signalling.fileno(): self._signalling.read,
             device.data.fileno(): self._data,
             self.machine.data_plane.notices.fileno(): self._talks,
         }
@@ -236,7 +231,7 @@ class Daemon:
             readers[self._neighbors.fileno()] = self._neighbor
         for descriptor, reader in readers.items():
             loop.add_reader(descriptor, reader)
-        self._look()
+        self._surroundings.look()
         self._announce()
         if self._advertiser is not None:
             self._advertiser.start(loop)
@@ -270,9 +265,9 @@ class Daemon:
         with contextlib.suppress(StoreError):  # told when something is promised
             self._reserve()
         self.perform(roles.configure(self.node, wanted, self.now()))
-        for address in self._diverted():  # new prefixes have anycast addresses
+        for address in self._standing.diverted():  # new prefixes have anycast addresses
             self.machine.data_plane.divert(address)
-        self._follow_links()
+        self._surroundings.follow_links()
 
     def _hung_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self._reload())
@@ -306,7 +301,7 @@ class Daemon:
         if interface not in mobile_node.attachments.up:
             return f"{interface} is down: there is nowhere to move to"
         self.perform(mobile_node.handover(interface, self.now()))
-        self._finish()
+        self.finish()
         return ""
 
     def revoke(self, address: str) -> str:
@@ -321,7 +316,7 @@ class Daemon:
         if home_agent.binding(home_address) is None:
             return f"{home_address} is not registered here"
         self.perform(home_agent.revoke(home_address, self.now()))
-        self._finish()
+        self.finish()
         return ""
 
     def _bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -335,65 +330,16 @@ class Daemon:
         if self.mobile_node is None or self._keep:
             return
         self.perform(self.mobile_node.stop(self.now()))
-        self._finish()
+        self.finish()
         end = self.now() + STOP_MAX
         while not self.mobile_node.stopped and self.now() < end:
             await asyncio.sleep(0.01)
-
-    def _take_up(self) -> None:
-        """Brings the kernel to what the node wants at the start.  After a kill most of
-        it stands already, and nothing that stands is touched."""
-        for address in self._diverted():
-            self.machine.data_plane.divert(address)
-        with contextlib.suppress(OSError):  # what could not be put, packets will miss
-            bring_up(
-                self.machine.data_plane,
-                (state for state in self.node.states() if isinstance(state, Tunnel)),
-            )
-        wanted = self._wanted()
-        ways = {w.key for w in wanted if isinstance(w, RouteOptimization)}
-        for way in self.machine.ways():
-            if way.key not in ways:
-                self.machine.data_plane.drop(way)
-        for state in self.executor.missing(wanted):
-            self._reinstall(state)
-        self.perform(self.node.tick(self.now()))
-        self._outbox.flush(self.executor.counts)
-        if self.mobile_node is None:
-            self._settle()
-
-    def _wanted(self) -> set[State]:
-        """What is to stand, but for tunnels: there may be a million, in maps that
-        nobody else touches."""
-        return {*self.node.states_beside_tunnels(), *self._own}
-
-    def _diverted(self) -> set[IPv6Address]:
-        """The addresses whose signalling is ours, care-of addresses apart."""
-        addresses = set(self._own_addresses.current if self._own_addresses else ())
-        if self.home_agent is not None:
-            addresses.add(self.home_agent.address)
-            addresses.update(self.home_agent.anycast_addresses)
-        if self.mobile_node is not None:
-            addresses.add(self.mobile_node.home_address)
-        return addresses
-
-    def _settle(self) -> None:
-        """The role knows where it stands: what a killed daemon left beyond goes."""
-        if self._settled:
-            return
-        self._settled = True
-        wanted = self._wanted()
-        sweep(self.machine.netlink, self.machine.journal, wanted)
-        used = {state.address for state in wanted if isinstance(state, CareOfAddress)}
-        for address in self.machine.data_plane.diverted():
-            if address not in used and address not in self._diverted():
-                self.machine.data_plane.undivert(address)
 
     def _announce(self) -> None:
         names = ", ".join(self.configuration.roles)
         self.log.line("info", "ready", name=self.name, roles=names)
         for problem in first_look.problems(self.configuration, self.machine):
-            self._report(problem)
+            self.report(problem)
 
     # Inputs
 
@@ -410,95 +356,36 @@ class Daemon:
                 if info.address in stood:  # no notice will come: it was checked before
                     self.perform(self._links.noticed(Notice(info, False), self.now()))
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Ends an input, or many: what they promise is on disk before it is sent, the
         rest after."""
         self._outbox.flush(self.executor.counts)
         self._timer.arm(self.node.deadline)
-        if self._store is not None:
+        if self.store is not None:
             with contextlib.suppress(StoreError):  # told when something is promised
-                self._store.commit()
+                self.store.commit()
 
     def _tick(self) -> None:
         self.perform(self.node.tick(self._timer.fired()))
-        self._finish()
-
-    def _signalling(self) -> None:
-        device = self.machine.device
-        for _ in range(_READS_MAX):
-            came, dropped = self._admission.take(device.read(device.signalling))
-            self.received += came
-            if dropped:
-                self.dropped["overloaded"] += dropped
-            if came < admission.BATCH:
-                break
-        self._work()
-
-    def _work(self) -> None:
-        """Looks at one batch.  When more wait, what else there is gets its turn first,
-        and what has come by then is sorted in."""
-        for octets in self._admission.turn():
-            self._receive(octets)
-        self._finish()
-        if self._admission and not self._next_turn_due:
-            self._next_turn_due = True
-            asyncio.get_running_loop().call_soon(self._next_turn)
-
-    def _next_turn(self) -> None:
-        self._next_turn_due = False
-        if not self._stopping.is_set():
-            self._signalling()
-
-    def _receive(self, octets: bytes) -> None:
-        """One whole packet of signalling: is it authentic, what does the node say."""
-        now = self.now()
-        verdict = self.protection.verify(octets, now)
-        match verdict:
-            case Rejected(reason, section, source):
-                self._report(Dropped(reason, section, source))
-                return
-            case Refused(reason, section, acknowledgement):
-                self._report(Dropped(reason, section, acknowledgement.destination))
-                self.perform([Send(acknowledgement)])
-                return
-        home_address = verdict.protected_for
-        if verdict.mark is not None and self._store is not None:
-            # At the mobile node nothing depends on it: an acknowledgement counts only
-            # while it is waited for.
-            promised = self.home_agent is not None
-            self._store.mark(verdict.mark, promised=promised)
-        before = self._last_sequence_number(home_address)
-        self.perform(self.node.receive(verdict.octets, now, protected_for=home_address))
-        if home_address and before != self._last_sequence_number(home_address):
-            assert self._store is not None  # there is protection, so there is a store
-            self._store.changed(home_address)
-
-    def _is_bound(self, home_address: IPv6Address) -> bool:
-        home_agent = self.home_agent
-        return home_agent is not None and home_agent.binding(home_address) is not None
-
-    def _last_sequence_number(self, home_address: IPv6Address | None) -> int | None:
-        if self.home_agent is None or home_address is None:
-            return None
-        return self.home_agent.last_sequence_number(home_address)
+        self.finish()
 
     def _data(self) -> None:
         for octets in self.machine.device.read(self.machine.device.data):
             self.perform(self.node.unmatched(octets, self.now()))
-        self._finish()
+        self.finish()
 
     def _talks(self) -> None:
         """Who talks to whom, as the data plane saw it."""
         for local, peer in self.machine.data_plane.notices.read():
             self.perform(self.node.talks_to(local, peer, self.now()))
-        self._finish()
+        self.finish()
 
     def _icmp(self, listener: IcmpListener) -> None:
         for octets, index in listener.read():
             self.received += 1
             link = self._links.name(index)
             self.perform(self.node.receive(octets, self.now(), link=link))
-        self._finish()
+        self.finish()
 
     def _neighbor(self) -> None:
         """Who else has an address that the home agent is about to take over."""
@@ -506,103 +393,15 @@ class Daemon:
         for octets in self._neighbors.read():
             link = self.home_agent.home_link
             self.perform(self.node.receive(octets, self.now(), link=link))
-        self._finish()
+        self.finish()
 
     def _noticed(self) -> None:
-        notices = self._notices.read()
-        if notices is None:
-            self._look()
-            return
-        for notice in notices:
-            self.perform(self._links.noticed(notice, self.now()))
-        if self._own_addresses is not None:
-            before = self._own_addresses.current
-            for notice in notices:
-                self._own_addresses.noticed(notice)
-            self._follow_addresses(before)
-        self._follow_links()
-
-    def _look(self) -> None:
-        """Looks at everything: at the start, and when notices were lost."""
-        for effects in self._links.look(self.now()):
-            self.perform(effects)
-        if self._own_addresses is not None:
-            before = self._own_addresses.current
-            self._own_addresses.look(self.machine.netlink.addresses())
-            self._follow_addresses(before)
-        self._follow_links()
-
-    def _follow_addresses(self, before: tuple[IPv6Address, ...]) -> None:
-        """A correspondent's addresses may have changed: their bindings end with them.
-        What is still diverted for a moment is nobody's, and dropped."""
-        assert self._own_addresses is not None
-        current = self._own_addresses.current
-        if current == before:
-            return
-        diverted = self._diverted()
-        for address in diverted - set(before):
-            self.machine.data_plane.divert(address)
-        self.perform(self.node.addresses_changed(current, self.now()))
-        for address in set(before) - diverted:
-            self.machine.data_plane.undivert(address)
-
-    def _follow_links(self) -> None:
-        if self._neighbors is not None and self.home_agent is not None:
-            link = self.machine.links.get(self.home_agent.home_link or "")
-            if link is not None:
-                self._neighbors.follow(link.index)
-                for address in self.home_agent.anycast_addresses:
-                    self._neighbors.answer_for(address)
-        for link in self._links.appeared:
-            task = asyncio.get_running_loop().create_task(self._attach(link))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        self._links.appeared.clear()
-        if self._links.disturbed:
-            self._links.disturbed = False
-            self._repair_soon()
-        self._finish()
-
-    async def _attach(self, link: LinkInfo) -> None:
-        """Puts our program on a link that came after the start."""
-        try:
-            await asyncio.to_thread(self.machine.attach, link)
-            self.machine.adjust_mtu()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self.log.line("warning", "not_attached", link=link.name, reason=reason)
-
-    # Repair
-
-    def _repair_soon(self) -> None:
-        """Others removed something of ours: look, soon, but not too often."""
-        if self._repair_due or self._stopping.is_set():
-            return
-        self._repair_due = True
-        wait = max(REPAIR_DELAY, self._repaired_at + REPAIR_INTERVAL - self.now())
-        asyncio.get_running_loop().call_later(wait, self._repair)
-
-    def _repair(self) -> None:
-        self._repair_due = False
-        if self._stopping.is_set():
-            return
-        self._repaired_at = self.now()
-        for state in self.executor.missing(self._wanted()):
-            if self._reinstall(state):
-                self.executor.counts.repaired += 1
-                self.log.line("warning", "repaired", state=describe(state))
-
-    def _reinstall(self, state: State) -> bool:
-        try:
-            self.executor.install(state)
-        except OSError as error:
-            self.log.line("debug", "not_installed", reason=error.strerror)
-            return False
-        return True
+        self._surroundings.noticed(self._notices.read())
 
     # Events
 
-    def _report(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
+        """Tells an event to everybody who wants to know."""
         now = self.now()
         match event:
             case Dropped(reason=reason):
@@ -610,13 +409,9 @@ class Daemon:
             case BindingChanged(change=change, home_address=home_address):
                 self.changes[change] += 1
                 home_agent = self.home_agent
-                if (
-                    home_agent
-                    and self._store
-                    and home_address in home_agent.home_prefix
-                ):
-                    self._store.changed(home_address)
-            case events.Refused(status=status):
+                if home_agent and self.store and home_address in home_agent.home_prefix:
+                    self.store.changed(home_address)
+            case Refused(status=status):
                 self.refused[status] += 1
             case PhaseReached():
                 self.timeline.reached(event, now)
@@ -626,7 +421,7 @@ class Daemon:
                     self.problems.append(text)
             case PlaceChanged(place=place):
                 if place in (Place.REGISTERED, Place.AT_HOME):
-                    asyncio.get_running_loop().call_soon(self._settle)
+                    asyncio.get_running_loop().call_soon(self._standing.settle)
         self.log.event(event, now)
         self.feed.event(event, now)
         self._hooks.event(event)
@@ -636,36 +431,6 @@ class Daemon:
 
     def _end_control(self) -> None:
         self._control.close()
-        if self._store is not None:
-            self._store.close()
+        if self.store is not None:
+            self.store.close()
         socket_path(self.name).unlink(missing_ok=True)
-
-
-def start(
-    configuration: Configuration, name: str, recording: Path | None = None
-) -> None:
-    """Runs one instance until it is stopped, and records it where one asks for that.
-
-    Raises SetupError; ConfigurationError for keys that cannot be used.
-    """
-    credentials = load_credentials(configuration)
-    journal = "JOURNAL_STREAM" in os.environ
-    log = Log(configuration.log_level, journal=journal)
-    with contextlib.ExitStack() as stack:
-        recorder = None
-        if recording is not None:
-            try:
-                file = stack.enter_context(open_recording(recording))
-            except OSError as error:
-                raise SetupError(f"{recording}: {error.strerror}") from error
-            recorder = Recorder(file)
-        user.become(configuration, log)
-        if configuration.roles == ("router",):
-            asyncio.run(AccessRouter(configuration, name, log).run())
-            return
-        # Bindings are no garbage and hold no cycles: to look through a million of them
-        # again and again would stop the loop for a second.
-        gc.set_threshold(*COLLECTED_AFTER)
-        daemon = Daemon(configuration, name, log, recorder, credentials)
-        privileges.reduce()
-        asyncio.run(daemon.run())

@@ -1,0 +1,106 @@
+"""What changes around us, as the kernel tells: links, a correspondent's addresses."""
+
+import asyncio
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING
+
+from mip6.linux.netlink import LinkInfo, Notice
+from mip6.linux.sockets import NeighborListener
+
+from .links import Links
+from .own_addresses import OwnAddresses
+from .standing import Standing
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
+
+
+class Surroundings:
+    """Follows them, and tells the node; what others removed of ours is repaired.
+
+    own_addresses: of a correspondent.  neighbors: of a home agent with a home link.
+    """
+
+    def __init__(
+        self,
+        daemon: "Daemon",
+        links: Links,
+        own_addresses: OwnAddresses | None,
+        neighbors: NeighborListener | None,
+        standing: Standing,
+    ) -> None:
+        self._daemon = daemon
+        self._links = links
+        self._own_addresses = own_addresses
+        self._neighbors = neighbors
+        self._standing = standing
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def noticed(self, notices: list[Notice] | None) -> None:
+        """None: some were lost."""
+        if notices is None:
+            self.look()
+            return
+        for notice in notices:
+            self._daemon.perform(self._links.noticed(notice, self._daemon.now()))
+        if self._own_addresses is not None:
+            before = self._own_addresses.current
+            for notice in notices:
+                self._own_addresses.noticed(notice)
+            self._follow_addresses(before)
+        self.follow_links()
+
+    def look(self) -> None:
+        """Looks at everything: at the start, and when notices were lost."""
+        for effects in self._links.look(self._daemon.now()):
+            self._daemon.perform(effects)
+        if self._own_addresses is not None:
+            before = self._own_addresses.current
+            self._own_addresses.look(self._daemon.machine.netlink.addresses())
+            self._follow_addresses(before)
+        self.follow_links()
+
+    def _follow_addresses(self, before: tuple[IPv6Address, ...]) -> None:
+        """A correspondent's addresses may have changed: their bindings end with them.
+        What is still diverted for a moment is nobody's, and dropped."""
+        assert self._own_addresses is not None
+        daemon = self._daemon
+        current = self._own_addresses.current
+        if current == before:
+            return
+        diverted = self._standing.diverted()
+        for address in diverted - set(before):
+            daemon.machine.data_plane.divert(address)
+        daemon.perform(daemon.node.addresses_changed(current, daemon.now()))
+        for address in set(before) - diverted:
+            daemon.machine.data_plane.undivert(address)
+
+    def follow_links(self) -> None:
+        """What is to happen now that `links` knows more."""
+        daemon = self._daemon
+        if self._neighbors is not None and daemon.home_agent is not None:
+            link = daemon.machine.links.get(daemon.home_agent.home_link or "")
+            if link is not None:
+                self._neighbors.follow(link.index)
+                for address in daemon.home_agent.anycast_addresses:
+                    self._neighbors.answer_for(address)
+        for link in self._links.appeared:
+            task = asyncio.get_running_loop().create_task(self._attach(link))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._links.appeared.clear()
+        if self._links.disturbed:
+            self._links.disturbed = False
+            self._standing.repair_soon()
+        daemon.finish()
+
+    async def _attach(self, link: LinkInfo) -> None:
+        """Puts our program on a link that came after the start."""
+        try:
+            await asyncio.to_thread(self._daemon.machine.attach, link)
+            self._daemon.machine.adjust_mtu()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._daemon.log.line(
+                "warning", "not_attached", link=link.name, reason=reason
+            )

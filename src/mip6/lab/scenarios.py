@@ -85,8 +85,7 @@ def _roaming_two_handovers(session: Session) -> None:
 
 
 def _home_agent_restart(session: Session) -> None:
-    """Nobody tells the mobile node that its binding is gone (an unknown tunnel brings
-    no Binding Error, §9.3.3), so its next refresh has to bring it back."""
+    """Its bindings are on disk and outlast the process (decision 0016)."""
     session.start("home")
     session.move("b")
     session.restart_daemon("ha", "b")
@@ -277,7 +276,7 @@ SCENARIOS = {
         _roaming_two_handovers,
     ),
     "home_agent_restart": Scenario(
-        "the home agent stops, its bindings with it; the next refresh brings them back",
+        "the home agent stops and starts; its bindings outlast it, refreshes go on",
         _home_agent_restart,
         lifetime=12,
     ),

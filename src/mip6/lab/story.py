@@ -96,7 +96,8 @@ def describe(frame: Frame) -> str:
     way = f"{name(packet.source)} → {name(packet.destination)}"
     if inner := frame.inner:
         passenger = f"{name(inner.source)} → {name(inner.destination)}"
-        return f"{way}  tunnel [ {passenger}  {_content(frame)} ]"
+        tunnel = "tunnel" if frame.spi is None else "ESP tunnel"
+        return f"{way}  {tunnel} [ {passenger}  {_content(frame)} ]"
     if frame.spi is not None:
         return f"{way}  ESP [ {_content(frame)} ]"
     if frame.direct:

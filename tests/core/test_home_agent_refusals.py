@@ -27,7 +27,7 @@ from tests.support.core import (
 from mip6.core.effects import Notify, Remove, Send
 from mip6.core.events import BindingChanged, Change, Problem, Refused
 from mip6.core.home_agent import HomeAgent
-from mip6.core.home_registrations import REFUSAL_MAX
+from mip6.core.joined import REFUSAL_MAX
 from mip6.core.packet import Packet
 from mip6.core.state import HomeAddress, ProxyNeighbor, Route, State, Tunnel
 from mip6.wire.messages import BindingStatus, HomeTestInit

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 FINE, FAILED, USAGE, NOT_RUNNING = 0, 1, 2, 3
 """Exit codes."""
@@ -104,6 +105,22 @@ def show(
         print(f"mip6: {document['error']}", file=sys.stderr)
         return USAGE
     print(json.dumps(document, indent=2) if arguments.json else text(document))
+    return FINE
+
+
+def order(name: str, what: str, **parameters: str) -> int:
+    """Has the daemon do something; the exit code."""
+    try:
+        answer = ask(name, f"/{what}?{urlencode(parameters)}", method="POST")
+    except NotRunningError as error:
+        print(error, file=sys.stderr)
+        return NOT_RUNNING
+    except PermissionError:
+        print(f"mip6: not allowed to change {name}: use sudo", file=sys.stderr)
+        return FAILED
+    if "error" in answer:
+        print(f"mip6: {answer['error']}", file=sys.stderr)
+        return FAILED
     return FINE
 
 

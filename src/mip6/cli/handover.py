@@ -1,9 +1,8 @@
 """`mip6 handover IF`: move to this interface now."""
 
 import argparse
-import sys
 
-from .client import FAILED, FINE, NOT_RUNNING, NotRunningError, add_name, ask
+from .client import add_name, order
 
 
 def add_parser(
@@ -19,16 +18,4 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    name: str = arguments.name
-    try:
-        answer = ask(name, f"/handover?interface={arguments.interface}", method="POST")
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
-    except PermissionError:
-        print(f"mip6: not allowed to move {name}: use sudo", file=sys.stderr)
-        return FAILED
-    if "error" in answer:
-        print(f"mip6: {answer['error']}", file=sys.stderr)
-        return FAILED
-    return FINE
+    return order(arguments.name, "handover", interface=arguments.interface)

@@ -1,10 +1,8 @@
 """`mip6 revoke HOA`: end a binding, and tell the mobile node."""
 
 import argparse
-import sys
-from urllib.parse import quote
 
-from .client import FAILED, FINE, NOT_RUNNING, NotRunningError, add_name, ask
+from .client import add_name, order
 
 
 def add_parser(
@@ -20,17 +18,4 @@ def add_parser(
 
 
 def run(arguments: argparse.Namespace) -> int:
-    name: str = arguments.name
-    path = f"/revoke?home_address={quote(arguments.home_address)}"
-    try:
-        answer = ask(name, path, method="POST")
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
-    except PermissionError:
-        print(f"mip6: not allowed to revoke: use sudo (--name {name})", file=sys.stderr)
-        return FAILED
-    if "error" in answer:
-        print(f"mip6: {answer['error']}", file=sys.stderr)
-        return FAILED
-    return FINE
+    return order(arguments.name, "revoke", home_address=arguments.home_address)

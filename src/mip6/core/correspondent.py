@@ -23,6 +23,7 @@ from .correspondent_request import Request
 from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .home_agent import HomeAgent
+from .joined import REFUSAL_MAX
 from .nonces import Ends, Nonces
 from .packet import Packet
 from .path_mtu import MTU_LIFETIME, Optimized, optimized
@@ -33,8 +34,6 @@ from .state import CORRESPONDENT_TABLE, End, Route, RouteOptimization, State
 
 MAX_RR_BINDING_LIFETIME = 420
 """Seconds; no binding made by return routability lasts longer (§12)."""
-REFUSAL_MAX = 1.0
-"""Seconds within which the kernel's refusal can be a Binding Update's answer."""
 PORT_UNREACHABLE = 4
 """The code by which the mobile node itself answers: it is reachable."""
 ANYBODY = (IPv6Network("::/0"),)

@@ -20,6 +20,7 @@ from .home_updates import (
     wanted_care_of_address,
 )
 from .interception import Interception
+from .joined import REFUSAL_MAX
 from .packet import Packet
 from .policy import Policy
 from .prefix_discovery import PrefixDiscovery
@@ -27,9 +28,6 @@ from .prefixes import HomePrefixes
 from .revocations import Revocations
 from .sequence import follows
 from .state import State
-
-REFUSAL_MAX = 1.0
-"""Seconds within which the kernel's refusal can be a Binding Update's answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from .effects import Effect, Install
 from .state import State
 
 REFUSAL_MAX = 1.0
-"""Seconds within which the kernel's refusal can be about the last answers."""
+"""Seconds within which the kernel's refusal can be about the last answers, so that a
+Binding Update can still be answered by it."""
 
 
 class Joined:

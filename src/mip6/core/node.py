@@ -5,9 +5,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from mip6.wire.buffer import WireError
-from mip6.wire.icmpv6 import (
-    ErrorMessage,
-)
+from mip6.wire.icmpv6 import ErrorMessage
 from mip6.wire.messages import (
     BindingError,
     BindingErrorStatus,

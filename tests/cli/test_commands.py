@@ -35,6 +35,11 @@ STATUS: dict[str, Any] = {
         "link": "eth0",
         "care_of_address": None,
         "expires_in_s": None,
+        "home_prefixes": [
+            {"prefix": "2001:db8:a::/64", "valid_s": 300.0, "preferred_s": 0},
+            {"prefix": "2001:db8:1a::/64", "valid_s": None, "preferred_s": 200.0},
+            {"prefix": "2001:db8:2a::/64", "valid_s": None, "preferred_s": None},
+        ],
         "route_optimization": True,
         "correspondents": [
             {"peer": f"2001:db8:e::{n}", "way": "direct", "why": "registered"}
@@ -178,6 +183,10 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "link              eth0",
         "home agent        2001:db8:a::1",
         "registered for    -",
+        "home prefix       2001:db8:a::/64, valid for 5 min 0 s, "
+        "not for new connections",
+        "home prefix       2001:db8:1a::/64, for new connections for 3 min 20 s",
+        "home prefix       2001:db8:2a::/64",
         *(
             f"correspondent     2001:db8:e::{n}: direct, for {100 + n} s"
             for n in (6, 5, 4, 3, 2)

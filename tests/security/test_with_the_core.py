@@ -117,9 +117,12 @@ def test_another_implementation_registers_here(octets: bytes) -> None:
     assert isinstance(their.verify(protected.octets), Verified)
 
 
+@pytest.mark.rfc("6.7-3", "a solicitation, from the mobile node")
 @pytest.mark.rfc("6.8-3", "prefix discovery is protected")
 @pytest.mark.rfc("6.8-4", "wherever registrations are")
 @pytest.mark.rfc("10.6.3-6", "both ways")
+@pytest.mark.rfc("11.4.2-3", "the solicitation")
+@pytest.mark.rfc("11.4.2-4", "wherever registrations are")
 def test_prefix_discovery_and_revocation_are_protected() -> None:
     """By their own associations, and that of the registration (RFC 5846 §6.1)."""
     here = Associations(End.MOBILE_NODE, ONE_KEY, random=random())

@@ -47,6 +47,7 @@ def _text(document: dict[str, Any]) -> str:
             ("home agent", mobile_node["home_agent"]),
             ("registered for", seconds(mobile_node["expires_in_s"])),
         ]
+        lines += _home_prefixes(mobile_node)
         lines += _correspondents(mobile_node)
     if home_agent := document.get("home_agent"):
         count = f"{home_agent['bindings']} of at most {home_agent['bindings_max']}"
@@ -78,6 +79,19 @@ def _text(document: dict[str, Any]) -> str:
         )
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
+
+
+def _home_prefixes(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = []
+    for prefix in mobile_node["home_prefixes"]:
+        valid, preferred = prefix["valid_s"], prefix["preferred_s"]
+        words = "" if valid is None else f", valid for {seconds(valid)}"
+        if preferred == 0:
+            words += ", not for new connections"
+        elif preferred is not None:
+            words += f", for new connections for {seconds(preferred)}"
+        lines.append(("home prefix", prefix["prefix"] + words))
+    return lines
 
 
 def _correspondents(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:

@@ -391,6 +391,8 @@ class CorrespondentRegistration:
         if not known or now >= self.expires:
             # What was right and has ended without traffic is nobody's concern.
             return inf if known and not self.in_use(now) else self._send_at
+        if self.expires - self._here.until >= TIME_UNIT:
+            return -inf  # what ends earlier than it did is told (§11.4.2)
         ends = min(self._here.until, now + MAX_RR_BINDING_LIFETIME)
         gains = ends - self.expires >= GAIN_MIN
         if not gains or not self.in_use(now):

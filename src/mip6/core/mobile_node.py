@@ -9,7 +9,11 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.icmpv6 import PacketTooBig, ParameterProblem
+from mip6.wire.icmpv6 import (
+    MobilePrefixAdvertisement,
+    PacketTooBig,
+    ParameterProblem,
+)
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingError,
@@ -40,6 +44,7 @@ from .mobile_state import away_states, home_states, home_tunnel
 from .movement import CONFLICTS_MAX
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
+from .prefix_solicitation import PrefixSolicitation
 from .progress import Progress
 from .refusals import Refusals
 from .registration import Registration
@@ -77,6 +82,7 @@ class MobileNode:
     policies: which of them, and how.
     correspondents_max: how many of them at the same time.
     restored_ways: the direct ways that an earlier process left.
+    prefix_discovery: whether the home agent is asked for the home link's prefixes.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class MobileNode:
         policies: tuple[CorrespondentPolicy, ...] = (),
         correspondents_max: int = 256,
         restored_ways: tuple[RouteOptimization, ...] = (),
+        prefix_discovery: bool = False,
     ) -> None:
         _check_lifetime(lifetime)
         self.home_address = home_address
@@ -136,6 +143,9 @@ class MobileNode:
             policies=policies,
             correspondents_max=correspondents_max if route_optimization else 0,
             restored=restored_ways,
+        )
+        self.prefixes = PrefixSolicitation(
+            home_address, enabled=prefix_discovery, random=random
         )
         self._optimistic = optimistic
         self._path = PathMtu()
@@ -195,7 +205,7 @@ class MobileNode:
             return None
         moments = [self.registration.deadline, self._path.deadline(self._now)]
         moments += (self.attachments.deadline, self.correspondents.deadline)
-        moments.append(self._refused.deadline)
+        moments += (self._refused.deadline, self.prefixes.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
         ends = [self.registration.expires, self.registration.bound_until]
@@ -342,6 +352,8 @@ class MobileNode:
                 return self._home_signalled(packet, message, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
+            case MobilePrefixAdvertisement() as message:
+                return self._prefixes_told(packet, message, now)
             case message if isinstance(message, CorrespondentMessage):
                 return self._corresponded(packet, message, now)
             case _:
@@ -373,6 +385,10 @@ class MobileNode:
         if status is not None and status < 128:
             self._restored = None
             self._refused.overcome()
+            necessary = status == (
+                BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
+            )
+            self.prefixes.registered(now, necessary=necessary)
             self.attachments.reached(aim.care_of_address, now, answered=True)
             phase = Phase.BINDING_ACKNOWLEDGEMENT
             effects += self._progress.reached(phase, aim.link)
@@ -418,6 +434,13 @@ class MobileNode:
             return _dropped("mtu_not_smaller", "RFC 8201 4", packet)
         return self._settle(now)
 
+    def _prefixes_told(
+        self, packet: Packet, message: MobilePrefixAdvertisement, now: float
+    ) -> list[Effect]:
+        reason = self.prefixes.receive(packet, message, self.registration, now)
+        dropped = _dropped(reason, "11.4.3", packet) if reason else []
+        return self._settle(now, *dropped)
+
     def _corresponded(
         self, packet: Packet, message: CorrespondentMessage, now: float
     ) -> list[Effect]:
@@ -460,7 +483,8 @@ class MobileNode:
             there = self.attachments.trial or here
             if there.care_of_address:
                 effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
-            update = self.registration.update(now, there.valid_until)
+            until = min(there.valid_until, self._valid_until)
+            update = self.registration.update(now, until)
             if update is not None:
                 effects.append(Send(update))
                 link = update.link or there.link
@@ -468,8 +492,16 @@ class MobileNode:
             effects += map(Send, self.attachments.questions(now))
         arrived = self._placed(now)
         stopping = self._stop_by is not None
-        at = whereabouts(self.attachments.here, self.registration, stopping, now)
+        at = whereabouts(
+            self.attachments.here,
+            self.registration,
+            stopping,
+            now,
+            valid_until=self._valid_until,
+        )
         packets = self.correspondents.update(now, at)
+        asked = self.prefixes.update(self.registration, at, now)
+        packets += [asked] if asked else []
         effects += self._reconcile(now)
         effects += map(Send, packets)
         effects += arrived
@@ -478,6 +510,10 @@ class MobileNode:
             effects += self._holding.release(now)
         self._ledger.answered(effects)
         return effects
+
+    @property
+    def _valid_until(self) -> float:
+        return self.prefixes.valid_until(self.home_address)
 
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""

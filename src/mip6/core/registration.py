@@ -389,7 +389,7 @@ class Registration:
         Registering again at once would undo what the administrator wants; it is done
         as after status 129.
         """
-        if reason := self._not_from_home_agent(packet):
+        if reason := self.not_from_home_agent(packet):
             return reason
         if message.revocation_type != RevocationType.INDICATION:
             return "unexpected_message"
@@ -420,7 +420,7 @@ class Registration:
             link=self._aim.link,
         )
 
-    def _not_from_home_agent(self, packet: Packet) -> str:
+    def not_from_home_agent(self, packet: Packet) -> str:
         """The first test of §11.7.3 that no message of the home agent may fail."""
         if packet.source != self.home_agent or packet.tunnel is not None:
             return "not_from_home_agent"
@@ -433,7 +433,7 @@ class Registration:
 
     def _unwanted(self, packet: Packet) -> str:
         """The first test of §11.7.3 that a Binding Acknowledgement fails, or ""."""
-        if reason := self._not_from_home_agent(packet):
+        if reason := self.not_from_home_agent(packet):
             return reason
         if not self._outstanding:
             return "no_binding_update_outstanding"

@@ -23,15 +23,23 @@ class Whereabouts:
     """And it was acknowledged: the tunnel stands, or at home the home agent has let
     go."""
     until: float = inf
-    """The end of the home registration or of the care-of address, the earlier one: no
-    correspondent is told a later one (§11.7.2)."""
+    """The end of the home registration, of the care-of address or of the home address,
+    the earliest: no correspondent is told a later one (§11.4.2, §11.7.2)."""
     stopping: bool = False
 
 
 def whereabouts(
-    here: Attachment | None, registration: Registration, stopping: bool, now: float
+    here: Attachment | None,
+    registration: Registration,
+    stopping: bool,
+    now: float,
+    *,
+    valid_until: float = inf,
 ) -> Whereabouts:
-    """From where it is attached, and what the home agent knows of it."""
+    """From where it is attached, and what the home agent knows of it.
+
+    valid_until: the end of the home address.
+    """
     if here is None:
         return Whereabouts()
     stands = registration.stands(here.care_of_address, now)
@@ -42,6 +50,8 @@ def whereabouts(
         at_home=here.at_home,
         told=registration.sent or stands,
         confirmed=stands or gone,
-        until=min(registration.expires if stands else inf, here.valid_until),
+        until=min(
+            registration.expires if stands else inf, here.valid_until, valid_until
+        ),
         stopping=stopping,
     )

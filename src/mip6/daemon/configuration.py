@@ -286,6 +286,16 @@ class Configuration(Section):
         return not manual or bool(mobile_node.return_routability)
 
     @property
+    def discovers_prefixes(self) -> bool:
+        """Whether the mobile node asks for the prefixes of its home link: not with the
+        MN-HA option (RFC 4285 §2), and with manual associations if one is made for
+        it."""
+        mobile_node = self.mobile_node
+        if mobile_node is None or self.authentication == "mn_ha":
+            return False
+        return self.authentication != "manual" or bool(mobile_node.prefix_discovery)
+
+    @property
     def policies(self) -> tuple[CorrespondentPolicy, ...]:
         """With whom the mobile node talks directly."""
         if self.mobile_node is None or not self.optimizes_routes:

@@ -3,11 +3,13 @@
 import os
 import pwd
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
+from mip6.core.link import Prefix
 from mip6.core.mobile_node import MobileNode
 from mip6.core.route_optimization import Way
 from mip6.linux.netlink import LinkInfo
@@ -67,6 +69,9 @@ def status(daemon: "Daemon", now: float) -> Document:
             "key_fingerprints": list(
                 daemon.protection.fingerprints.get(mobile_node.home_address, ())
             ),
+            "home_prefixes": [
+                _prefix(prefix, now) for prefix in mobile_node.prefixes.prefixes
+            ],
             "route_optimization": configuration.optimizes_routes,
             "correspondents": [
                 {name: entry[name] for name in ("peer", "way", "why", "until_s")}
@@ -81,6 +86,14 @@ def status(daemon: "Daemon", now: float) -> Document:
             "bindings_max": limits.bindings_max,
         }
     return document
+
+
+def _prefix(prefix: Prefix, now: float) -> Document:
+    return {
+        "prefix": str(prefix.network),
+        "valid_s": _lifetime(prefix.valid_until, now),
+        "preferred_s": _lifetime(prefix.preferred_until, now),
+    }
 
 
 def _user() -> str:
@@ -215,6 +228,11 @@ def trace(daemon: "Daemon", now: float) -> Document:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _lifetime(until: float, now: float) -> float | None:
+    """Seconds that are left, 0 when it is over; None for ever."""
+    return None if until == inf else round(max(0.0, until - now), 3)
 
 
 def _left(expires: float, now: float) -> float | None:

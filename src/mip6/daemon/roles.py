@@ -194,4 +194,5 @@ class _Builder:
                 for way in self._ways
                 if way.end == End.MOBILE_NODE and way.home_address == home_address
             ),
+            prefix_discovery=self._configuration.discovers_prefixes,
         )

@@ -273,7 +273,7 @@ class MobileNodeWorld(World):
         self.role = MobileNode(
             HOME_ADDRESS,
             HOME_PREFIX,
-            HOME_AGENT,
+            (HOME_AGENT,),
             links=LINKS[:2],
             restored=tunnel,
             held_max=HELD_MAX,

@@ -108,7 +108,7 @@ def recordings(packets: list[bytes]) -> Iterator[bytes]:
         MobileNode,
         HOME_ADDRESS,
         HOME_PREFIX,
-        HOME_AGENT,
+        (HOME_AGENT,),
         random=bytes,
         authentication_required=False,
     )

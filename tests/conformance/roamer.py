@@ -62,7 +62,7 @@ class Roamer:
         self.mobile_node = MobileNode(
             home_address,
             HOME_PREFIX,
-            HOME_AGENT,
+            (HOME_AGENT,),
             random=Random(seed).randbytes,
             **arguments,
         )

@@ -83,7 +83,7 @@ def begin(
     mobile_node = MobileNode(
         HOME_ADDRESS,
         HOME_PREFIX,
-        HOME_AGENT,
+        (HOME_AGENT,),
         lifetime=40,
         random=cookies,
         authentication_required=False,

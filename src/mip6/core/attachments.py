@@ -51,7 +51,6 @@ class Attachments:
         self,
         names: tuple[str, ...],
         home_prefix: IPv6Network,
-        home_agent: IPv6Address,
         random: Callable[[int], bytes],
         *,
         optimistic: bool,
@@ -69,8 +68,8 @@ class Attachments:
         """The link that a person wants; it goes before the order of preference."""
         self.previous: Previous | None = None
         self.away_at = away_at
+        self._home_agent: IPv6Address | None = None
         self._home_prefix = home_prefix
-        self._home_agent = home_agent
         self._random = random
         self._never_return_home = never_return_home
         self._kind = ManagedLink if managed else AdoptedLink
@@ -264,22 +263,28 @@ class Attachments:
         if care_of_address == self.care_of_address:
             self.here = None
 
-    def aim(
-        self, registration: Registration, now: float, *, stopping: bool
-    ) -> Aim | None:
+    def look_for(self, home_agent: IPv6Address | None) -> None:
+        """The home agent whose link-layer address counts at home (§11.5.5)."""
+        self._home_agent = home_agent
+        for up in self.up.values():
+            up.home_agent = home_agent
+
+    def forgive(self) -> None:
+        """Nothing is held against any way: another home agent is asked."""
+        for up in self.up.values():
+            up.forgive()
+
+    def aim(self, home_address: IPv6Address, *, stopping: bool) -> Aim | None:
         """What the home agent is to know, given where we are (§11.7.1, §11.5.5)."""
         trial = self.trial
         tentative = trial is not None and trial.usable
         there = trial if tentative else self.here
         if there is None or not there.usable:
             return None
-        delete = there.at_home or stopping
-        if delete and now >= registration.bound_until:
-            return None
         return Aim(
-            there.care_of_address or registration.home_address,
+            there.care_of_address or home_address,
             there.link,
-            delete,
+            there.at_home or stopping,
             self.up[there.link].link.link_local,
             tentative=tentative,
             adopted=there.adopted,
@@ -290,6 +295,10 @@ class Attachments:
         """The home agent knows where we are: the place before is not needed long."""
         if self.previous is not None:
             self.previous = replace(self.previous, until=now + GRACE)
+
+    @property
+    def at_home(self) -> bool:
+        return self.here is not None and self.here.at_home
 
     @property
     def care_of_address(self) -> IPv6Address | None:

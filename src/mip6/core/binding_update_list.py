@@ -109,7 +109,6 @@ class BindingUpdateList:
     def __init__(
         self,
         home_address: IPv6Address,
-        home_agent: IPv6Address,
         *,
         device: str,
         table: int,
@@ -120,7 +119,6 @@ class BindingUpdateList:
         restored: Iterable[RouteOptimization] = (),
     ) -> None:
         self.home_address = home_address
-        self.home_agent = home_agent
         self.device = device
         self.table = table
         self.policies = tuple(policies)
@@ -274,7 +272,7 @@ class BindingUpdateList:
     # Entries.
 
     def _may_begin(self, peer: IPv6Address, now: float) -> bool:
-        own = (self.home_address, self.home_agent, self._here.care_of_address)
+        own = (self.home_address, self._here.home_agent, self._here.care_of_address)
         return (
             is_unicast_routable(peer)
             and peer not in own
@@ -305,7 +303,6 @@ class BindingUpdateList:
         registration = CorrespondentRegistration(
             self.home_address,
             peer,
-            self.home_agent,
             random=self._random,
             authentication_required=self._authentication_required,
             now=now,

@@ -74,7 +74,6 @@ class CorrespondentRegistration:
         self,
         home_address: IPv6Address,
         correspondent: IPv6Address,
-        home_agent: IPv6Address,
         *,
         random: Callable[[int], bytes],
         authentication_required: bool,
@@ -86,7 +85,6 @@ class CorrespondentRegistration:
         self.procedure = ReturnRoutabilityProcedure(
             home_address,
             correspondent,
-            home_agent,
             random=random,
             authentication_required=authentication_required,
         )

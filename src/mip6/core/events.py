@@ -103,6 +103,15 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeAgentsChanged:
+    """A mobile node asks another home agent, or knows of others.  It comes before
+    anything is sent to one of them, so that there are keys for it."""
+
+    current: IPv6Address | None
+    known: tuple[IPv6Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WayChanged:
     """Packets of a mobile node and a correspondent take another way."""
 
@@ -119,5 +128,6 @@ Event = (
     | PhaseReached
     | PlaceChanged
     | Problem
+    | HomeAgentsChanged
     | WayChanged
 )

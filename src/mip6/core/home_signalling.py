@@ -1,7 +1,7 @@
-"""What is said about the home registration beside its acknowledgement: errors and a
-revocation (§11.3.5, §11.3.6, RFC 5846 §10)."""
+"""What is said about a home registration beside its acknowledgement: errors and a
+revocation (§11.3.5, §11.3.6, RFC 5846 §10); and the answer to a discovery (§11.4.1)."""
 
-from mip6.wire.icmpv6 import ParameterProblem
+from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryReply, ParameterProblem
 from mip6.wire.messages import (
     BindingError,
     BindingErrorStatus,
@@ -13,27 +13,38 @@ from .binding_update_list import UNRECOGNIZED_NEXT_HEADER
 from .direct_errors import quote
 from .effects import Effect, Notify, Send
 from .events import Dropped, Problem
+from .home_agents import HomeAgents
 from .packet import Packet
 from .registration import Registration
 
-HomeSignalling = BindingError | BindingRevocation | ParameterProblem
+HomeSignalling = (
+    BindingError | BindingRevocation | ParameterProblem | HomeAgentAddressDiscoveryReply
+)
 
 
 def heard(
-    registration: Registration, packet: Packet, message: HomeSignalling, now: float
+    home_agents: HomeAgents, packet: Packet, message: HomeSignalling, now: float
 ) -> list[Effect] | Dropped | None:
     """What it brings, before everything is settled anew; why it is ignored; or None if
-    it is not about the home agent at all."""
+    it is not about a home agent at all."""
+    registration = home_agents.find(packet.source)
     match message:
+        case HomeAgentAddressDiscoveryReply():
+            reason = home_agents.replied(packet, message, now)
+            return Dropped(reason, "11.4.1", packet.source) if reason else []
+        case BindingError() if registration is None:
+            return None
         case BindingError():
+            assert registration is not None
             return _binding_error(registration, packet, message, now)
         case BindingRevocation():
+            registration = registration or home_agents.current
             answer = registration.revoked(packet, message, now)
             if isinstance(answer, str):
                 return Dropped(answer, "RFC 5846 10", packet.source)
             # Before what stands for the binding goes.
             return [Send(answer)]
-    return _parameter_problem(registration, packet, message, now)
+    return _parameter_problem(home_agents, packet, message, now)
 
 
 def _binding_error(
@@ -51,13 +62,14 @@ def _binding_error(
 
 
 def _parameter_problem(
-    registration: Registration, packet: Packet, message: ParameterProblem, now: float
+    home_agents: HomeAgents, packet: Packet, message: ParameterProblem, now: float
 ) -> list[Effect] | Dropped | None:
     """§11.3.5: code 1 for a Binding Update means no home agent lives there."""
     quoted = quote(message.packet)
     if quoted is None:
         return Dropped("icmp_error_quote", "11.3.5", packet.source)
-    if quoted.destination != registration.home_agent:
+    registration = home_agents.find(quoted.destination)
+    if registration is None:
         return None
     update = quoted.message
     if (
@@ -66,6 +78,8 @@ def _parameter_problem(
         or not registration.not_understood(update.sequence_number, now)
     ):
         return Dropped("icmp_error", "11.3.5", packet.source)
+    if registration is home_agents.current:
+        home_agents.failed(now)
     problem = Problem(
         f"{registration.home_agent} does not know Mobile IPv6",
         "check that home_agent names a home agent, and that it runs",

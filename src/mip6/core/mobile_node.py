@@ -1,15 +1,17 @@
 """The mobile node (§11): where it is, what it registers, what the kernel must hold.
 
-Every input changes one of the parts it is made of: the managed links (`movement`),
-the home registration (`registration`), the packets that wait (`holding`).  Then
-`_settle` derives everything else anew, so no input has a path of its own.
+Every input changes one of the parts it is made of: the managed links (`attachments`),
+the home registrations (`home_agents`), the correspondents, the packets that wait
+(`holding`).  Then `_settle` derives everything else anew, so no input has a path of its
+own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.icmpv6 import (
+    HomeAgentAddressDiscoveryReply,
     MobilePrefixAdvertisement,
     PacketTooBig,
     ParameterProblem,
@@ -18,6 +20,7 @@ from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingError,
     BindingStatus,
+    BindingUpdate,
 )
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
@@ -36,20 +39,21 @@ from .binding_update_list import (
 )
 from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
+from .footprint import Footprint
 from .holding import Holding
+from .home_agents import HomeAgents
 from .home_signalling import HomeSignalling
-from .ledger import Ledger
 from .link import Link
 from .mobile_state import away_states, home_states, home_tunnel
 from .movement import CONFLICTS_MAX
 from .packet import Packet
 from .path_mtu import PathMtu, too_big
+from .placement import Placement
 from .prefix_solicitation import PrefixSolicitation
 from .progress import Progress
-from .refusals import Refusals
-from .registration import Registration
+from .registration import Aim, Registration
 from .route_optimization import CorrespondentPolicy
-from .state import End, HomeAddress, Neighbor, RouteOptimization, State, Tunnel
+from .state import HomeAddress, RouteOptimization, State, Tunnel
 from .whereabouts import whereabouts
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
@@ -62,6 +66,8 @@ class MobileNode:
     """One home address that is reachable wherever this machine is attached.
 
     home_prefix: of the home link; a router that advertises it means home (§11.5.2).
+    home_agents: in the order in which they are asked.
+    discover: when none of these accepts, the home link is asked for others (§11.4.1).
     device: the mobility device, which always holds the home address.
     links: names of the managed links, the preferred first.
     lifetime: seconds to ask for, a multiple of 4.
@@ -89,8 +95,9 @@ class MobileNode:
         self,
         home_address: IPv6Address,
         home_prefix: IPv6Network,
-        home_agent: IPv6Address,
+        home_agents: Iterable[IPv6Address] = (),
         *,
+        discover: bool = False,
         device: str = "mip0",
         links: tuple[str, ...] = ("eth0",),
         lifetime: float = 600,
@@ -112,21 +119,23 @@ class MobileNode:
         _check_lifetime(lifetime)
         self.home_address = home_address
         self.home_prefix = home_prefix
-        self.home_agent = home_agent
         self.device = device
         self.links = links
         self.fallback = fallback
         self.table = table
-        self.registration = Registration(
+        self.home_agents = HomeAgents(
             home_address,
-            home_agent,
+            home_prefix,
+            home_agents,
+            discover=discover,
             lifetime=lifetime,
             authentication_required=authentication_required,
+            random=random,
+            restored=restored,
         )
         self.attachments = Attachments(
             links,
             home_prefix,
-            home_agent,
             random,
             optimistic=optimistic,
             never_return_home=never_return_home,
@@ -135,7 +144,6 @@ class MobileNode:
         )
         self.correspondents = BindingUpdateList(
             home_address,
-            home_agent,
             device=device,
             table=table,
             random=random,
@@ -150,30 +158,30 @@ class MobileNode:
         self._optimistic = optimistic
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
-        self._restored = restored
-        self._place = Place.NOWHERE
+        self._footprint = Footprint(restored, restored_ways)
+        self._placement = Placement(home_address)
         self._progress = Progress()
         self._stop_by: float | None = None
         self._stopped = False
-        self._refused = Refusals()
         self._now = -inf
-        self._where: tuple[Place, IPv6Address | None, str | None] | None = (
-            Place.NOWHERE,
-            None,
-            None,
-        )
-        self._ledger = Ledger()
-        if restored is not None:
-            self._ledger.found(restored)
-            self.registration.restore(restored.expires)
-        for way in restored_ways:
-            self._ledger.found(way)
 
     # What `mip6 status` shows.
 
     @property
+    def registration(self) -> Registration:
+        """With the home agent that is asked now."""
+        return self.home_agents.current
+
+    @property
+    def home_agent(self) -> IPv6Address | None:
+        """The one at the other end of the tunnel, or else the one that is asked; None
+        while none is known."""
+        standing = self.home_agents.standing(self.care_of_address, self._now)
+        return (standing or self.registration).home_agent
+
+    @property
     def place(self) -> Place:
-        return self._place
+        return self._placement.place
 
     @property
     def care_of_address(self) -> IPv6Address | None:
@@ -197,21 +205,20 @@ class MobileNode:
 
     @property
     def installed(self) -> set[State]:
-        return self._ledger.standing
+        return self._footprint.installed
 
     @property
     def deadline(self) -> float | None:
         if self._stopped:
             return None
-        moments = [self.registration.deadline, self._path.deadline(self._now)]
+        moments = [self.home_agents.deadline, self._path.deadline(self._now)]
         moments += (self.attachments.deadline, self.correspondents.deadline)
-        moments += (self._refused.deadline, self.prefixes.deadline)
+        moments += (self._footprint.deadline, self.prefixes.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
-        ends = [self.registration.expires, self.registration.bound_until]
-        if tunnel := self._standing_tunnel:
-            ends.append(tunnel.expires)
-        moments += (at for at in ends if at > self._now)
+        tunnel = self._footprint.tunnel(self.home_address)
+        if tunnel and tunnel.expires > self._now:
+            moments.append(tunnel.expires)
         at = min(moments)
         return None if at == inf else at
 
@@ -221,8 +228,16 @@ class MobileNode:
         """Work by these from now on (see the class): the lifetime is asked for when the
         registration is refreshed next."""
         _check_lifetime(lifetime)
-        self.registration.lifetime = lifetime
+        self.home_agents.lifetime = lifetime
         self.fallback = fallback
+        return self._settle(now)
+
+    def home_agents_found(
+        self, home_agents: tuple[IPv6Address, ...], now: float
+    ) -> list[Effect]:
+        """These are all of them now, in the order in which they are asked; those that
+        were discovered come after them.  Who has accepted is kept."""
+        self.home_agents.found(home_agents)
         return self._settle(now)
 
     def link_up(self, link: Link, now: float) -> list[Effect]:
@@ -326,15 +341,14 @@ class MobileNode:
     def failed(self, state: State, now: float) -> list[Effect]:
         """The kernel refused `state`: what stands is what was done before it, and all
         that makes no sense without it goes, to be tried again later."""
-        for effect in self._ledger.refused(state):
+        for effect in self._footprint.refused(state, now):
             match effect:
                 case Notify(PhaseReached(phase=phase)):
                     self._progress.undone(phase)
                 case Notify(PlaceChanged()):
-                    self._where = None  # nobody was told, so it is to be told again
+                    self._placement.untold()
         if isinstance(state, RouteOptimization):
             self.correspondents.refused(state, now)
-        self._refused.add(state, now)
         return self._settle(now)
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
@@ -346,9 +360,9 @@ class MobileNode:
                 return self._neighbor_said(packet, message, now)
             case BindingAcknowledgement() as message if not known:
                 return self._acknowledged(packet, message, now)
-            case BindingError() as message if packet.source == self.home_agent:
+            case BindingError() | BindingRevocation() | ParameterProblem() as message:
                 return self._home_signalled(packet, message, now)
-            case BindingRevocation() | ParameterProblem() as message:
+            case HomeAgentAddressDiscoveryReply() as message:
                 return self._home_signalled(packet, message, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
@@ -375,16 +389,19 @@ class MobileNode:
     def _acknowledged(
         self, packet: Packet, message: BindingAcknowledgement, now: float
     ) -> list[Effect]:
-        told = self.registration.problem
-        if reason := self.registration.acknowledged(packet, message, now):
+        registration = self.home_agents.find(packet.source) or self.registration
+        told = registration.problem
+        if reason := registration.acknowledged(packet, message, now):
             return _dropped(reason, "11.7.3", packet)
+        if registration is not self.registration:
+            return self._settle(now)  # that it has let go, or why not
         effects: list[Effect] = []
-        status = self.registration.status
-        aim = self.registration.aim
+        status, aim = registration.status, registration.aim
         assert aim is not None  # else nothing would have been asked
         if status is not None and status < 128:
-            self._restored = None
-            self._refused.overcome()
+            self._footprint.left = None
+            self._footprint.refusals.overcome()
+            self.home_agents.accepted(registration)
             necessary = status == (
                 BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
             )
@@ -392,14 +409,17 @@ class MobileNode:
             self.attachments.reached(aim.care_of_address, now, answered=True)
             phase = Phase.BINDING_ACKNOWLEDGEMENT
             effects += self._progress.reached(phase, aim.link)
-        elif self.registration.refused and (aim.tentative or status in OF_THE_LINK):
-            self.attachments.reached(aim.care_of_address, now, answered=False)
-        if (problem := self.registration.problem) and problem != told:
+        elif registration.refused:
+            if aim.tentative or status in OF_THE_LINK:
+                self.attachments.reached(aim.care_of_address, now, answered=False)
+            if status not in OF_THE_LINK and not aim.delete:
+                self.home_agents.failed(now, status)
+        if (problem := registration.problem) and problem != told:
             effects.append(Notify(problem))
-        returning = self._place is Place.RETURNING
+        returning = self.place is Place.RETURNING
         effects = self._settle(now, *effects)
         here = self.attachments.here
-        if returning and self._place is Place.AT_HOME and here:
+        if returning and self.place is Place.AT_HOME and here:
             up = self.attachments.up[here.link]
             effects += map(Send, up.announcements(self.home_address))
         return effects
@@ -408,11 +428,11 @@ class MobileNode:
         self, packet: Packet, message: HomeSignalling, now: float
     ) -> list[Effect]:
         """About the home registration, or else about a correspondent's."""
-        brought = home_signalling.heard(self.registration, packet, message, now)
+        brought = home_signalling.heard(self.home_agents, packet, message, now)
         if isinstance(brought, Dropped):
             return [Notify(brought)]
         if brought is None:
-            assert isinstance(message, CorrespondentMessage)  # an ICMP error
+            assert isinstance(message, CorrespondentMessage)
             return self._corresponded(packet, message, now)
         return self._settle(now, *brought)
 
@@ -426,7 +446,7 @@ class MobileNode:
             return self._corresponded(packet, message, now)
         if (
             quoted.source != self.care_of_address
-            or quoted.destination != self.home_agent
+            or self.home_agents.find(quoted.destination) is None
             or quoted.inner_source != self.home_address
         ):
             return _dropped("icmp_error_quote", "RFC 2473 8.1", packet)
@@ -437,7 +457,8 @@ class MobileNode:
     def _prefixes_told(
         self, packet: Packet, message: MobilePrefixAdvertisement, now: float
     ) -> list[Effect]:
-        reason = self.prefixes.receive(packet, message, self.registration, now)
+        registration = self.home_agents.find(packet.source) or self.registration
+        reason = self.prefixes.receive(packet, message, registration, now)
         dropped = _dropped(reason, "11.4.3", packet) if reason else []
         return self._settle(now, *dropped)
 
@@ -455,26 +476,15 @@ class MobileNode:
         effects = list(first)
         if self._stopped:
             return effects
-        if now > self._now:
-            # Answers of one moment may be carried out as one list.
-            self._ledger.begin()
+        self._footprint.begin(now, later=now > self._now)
         self._now = now
-        self._refused.update(now)
-        if self._restored and self._restored.expires <= now:
-            self._restored = None
         for name, solicitation in self.attachments.update(now):
             effects.append(Send(solicitation))
             effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
-        effects += map(Notify, self.attachments.problems(self.registration, now))
-        if self.registration.fruitless(now) and (tried := self.registration.aim):
-            self.attachments.reached(tried.care_of_address, now, answered=False)
-        self._attach(now)
-        aim = self.attachments.aim(
-            self.registration, now, stopping=self._stop_by is not None
-        )
-        self.registration.take_aim(aim, now)
-        effects += self._reconcile(now)
-        here = self.attachments.here
+        aim = self._aim(now, effects)
+        effects += map(Notify, self.home_agents.events())
+        effects += self._footprint.reconcile(self._wanted(now), now)
+        here, stopping = self.attachments.here, self._stop_by is not None
         if self._stop_by is not None and (
             here is None or now >= self._stop_by or now >= self.registration.bound_until
         ):
@@ -484,135 +494,111 @@ class MobileNode:
             if there.care_of_address:
                 effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
             until = min(there.valid_until, self._valid_until)
-            update = self.registration.update(now, until)
-            if update is not None:
-                effects.append(Send(update))
-                link = update.link or there.link
-                effects += self._progress.reached(Phase.BINDING_UPDATE, link)
+            for packet in self.home_agents.packets(now, aim, until):
+                effects.append(Send(packet))
+                link = packet.link or there.link
+                if isinstance(packet.message, BindingUpdate):
+                    effects += self._progress.reached(Phase.BINDING_UPDATE, link)
             effects += map(Send, self.attachments.questions(now))
         arrived = self._placed(now)
-        stopping = self._stop_by is not None
         at = whereabouts(
             self.attachments.here,
-            self.registration,
+            self.home_agents,
             stopping,
             now,
             valid_until=self._valid_until,
         )
         packets = self.correspondents.update(now, at)
-        asked = self.prefixes.update(self.registration, at, now)
+        asked = self.prefixes.update(at, now)
         packets += [asked] if asked else []
-        effects += self._reconcile(now)
+        effects += self._footprint.reconcile(self._wanted(now), now)
         effects += map(Send, packets)
         effects += arrived
         effects += map(Notify, self.correspondents.events())
         if self._open:
             effects += self._holding.release(now)
-        self._ledger.answered(effects)
+        self._footprint.answered(effects)
         return effects
 
     @property
     def _valid_until(self) -> float:
         return self.prefixes.valid_until(self.home_address)
 
+    def _aim(self, now: float, effects: list[Effect]) -> Aim | None:
+        """Decide where to be, and which home agent is to know what of it."""
+        tried, registration = self.registration.aim, self.registration
+        effects += map(Notify, self.attachments.problems(registration, now))
+        fruitless = registration.fruitless(now)
+        if fruitless and tried:
+            self.attachments.reached(tried.care_of_address, now, answered=False)
+        self._attach(now)
+        stopping = self._stop_by is not None
+        aim = self.attachments.aim(self.home_address, stopping=stopping)
+        # Where no way is left that has not failed, it is the home agent.
+        silent = fruitless and aim is not None and aim.patient
+        if self.home_agents.choose(aim, now, silent=silent):
+            self.attachments.forgive()
+            self._attach(now)
+            aim = self.attachments.aim(self.home_address, stopping=stopping)
+        self.attachments.look_for(self.registration.home_agent)
+        self.home_agents.take_aim(aim, now)
+        return aim
+
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""
-        spared = (Neighbor, RouteOptimization)
-        possible = all(isinstance(state, spared) for state in self._refused)
+        footprint = self._footprint
         here = self.attachments.here
         at = here.care_of_address if here else None
-        stands = self.registration.stands(at, now) and self._stop_by is None
-        self.attachments.choose(now, possible=possible, stands=stands)
-        here, left = self.attachments.here, self._restored
+        stands = self.home_agents.standing(at, now) and self._stop_by is None
+        self.attachments.choose(now, possible=footprint.possible, stands=bool(stands))
+        here, left = self.attachments.here, footprint.left
         if left and here and here.care_of_address != left.care_of_address:
-            self._restored = None
+            footprint.left = None
 
     def _placed(self, now: float) -> list[Effect]:
-        """Where that is in people's words, and what arriving there brings."""
-        here, registration = self.attachments.here, self.registration
-        if here is None:
-            place = Place.NOWHERE
-        elif here.at_home:
-            returning = now < registration.bound_until
-            place = Place.RETURNING if returning else Place.AT_HOME
-        else:
-            stands = registration.stands(here.care_of_address, now)
-            place = Place.REGISTERED if stands else Place.REGISTERING
-        moved = (place, self.care_of_address, self.link)
-        if moved == self._where:
-            return []
-        self._where = moved
-        self._place = place
-        self._holding.arrived(now)
-        if place is Place.REGISTERED:
-            self.attachments.registered(now)
-        elif place is Place.AT_HOME:
-            self.attachments.previous = None
-        return [
-            Notify(
-                PlaceChanged(place, self.home_address, self.care_of_address, self.link)
-            )
-        ]
+        """What arriving somewhere brings."""
+        arrived = self._placement.update(self.attachments, self.home_agents, now)
+        if arrived:
+            self._holding.arrived(now)
+            if self.place is Place.REGISTERED:
+                self.attachments.registered(now)
+            elif self.place is Place.AT_HOME:
+                self.attachments.previous = None
+        return arrived
 
     @property
     def _open(self) -> bool:
         """Whether packets from the home address have a way out."""
-        if self._place is Place.RETURNING:
+        if self.place is Place.RETURNING:
             return self.registration.sent
-        return self._place in (Place.REGISTERED, Place.AT_HOME)
-
-    def _reconcile(self, now: float) -> list[Effect]:
-        """The effects from what stands to what is wanted."""
-        wanted: list[State] = []
-        for state in [] if self._stopped else self._wanted(now):
-            if state.key not in self._refused:
-                wanted.append(state)
-            elif isinstance(state, Tunnel) and (left := self._standing_tunnel):
-                # Better the old entry than none: if this process dies now, it tells the
-                # next one that the home agent may hold a binding.
-                wanted += [left] if now < left.expires else []
-        return self._ledger.reconcile(wanted)
+        return self.place in (Place.REGISTERED, Place.AT_HOME)
 
     def _wanted(self, now: float) -> list[State]:
         """All the kernel state that this place and this registration need."""
-        attachments, registration = self.attachments, self.registration
-        here, kept = attachments.here, attachments.previous
+        if self._stopped:
+            return []
+        attachments, home_agents = self.attachments, self.home_agents
         states: list[State] = [HomeAddress(address=self.home_address, link=self.device)]
-        if here and here.at_home:
-            told = registration.sent or now >= registration.bound_until
-            states += home_states(
-                here,
-                self.home_address,
-                self.home_agent,
-                table=self.table,
-                address_on_link=told,
-            )
+        if attachments.at_home:
+            states += home_states(attachments, home_agents, self.table, now)
         else:
             states += away_states(
-                here,
-                kept.attachment if kept else None,
-                attachments.trial,
+                attachments,
                 self.home_address,
                 device=self.device,
                 table=self.table,
-                home_by_default=registration.alive(now) or not self.fallback,
+                home_by_default=home_agents.alive(now) or not self.fallback,
                 checked_by_kernel=self._optimistic,
-                mtu=self._path.mtu(here.care_of_address if here else None, now),
+                mtu=self._path.mtu(self.care_of_address, now),
             )
-        if tunnel := self._tunnel(now):
+        if self._stop_by is not None:
+            tunnel = self._footprint.tunnel(self.home_address)
+        else:
+            tunnel = home_tunnel(attachments, home_agents, self._footprint.left, now)
+        if tunnel is not None:
             states.append(tunnel)
         states += self.correspondents.states(now)
         return states
-
-    @property
-    def _standing_tunnel(self) -> Tunnel | None:
-        standing = self._ledger.find((Tunnel, End.MOBILE_NODE, self.home_address))
-        return standing if isinstance(standing, Tunnel) else None
-
-    def _tunnel(self, now: float) -> Tunnel | None:
-        if self._stop_by is not None:
-            return self._standing_tunnel
-        return home_tunnel(self.attachments, self.registration, self._restored, now)
 
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:

@@ -7,8 +7,8 @@ needs it as a source, the ways out of a link before what sends through them.
 from ipaddress import IPv6Address, IPv6Network
 
 from .attachments import Attachments
+from .home_agents import HomeAgents
 from .link import Attachment
-from .registration import Registration
 from .state import (
     CareOfAddress,
     End,
@@ -28,31 +28,27 @@ METRIC = 512
 
 
 def home_states(
-    here: Attachment,
-    home_address: IPv6Address,
-    home_agent: IPv6Address,
-    *,
-    table: int,
-    address_on_link: bool,
+    attachments: Attachments, home_agents: HomeAgents, table: int, now: float
 ) -> list[State]:
     """On the home link, where no special processing is needed (§11.3.1).
 
     The home address joins the link only once the home agent was told (§11.5.5).
     """
+    here, registration = attachments.here, home_agents.current
+    assert here is not None
+    home_address = home_agents.home_address
     states: list[State] = []
     if here.adopted:
         states += _own_way(here, home_address, table + 2)
     else:
-        states += [*_neighbors(here, home_agent), *_routes(here)]
-    if address_on_link:
+        states += [*_neighbors(here, registration.home_agent), *_routes(here)]
+    if registration.sent or now >= registration.bound_until:
         states.append(HomeAddress(address=home_address, link=here.link))
     return states
 
 
 def away_states(
-    here: Attachment | None,
-    previous: Attachment | None,
-    trial: Attachment | None,
+    attachments: Attachments,
     home_address: IPv6Address,
     *,
     device: str,
@@ -72,6 +68,8 @@ def away_states(
     that is another, up to the moment the tunnel is changed; so none is lost.  By a
     link on `trial` only signalling goes, which names it.
     """
+    here, trial, kept = attachments.here, attachments.trial, attachments.previous
+    previous = kept.attachment if kept else None
     states: list[State] = []
     if previous and previous.care_of_address:
         states.append(_care_of_address(previous, checked_by_kernel))
@@ -114,12 +112,14 @@ def away_states(
 
 def home_tunnel(
     attachments: Attachments,
-    registration: Registration,
+    home_agents: HomeAgents,
     restored: Tunnel | None,
     now: float,
 ) -> Tunnel | None:
     """The tunnel at this end: both ways once it is registered; before, packets come
     out of it as soon as the home agent sends any, none go in (decision 0005).
+
+    While another home agent is asked, the one that holds the binding still has it.
 
     restored: what an earlier process left, while it is of use.
     """
@@ -128,9 +128,10 @@ def home_tunnel(
     address = here.care_of_address if here and away else attachments.away_at
     if address is None:
         return None
-    stands = away and registration.stands(address, now)
+    standing = home_agents.standing(address, now) if away else None
+    registration = standing or home_agents.current
     expires = registration.expires
-    if not stands:
+    if standing is None:
         if restored:
             return restored
         # Also nowhere and on the way home: so a process that starts after this one
@@ -141,6 +142,8 @@ def home_tunnel(
             expires = max(expires, registration.asked_at + registration.lifetime)
         if expires <= now:
             return None
+    if registration.home_agent is None:
+        return None
     kept = attachments.previous
     previous = kept.attachment.care_of_address if kept and away else None
     previous_until = min(kept.until, expires) if kept and away else 0.0
@@ -155,7 +158,7 @@ def home_tunnel(
         expires=expires,
         previous=previous,
         previous_until=previous_until,
-        inbound_only=not stands,
+        inbound_only=standing is None,
     )
 
 

@@ -66,7 +66,7 @@ class ManagedLink:
         self,
         link: Link,
         home_prefix: IPv6Network,
-        home_agent: IPv6Address,
+        home_agent: IPv6Address | None,
         random: Callable[[int], bytes],
         now: float,
         *,
@@ -76,8 +76,8 @@ class ManagedLink:
         self.link = link
         self.routers: dict[IPv6Address, Router] = {}
         self.conflicts = 0
+        self.home_agent = home_agent
         self._home_prefix = home_prefix
-        self._home_agent = home_agent
         self._random = random
         self._never_return_home = never_return_home
         self._reputation = Reputation()
@@ -380,7 +380,11 @@ class ManagedLink:
             router_link_layer_address=router.link_layer_address,
             home_agent_here=at_home
             and known
-            and (router.home_agent or self._home_agent in router.addresses),
+            and (
+                self.home_agent in router.addresses
+                # Of several on the link it may be another.
+                or (router.home_agent and not router.addresses)
+            ),
             prefix=prefix.network,
             care_of_address=care_of_address,
             silent=router.silent,

@@ -74,9 +74,7 @@ class PrefixSolicitation:
         if necessary and not self._asking:
             self._ask(now)
 
-    def update(
-        self, registration: Registration, at: Whereabouts, now: float
-    ) -> Packet | None:
+    def update(self, at: Whereabouts, now: float) -> Packet | None:
         """The solicitation to send now, if one is due; only a registered mobile node
         away from home has an answer to expect (§10.6.2)."""
         self._may_send = at.confirmed and not (at.at_home or at.stopping)
@@ -90,13 +88,14 @@ class PrefixSolicitation:
             return None
         if self._identifier is None:
             self._identifier = int.from_bytes(self._random(2))
-        assert at.care_of_address is not None  # else nothing would be confirmed
+        # Else nothing would be confirmed.
+        assert at.care_of_address is not None and at.home_agent is not None
         wait = min(INITIAL_SOLICIT_TIMER * 2**self._sent, MAX_BINDACK_TIMEOUT)
         self._sent += 1
         self._send_at = now + wait
         return Packet(
             source=at.care_of_address,
-            destination=registration.home_agent,
+            destination=at.home_agent,
             home_address=self._home_address,
             message=MobilePrefixSolicitation(identifier=self._identifier),
             link=at.link,

@@ -117,13 +117,14 @@ class Registration:
     def __init__(
         self,
         home_address: IPv6Address,
-        home_agent: IPv6Address,
+        home_agent: IPv6Address | None,
         *,
         lifetime: float,
         authentication_required: bool,
     ) -> None:
         self.home_address = home_address
         self.home_agent = home_agent
+        """None: nobody is known yet who could be asked."""
         self.lifetime = lifetime
         """Seconds asked for."""
         self.sequence_number: int | None = None
@@ -180,7 +181,9 @@ class Registration:
     @property
     def deadline(self) -> float:
         """When `update` has something to send; inf for never."""
-        return max(self._send_at, self._allowed_at) if self._aim else inf
+        if self._aim is None or self.home_agent is None:
+            return inf
+        return max(self._send_at, self._allowed_at)
 
     @property
     def problem(self) -> Problem | None:
@@ -316,6 +319,11 @@ class Registration:
         self._send_at = now + RESPITE
         return True
 
+    def postpone(self, now: float) -> None:
+        """Status 134 is not the last word: ask again as after another refusal."""
+        self.given_up = False
+        self._send_at = now + RESPITE
+
     def _accepted(
         self,
         aim: Aim,
@@ -414,7 +422,7 @@ class Registration:
         )
         return Packet(
             source=packet.destination,
-            destination=self.home_agent,
+            destination=packet.source,
             home_address=self.home_address,
             message=answer,
             link=self._aim.link,
@@ -467,6 +475,7 @@ class Registration:
         return self._recent[0] + UPDATE_WINDOW if full else -inf
 
     def _packet(self, aim: Aim, number: int, lifetime: int) -> Packet:
+        assert self.home_agent is not None  # else `update` has nothing to send
         at_home = aim.care_of_address == self.home_address
         identifier = self.home_address.packed[8:]
         return Packet(

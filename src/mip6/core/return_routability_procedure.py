@@ -29,14 +29,12 @@ class ReturnRoutabilityProcedure:
         self,
         home_address: IPv6Address,
         correspondent: IPv6Address,
-        home_agent: IPv6Address,
         *,
         random: Callable[[int], bytes],
         authentication_required: bool,
     ) -> None:
         self.home_address = home_address
         self.correspondent = correspondent
-        self.home_agent = home_agent
         self.home_test = AddressTest()
         self.care_of_test = AddressTest()
         self._random = random
@@ -136,13 +134,12 @@ class ReturnRoutabilityProcedure:
         if here.confirmed and self.home_test.deadline <= now:
             cookie = self._random(8)
             self.home_test.sent(self.home_address, cookie, now)
-            outer = here.care_of_address
             packets.append(
                 Packet(
                     source=self.home_address,
                     destination=self.correspondent,
                     message=HomeTestInit(home_init_cookie=cookie),
-                    tunnel=(outer, self.home_agent) if outer else None,
+                    tunnel=here.tunnel,
                     link=here.link,
                 )
             )
@@ -162,11 +159,10 @@ class ReturnRoutabilityProcedure:
 
     def home_tested(self, packet: Packet, message: HomeTest, here: Whereabouts) -> str:
         """Take a Home Test in (§11.6.2); the reason if it is ignored, or ""."""
-        outer = here.care_of_address
-        if packet.tunnel != ((self.home_agent, outer) if outer else None):
+        if packet.tunnel != (here.tunnel and here.tunnel[::-1]):
             return "not_out_of_the_tunnel"
         protected = packet.protected_for == self.home_address
-        if self._authentication_required and outer and not protected:
+        if self._authentication_required and packet.tunnel and not protected:
             return "unauthenticated"
         cookie = message.home_init_cookie
         if reason := self.home_test.expects(packet.destination, cookie):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from math import inf
 
+from .home_agents import HomeAgents
 from .link import Attachment
-from .registration import Registration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,8 @@ class Whereabouts:
     link: str | None = None
     care_of_address: IPv6Address | None = None
     """One that may be a source now; None on the home link and nowhere."""
+    home_agent: IPv6Address | None = None
+    """At the other end of the tunnel."""
     at_home: bool = False
     """On the home link."""
     told: bool = False
@@ -27,31 +29,38 @@ class Whereabouts:
     the earliest: no correspondent is told a later one (§11.4.2, §11.7.2)."""
     stopping: bool = False
 
+    @property
+    def tunnel(self) -> tuple[IPv6Address, IPv6Address] | None:
+        """Source and destination of what goes into it; None where there is none."""
+        if self.care_of_address is None or self.home_agent is None:
+            return None
+        return self.care_of_address, self.home_agent
+
 
 def whereabouts(
     here: Attachment | None,
-    registration: Registration,
+    home_agents: HomeAgents,
     stopping: bool,
     now: float,
     *,
     valid_until: float = inf,
 ) -> Whereabouts:
-    """From where it is attached, and what the home agent knows of it.
+    """From where it is attached, and what a home agent knows of it.
 
     valid_until: the end of the home address.
     """
     if here is None:
         return Whereabouts()
-    stands = registration.stands(here.care_of_address, now)
-    gone = here.at_home and now >= registration.bound_until
+    current = home_agents.current
+    standing = home_agents.standing(here.care_of_address, now)
+    gone = here.at_home and now >= current.bound_until
     return Whereabouts(
         link=here.link,
         care_of_address=here.care_of_address if here.usable else None,
+        home_agent=(standing or current).home_agent,
         at_home=here.at_home,
-        told=registration.sent or stands,
-        confirmed=stands or gone,
-        until=min(
-            registration.expires if stands else inf, here.valid_until, valid_until
-        ),
+        told=current.sent or standing is not None,
+        confirmed=standing is not None or gone,
+        until=min(standing.expires if standing else inf, here.valid_until, valid_until),
         stopping=stopping,
     )

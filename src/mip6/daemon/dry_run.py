@@ -146,7 +146,7 @@ def _mobile_node(configuration: Configuration) -> Iterator[str]:
     role = MobileNode(
         wanted.home_address.ip,
         wanted.home_address.network,
-        wanted.home_agent,
+        (wanted.home_agent,),
         device=configuration.device,
         links=wanted.interfaces,
         lifetime=wanted.lifetime,

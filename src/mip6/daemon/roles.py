@@ -176,7 +176,7 @@ class _Builder:
             MobileNode,
             home_address,
             wanted.home_address.network,
-            wanted.home_agent,
+            (wanted.home_agent,),
             device=self._configuration.device,
             links=wanted.interfaces,
             lifetime=wanted.lifetime,

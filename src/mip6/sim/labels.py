@@ -6,6 +6,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAgentsChanged,
     PhaseReached,
     Place,
     PlaceChanged,
@@ -146,5 +147,7 @@ def event_label(event: Event) -> str | None:
         case WayChanged():
             way = "direct" if event.direct else "through the home agent"
             return f"{event.correspondent}: {way} ({event.why.replace('_', ' ')})"
+        case HomeAgentsChanged():
+            return f"asks home agent {event.current or '(none is known)'}"
         case PhaseReached() | BindingChanged():
             return None

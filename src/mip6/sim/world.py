@@ -335,7 +335,7 @@ class World:
         mobile_node = MobileNode(
             address,
             PREFIXES[HOME],
-            HOME_AGENT,
+            (HOME_AGENT,),
             device=DEVICE,
             links=links,
             lifetime=self.lifetime,

@@ -1,11 +1,11 @@
 """Headers as bpf/in.h and bpf/out.h read and write them, said once more in Python."""
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from mip6.wire.buffer import Reader, WireError
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER, HomeAddressOption
+from mip6.wire.record import record
 
 EXTENSIONS = (
     NextHeader.HOP_BY_HOP_OPTIONS,
@@ -20,7 +20,7 @@ SKIPPED_OPTION, SKIPPED_ROUTING = b"\x1e", b"\xfd\0"
 NOT_CAPABLE, ECT_1, ECT_0, CONGESTED = range(4)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """What the extension headers come to."""
 
@@ -33,7 +33,7 @@ class Chain:
     odd: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inside:
     """A packet without its Home Address option and routing header."""
 

@@ -6,7 +6,7 @@ routes always lead to the router.  The states are those that are put into the ma
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 
 from fuzz.headers import (
@@ -27,6 +27,7 @@ from mip6.linux.layout import COUNTERS, MARK
 from mip6.wire.buffer import Reader, WireError
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER
+from mip6.wire.record import record
 
 PASS, DROP, REDIRECT = -1, 2, 7
 
@@ -43,7 +44,7 @@ REMOVED_MAX = 0xFFF
 State = Tunnel | RouteOptimization
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     verdict: int
     packet: bytes
@@ -52,7 +53,7 @@ class Outcome:
     counted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     tunnels: Mapping[tuple[End, IPv6Address], Tunnel]
     ways: Mapping[tuple[End, IPv6Address, IPv6Address], RouteOptimization]

@@ -6,10 +6,12 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mip6.wire.record import record
 
 from .client import FAILED, FINE, USAGE
 
@@ -53,7 +55,7 @@ UNITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Captured:
     """One IPv6 packet, and where it comes from."""
 

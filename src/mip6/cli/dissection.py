@@ -1,7 +1,7 @@
 """What is in one IPv6 packet: the innermost message, out of tunnels and out of ESP."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv6Address
 
@@ -31,6 +31,7 @@ from mip6.wire.packet import (
     read_packet,
     write_packet,
 )
+from mip6.wire.record import record
 
 LAYERS_MAX = 8
 """Tunnels and ESP around one message; nobody needs this many."""
@@ -52,7 +53,7 @@ OURS = {
 Tunnel = tuple[IPv6Address, IPv6Address]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Esp:
     """The ESP header that a message was taken out of."""
 
@@ -60,7 +61,7 @@ class Esp:
     sequence_number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signalling:
     """A Mobility Header or an ICMPv6 message, decoded."""
 
@@ -70,7 +71,7 @@ class Signalling:
     """Whether Mobile IPv6 is made of such messages, and does not merely carry them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Data:
     """A packet of something else, though it may travel the way of Mobile IPv6."""
 
@@ -85,7 +86,7 @@ class Data:
         return self.headers.next_header == NextHeader.ESP
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Malformed:
     """What no sender may produce.  `offset` counts from the outermost IPv6 header; for
     a fault inside ESP, as if the packet had been sent without."""

@@ -4,9 +4,11 @@ A test is one cookie on its way; what it brings is a keygen token.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
 from math import inf
+
+from mip6.wire.record import record
 
 from .registration import (
     INITIAL_BINDACK_TIMEOUT,
@@ -28,7 +30,7 @@ FRESH_SHARE = 0.75
 time for several losses."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeygenToken:
     """What a test brought.  Times are counted from sending the cookie."""
 

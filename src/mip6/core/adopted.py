@@ -1,9 +1,10 @@
 """Links that others configure: NetworkManager, systemd-networkd, a DHCPv6 client, the
 kernel itself.  Their addresses and default routes are taken as they are found."""
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
+
+from mip6.wire.record import record
 
 from .link import Attachment
 from .memory import Place
@@ -17,7 +18,7 @@ ADDRESSES_MAX = 64
 """Of one link; routers with many prefixes could make the kernel hold more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Adopted:
     """A global address that somebody configured.  Temporary ones are left out: they
     come and go, and each time would be a move."""

@@ -5,7 +5,7 @@ Like its links it only learns and answers; what a move brings is the mobile node
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
@@ -15,6 +15,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     RouterAdvertisement,
 )
+from mip6.wire.record import record
 
 from .adopted import Adopted, AdoptedLink
 from .duplicates import Duplicates
@@ -30,7 +31,7 @@ GRACE = 2.0
 registered: packets on their way to it still arrive (§11.5.4, decision 0003)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Previous:
     """The care-of address before this one, on a link that is still up."""
 

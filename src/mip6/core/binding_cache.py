@@ -1,8 +1,9 @@
 """The Binding Cache (§9.1): who is where, until when."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from mip6.wire.record import record
 
 from .timers import Timers
 
@@ -14,7 +15,7 @@ EXPIRED_MAX = 1000
 must not wait for all of them.  The data plane forwards for none of them any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Binding:
     """One entry: packets for the home address go to the care-of address."""
 

@@ -2,7 +2,7 @@
 and bindings for mobile nodes that passed them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.icmpv6 import DestinationUnreachable, PacketTooBig
@@ -16,6 +16,7 @@ from mip6.wire.messages import (
     HomeTestInit,
 )
 from mip6.wire.options import TIME_UNIT
+from mip6.wire.record import record
 
 from .addresses import Networks, is_unicast_routable
 from .correspondent_cache import CorrespondentBinding, CorrespondentCache, Due
@@ -39,7 +40,7 @@ PORT_UNREACHABLE = 4
 ANYBODY = (IPv6Network("::/0"),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Asked:
     """The last Binding Update that changed the cache, for `failed`."""
 

@@ -3,11 +3,12 @@ keyed by that address and the home address."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address
 from math import inf
 from typing import ClassVar
+
+from mip6.wire.record import record
 
 from .nonces import Ends
 from .timers import Timers
@@ -31,7 +32,7 @@ EXPIRED_MAX = 1000
 """Bindings that end in one go: packets must not wait for all of them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CorrespondentBinding:
     """One entry: packets from `correspondent` to the home address go to the care-of
     address."""

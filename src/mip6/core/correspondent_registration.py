@@ -8,12 +8,13 @@ it ends while there is traffic: then a move asks for nothing by way of the home 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
 from math import inf
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import TIME_UNIT
+from mip6.wire.record import record
 
 from .address_test import MAX_RO_FAILURE, Allowance
 from .attachments import GRACE
@@ -53,7 +54,7 @@ NONCES_EXPIRED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Update:
     """A Binding Update whose acknowledgement still counts."""
 

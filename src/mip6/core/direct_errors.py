@@ -5,13 +5,13 @@ The packet that an error quotes tells it from one made up without having seen an
 home address in its Home Address option.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from mip6.wire.buffer import WireError
 from mip6.wire.messages import Message, read_message
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import read_packet
+from mip6.wire.record import record
 
 from .packet import unwrap
 
@@ -21,7 +21,7 @@ ROUTING_HEADER = 24
 """Octets of a type 2 routing header (§6.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quote:
     """A packet of ours as an error quotes it."""
 

@@ -6,40 +6,41 @@ stand before the acknowledgement that promises them, so a false "accepted" never
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from mip6.wire.record import record
 
 from .events import Event
 from .packet import Packet
 from .state import State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Send:
     """Put a packet on the wire, by `packet.link` where it names one."""
 
     packet: Packet
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Install:
     """Make the kernel hold this state, in place of what stood under its key."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remove:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notify:
     """Tell people and programs; changes nothing."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forward:
     """Send these octets, a whole packet of an application, as the machine routes it.
 

@@ -1,13 +1,14 @@
 """What a role reports, for logs, counters, `mip6 watch` and the timeline of a move."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
+
+from mip6.wire.record import record
 
 from .route_optimization import Why
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dropped:
     """A packet was ignored.  `reason` is a fixed snake_case word that is counted and
     that tests assert; `section` the rule, such as "9.5.1" (RFC 6275 unless named)."""
@@ -30,7 +31,7 @@ class Change(StrEnum):
     """Routers went on saying that its care-of address cannot be reached (§9.3.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindingChanged:
     """A binding cache entry changed (home agent, correspondent)."""
 
@@ -43,7 +44,7 @@ class BindingChanged:
     """The address of ours that it is a binding with; None for a home registration."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """A Binding Update was answered with a status of 128 or more."""
 
@@ -66,7 +67,7 @@ class Phase(StrEnum):
     FIRST_PACKET_OUT = "first_packet_out"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhaseReached:
     """A move reached a phase for the first time; LINK_UP begins a new move."""
 
@@ -85,7 +86,7 @@ class Place(StrEnum):
     """On the home link, its binding not yet deleted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlaceChanged:
     place: Place
     home_address: IPv6Address
@@ -94,7 +95,7 @@ class PlaceChanged:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Something an operator should know; `advice` says what to do."""
 
@@ -102,7 +103,7 @@ class Problem:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HomeAgentsChanged:
     """A mobile node asks another home agent, or knows of others.  It comes before
     anything is sent to one of them, so that there are keys for it."""
@@ -111,7 +112,7 @@ class HomeAgentsChanged:
     known: tuple[IPv6Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WayChanged:
     """Packets of a mobile node and a correspondent take another way."""
 

@@ -7,12 +7,13 @@ later.  An earlier one that may still hold a binding is told to let go (decision
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryReply
 from mip6.wire.messages import BindingStatus
+from mip6.wire.record import record
 
 from .agent_discovery import AgentDiscovery
 from .events import Event, HomeAgentsChanged, Problem
@@ -29,7 +30,7 @@ PLACES_MAX = 16
 """Care-of addresses from which none has accepted yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """Why a home agent is not asked now."""
 
@@ -38,7 +39,7 @@ class Failure:
     """Of its refusal; None if it did not answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """What `mip6 status` shows of one home agent."""
 

@@ -2,7 +2,7 @@
 mobile node that asks is told."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.icmpv6 import (
@@ -14,6 +14,7 @@ from mip6.wire.neighbor_discovery import (
     PrefixInformation,
     RouterAdvertisement,
 )
+from mip6.wire.record import record
 
 from .addresses import is_unicast_routable
 from .timers import Timers
@@ -36,7 +37,7 @@ def home_agents_anycast(prefix: IPv6Network) -> IPv6Address:
     return IPv6Address(int(prefix.network_address) | 0xFDFF_FFFF_FFFF_FFFE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ListedHomeAgent:
     """One home agent of the home link."""
 

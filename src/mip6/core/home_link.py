@@ -2,7 +2,6 @@
 mobile node that is away (§10.3.1, §10.4.1)."""
 
 from collections import Counter, deque
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from mip6.wire.messages import BindingUpdate
@@ -11,6 +10,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     TargetLinkLayerAddress,
 )
+from mip6.wire.record import record
 
 from .effects import Effect, Send
 from .neighbor_discovery import ALL_NODES, HOP_LIMIT, UNSPECIFIED, solicited_node
@@ -34,7 +34,7 @@ def link_local_of(home_address: IPv6Address) -> IPv6Address:
     return IPv6Address(LINK_LOCAL | int(home_address) & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiting:
     """A Binding Update that is answered when its addresses are checked."""
 

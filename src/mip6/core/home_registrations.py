@@ -1,12 +1,13 @@
 """Home registrations (§10.3): Binding Updates in, bindings, tunnels and answers out."""
 
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 from math import inf
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import TIME_UNIT
+from mip6.wire.record import record
 
 from .addresses import is_router_anycast
 from .binding_cache import Binding, BindingCache
@@ -30,7 +31,7 @@ from .sequence import follows
 from .state import State
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Answer:
     """A Binding Update that changed the cache: whom `failed` must answer, what it must
     go back to, and what has been said."""

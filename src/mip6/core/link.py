@@ -1,18 +1,19 @@
 """What is known of a link: itself, its routers, their prefixes, and the way to be
 attached to it that follows from them (§11.5)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.neighbor_discovery import INFINITE_LIFETIME, PrefixInformation
+from mip6.wire.record import record
 
 from .addresses import is_unicast_routable
 
 PREFIXES_MAX = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """A managed link that is up."""
 
@@ -24,7 +25,7 @@ class Link:
     """Octets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Prefix:
     """One prefix of a router, with the moments its lifetimes end."""
 
@@ -34,7 +35,7 @@ class Prefix:
     preferred_until: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Router:
     """A default router as its advertisements describe it."""
 
@@ -52,7 +53,7 @@ class Router:
     """It did not answer when asked: used only while there is nothing better."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Attachment:
     """One way to be on the network: a link, its router and an address of the prefix."""
 

@@ -2,7 +2,7 @@
 is asked by unicast, and what it once advertised holds as soon as it answers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 from math import inf
 
@@ -12,6 +12,7 @@ from mip6.wire.neighbor_discovery import (
     SourceLinkLayerAddress,
     TargetLinkLayerAddress,
 )
+from mip6.wire.record import record
 
 from .link import Link, Router
 from .packet import Packet
@@ -22,7 +23,7 @@ PROBE_INTERVAL = 1.0
 """Seconds between two rounds on one link, at least (RFC 6059 §5.11)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A router as it was known on a link, and how our addresses were formed there."""
 

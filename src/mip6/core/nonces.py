@@ -2,8 +2,10 @@
 for whom they count no more (§5.2.8)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
+
+from mip6.wire.record import record
 
 from .return_routability import (
     TokenFunction,
@@ -26,7 +28,7 @@ Ends = tuple[IPv6Address, IPv6Address]
 """An address of ours and the home address that it is the correspondent of."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nonce:
     """A nonce with a node key of its own, so that one index names both (§5.2.7)."""
 

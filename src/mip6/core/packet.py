@@ -1,6 +1,6 @@
 """One whole IPv6 packet as the core sees it: addresses, wrapping, decoded message."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
 
 from mip6.wire.buffer import WireError
@@ -24,6 +24,7 @@ from mip6.wire.packet import (
     assemble,
     read_packet,
 )
+from mip6.wire.record import record
 
 # Looking into an enum for each packet is slow.
 _IPV6 = int(NextHeader.IPV6)
@@ -31,7 +32,7 @@ _MOBILITY = int(NextHeader.MOBILITY)
 _ICMPV6 = int(NextHeader.ICMPV6)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Packet:
     """The same value on the way in and on the way out.
 
@@ -71,7 +72,7 @@ class Packet:
         return self.routing_address or self.destination
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wrapping:
     """The extension headers of one IPv6 header, as far as Mobile IPv6 cares."""
 

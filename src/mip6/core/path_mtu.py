@@ -5,7 +5,6 @@ its kernel nothing, as no socket and no route sent that packet.  Either role tur
 into the MTU of the route into the tunnel; the kernel then tells the inner sender.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from math import inf
 
@@ -13,6 +12,7 @@ from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER, read_packet
+from mip6.wire.record import record
 
 from .packet import unwrap
 
@@ -26,7 +26,7 @@ MTU_LIFETIME = 600.0
 """Seconds after which the path may have grown (RFC 8201 §4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TooBig:
     """A packet in a tunnel that did not fit, and what would have."""
 
@@ -69,7 +69,7 @@ def length_of(octets: bytes) -> int:
     return HEADER.size + int.from_bytes(octets[4:6])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Optimized:
     """A packet that was to take the direct way to a care-of address (§9.3.2)."""
 

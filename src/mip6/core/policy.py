@@ -1,15 +1,15 @@
 """What the administrator allows to whom at a home agent."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.options import TIME_UNIT
+from mip6.wire.record import record
 
 from .network_table import NetworkTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Permission:
     """What holds for the home addresses of `network`; of several that say something
     about it the longest counts."""

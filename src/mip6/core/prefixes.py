@@ -2,7 +2,6 @@
 in, and what a mobile node away from home is told of."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
@@ -11,12 +10,13 @@ from mip6.wire.neighbor_discovery import (
     PrefixInformation,
     RouterAdvertisement,
 )
+from mip6.wire.record import record
 
 PREFIXES_MAX = 32
 """In one Mobile Prefix Advertisement, which stays below the minimum MTU with ESP."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomePrefix:
     """A prefix as this home agent has it.
 

@@ -7,12 +7,13 @@ asked for are kept apart: `care_of_address` and `expires` are what it granted.
 """
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from ipaddress import IPv6Address
 from math import inf
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import TIME_UNIT, AlternateCareOfAddress, BindingRefreshAdvice
+from mip6.wire.record import record
 from mip6.wire.revocation import (
     BindingRevocation,
     RevocationStatus,
@@ -94,7 +95,7 @@ DELETED = {
 """Answers to a de-registration after which no binding stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Aim:
     """What the home agent is to know."""
 

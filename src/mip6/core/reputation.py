@@ -4,9 +4,11 @@ A Router Advertisement proves nothing: the network behind the router may be brok
 anybody can send one.  Only the home agent's answer proves that a way leads to it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 from math import inf
+
+from mip6.wire.record import record
 
 DISTRUST_FIRST = 30.0
 DISTRUST_MAX = 600.0
@@ -17,7 +19,7 @@ Way = tuple[IPv6Address, bytes | None]
 """A router's address and link-layer address; the first alone is not unique."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     proven: bool = False
     failures: int = 0

@@ -1,8 +1,9 @@
 """Bindings that the home agent is about to end (RFC 5846 §6, §7)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from mip6.wire.record import record
 
 from .timers import Timers
 
@@ -12,7 +13,7 @@ DELAY = 1.0
 """InitMINDelayBRIs, seconds; it is doubled for each repetition."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Pending:
     sequence_number: int
     sent: int

@@ -2,9 +2,10 @@
 correspondents, and what became of each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.record import record
 
 ASK_AGAIN = 300.0
 """Seconds after which a correspondent that took no part is asked again (§11.3.5)."""
@@ -23,7 +24,7 @@ class Mode(StrEnum):
     the mobile node is (§11.7.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CorrespondentPolicy:
     """What holds for the correspondents of one prefix; the longest prefix counts."""
 
@@ -83,7 +84,7 @@ class Why(StrEnum):
     """Our own kernel refused the state."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Correspondence:
     """What `mip6 status` shows of one correspondent: the present state of its entry in
     the binding update list (§11.1)."""

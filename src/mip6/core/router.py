@@ -14,6 +14,7 @@ from mip6.wire.neighbor_discovery import (
     RouterSolicitation,
     SourceLinkLayerAddress,
 )
+from mip6.wire.record import record
 
 from .effects import Effect, Notify, Send
 from .events import Dropped
@@ -40,7 +41,7 @@ SCHEDULING_ALLOWANCE = 20
 SHORT_INTERVAL = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Advertising:
     """What is advertised on one link, and how often.
 

@@ -5,9 +5,10 @@ value replaces the one that stood there (docs/decisions/0002).  So a handover is
 `Install(Tunnel)`, and a refresh, which moves only `expires`, is one too.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.record import record
 
 
 class End(StrEnum):
@@ -19,7 +20,7 @@ class End(StrEnum):
     CORRESPONDENT = "correspondent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Tunnel:
     """The bidirectional tunnel of one home address (§10.4.5, §11.3.1).
 
@@ -47,7 +48,7 @@ class Tunnel:
         return (Tunnel, self.end, self.home_address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RouteOptimization:
     """Packets between a home address and a correspondent take the direct way.
 
@@ -77,7 +78,7 @@ class RouteOptimization:
         return (RouteOptimization, self.end, self.home_address, self.correspondent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ProxyNeighbor:
     """Neighbor Discovery for `address` is answered on `link` by this node (§10.4.1)."""
 
@@ -89,7 +90,7 @@ class ProxyNeighbor:
         return (ProxyNeighbor, self.address, self.link)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeAddress:
     """The home address on a link: always on the mobility device, at home on the home
     link too (§11.5.5).  Never subject to duplicate address detection by the kernel."""
@@ -102,7 +103,7 @@ class HomeAddress:
         return (HomeAddress, self.address, self.link)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CareOfAddress:
     """An address of the visited link, in use at once (RFC 4429 optimistic) while the
     kernel checks that it is unique; `address_checked` tells the outcome."""
@@ -120,7 +121,7 @@ class CareOfAddress:
         return (CareOfAddress, self.address, self.link)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Neighbor:
     """The link-layer address of a router, known from its advertisement, so that an
     optimistic address never has to solicit it (RFC 4429 §3.3)."""
@@ -134,7 +135,7 @@ class Neighbor:
         return (Neighbor, self.address, self.link)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Route:
     """A route, as `ip -6 route` has it.  `table` 254 is the main table."""
 
@@ -157,7 +158,7 @@ CORRESPONDENT_TABLE = 6275
 no entry in the data plane then goes as it would without them (decision 0012)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Rule:
     """A routing rule, as `ip -6 rule` has it."""
 

@@ -1,14 +1,15 @@
 """Where a mobile node is, as far as correspondents are concerned (§11.7.2)."""
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from math import inf
+
+from mip6.wire.record import record
 
 from .home_agents import HomeAgents
 from .link import Attachment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Whereabouts:
     """Where the mobile node is, as far as correspondents are concerned."""
 

@@ -13,7 +13,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network
@@ -44,6 +44,7 @@ from mip6.core.state import (
     Rule,
     Tunnel,
 )
+from mip6.wire.record import record
 
 FORMAT = 1
 
@@ -255,7 +256,7 @@ def _value_of(kind: type[Any], arguments: dict[str, Any]) -> Any:
     return kind(**arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One input, replayed."""
 

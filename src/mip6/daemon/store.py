@@ -10,13 +10,13 @@ packets changed, on disk before the first answer to them leaves.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Protocol
 
 from mip6.core.binding_cache import Binding
 from mip6.security.verdict import Mark
+from mip6.wire.record import record
 
 from .changes import Changes, Row
 from .errors import SetupError
@@ -50,7 +50,7 @@ class Bindings(Protocol):
     def last_sequence_number(self, home_address: IPv6Address) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stored:
     """What was on disk for one home address."""
 

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mip6.wire.packet import (
     RoutingHeaderType2,
     read_packet,
 )
+from mip6.wire.record import record
 
 from .lab import Lab, wait_until
 from .namespaces import LabError
@@ -95,7 +96,7 @@ class Capture:
         return frames
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """A captured packet; `at` is in seconds of the boot clock."""
 

@@ -16,12 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import parse_keys
+from mip6.wire.record import record
 
 from . import namespaces, topology
 from .configuration import (
@@ -46,7 +46,7 @@ READY_S = 30.0
 STOPPED_S = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Move:
     """One move of a mobile node's cable; times are seconds of the boot clock."""
 

@@ -17,10 +17,11 @@ import sys
 import time
 from array import array
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
+
+from mip6.wire.record import record
 
 from .lab import Lab, Move
 from .namespaces import LabError
@@ -38,7 +39,7 @@ STOPPING_S = 30.0
 _PING = re.compile(r"(\d+) packets transmitted, (\d+) received")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stream:
     """One direction: when each number was sent, when it arrived; nanoseconds."""
 
@@ -85,7 +86,7 @@ class Stream:
         return min((t / 1e6 for t in inside), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class MoveFigures:
     """What one move cost."""
 
@@ -163,7 +164,7 @@ def _phases(
     return {name: late + at for name, at in entry["phases_ms"].items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Result:
     """What the probes of one run saw."""
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mip6.wire.record import record
+
 from .measure import MoveFigures, Result
 from .story import Step
 from .topology import Advertising
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Options:
     """What `mip6 lab run` was asked for."""
 
     moves: int | None = None
-    advertising: Advertising = field(default_factory=Advertising)
+    advertising: Advertising = Advertising()
     captures: Path | None = None
     """Where the captures are kept, with all that was on the wires."""
     delay_ms: float = 0.0
@@ -23,7 +25,7 @@ class Options:
     authentication: str = "shared_key"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     name: str
     ok: bool

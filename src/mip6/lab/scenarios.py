@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import cycle, islice
+
+from mip6.wire.record import record
 
 from .configuration import LIFETIME_S
 from .lab import Lab
@@ -22,7 +23,7 @@ BULK_RATE = 40_000_000
 """Octets a second: more than any access link, and still leaves the daemons a core."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scenario:
     summary: str
     play: Callable[[OptimizedSession], None]

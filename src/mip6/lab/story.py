@@ -1,7 +1,6 @@
 """The five steps of Mobile IP, told by the packets that made them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address, IPv6Network
 from itertools import islice
@@ -28,6 +27,7 @@ from mip6.wire.options import (
     BindingAuthorizationData,
     MobilityMessageAuthentication,
 )
+from mip6.wire.record import record
 
 from .capture import Frame
 from .lab import Move
@@ -68,7 +68,7 @@ _TESTS: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One of the five steps; `lines` are its packets, empty if none was seen."""
 

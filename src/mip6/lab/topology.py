@@ -6,8 +6,9 @@ B and C as bridges; the mobile nodes' cables end there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.record import record
 
 from .cable import LINKS
 from .namespaces import LabError, inside, ip_batch, run, sysctl
@@ -68,7 +69,7 @@ VIRTUAL_PICTURE = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advertising:
     """How often the routers of the links advertise, in milliseconds (§7.5)."""
 

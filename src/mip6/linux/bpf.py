@@ -11,9 +11,10 @@ import platform
 import resource
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from mip6.wire.record import record
 
 from . import elf
 
@@ -126,7 +127,7 @@ class _Descriptor:
         _call(_PIN, attributes, f"pin {path}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MapInfo:
     kind: int
     key_size: int
@@ -287,7 +288,7 @@ def _map_info(fd: int, name: str) -> MapInfo:
     return MapInfo(kind, key_size, value_size, entries_max)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What a program made of a packet in a test run."""
 

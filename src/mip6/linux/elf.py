@@ -5,8 +5,9 @@ Only what our own object contains: 64 bit, little endian, one program per sectio
 """
 
 import struct
-from dataclasses import dataclass
 from importlib import resources
+
+from mip6.wire.record import record
 
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -18,7 +19,7 @@ _R_BPF_64_64 = 1
 _MACHINE_BPF = 247
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MapDefinition:
     """`struct map_definition` of bpf/kernel.h."""
 
@@ -29,7 +30,7 @@ class MapDefinition:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """One program: its instructions, and at which octets it names which map."""
 
@@ -37,14 +38,14 @@ class Program:
     references: tuple[tuple[int, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Object:
     maps: dict[str, MapDefinition]
     programs: dict[str, Program]
     """By name: what follows `program/` in the name of its section."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Section:
     name: str
     kind: int

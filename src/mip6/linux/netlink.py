@@ -11,8 +11,9 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.record import record
 
 from .netlink_requests import (
     ADDRESS,
@@ -51,7 +52,7 @@ class NetlinkError(OSError):
     """The kernel refused a request; `strerror` says which, in the words of ip(8)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LinkInfo:
     index: int
     name: str
@@ -71,7 +72,7 @@ class LinkInfo:
         return bool(self.flags & UP) and bool(self.flags & LOWER_UP)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddressInfo:
     index: int
     address: IPv6Address
@@ -79,7 +80,7 @@ class AddressInfo:
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RouteInfo:
     destination: IPv6Network
     table: int
@@ -90,7 +91,7 @@ class RouteInfo:
     protocol: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RuleInfo:
     priority: int
     table: int
@@ -99,7 +100,7 @@ class RuleInfo:
     protocol: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeighborInfo:
     index: int
     address: IPv6Address
@@ -112,7 +113,7 @@ class NeighborInfo:
 Info = LinkInfo | AddressInfo | RouteInfo | RuleInfo | NeighborInfo
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notice:
     """Something in the kernel's tables changed, by us or by others."""
 

@@ -2,8 +2,9 @@
 
 import socket
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
+
+from mip6.wire.record import record
 
 PROTOCOL = 62
 """Marks our routes, rules and proxy neighbours (`proto 62` in ip), so that they can be
@@ -36,7 +37,7 @@ NEIGHBOR = struct.Struct("=BxxxiHBB")  # family, index, state, flags, type
 RULE = struct.Struct("=BBBBBBBBI")  # family … table, -, -, action, flags
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """One change, ready to be sent; `line` is the ip(8) command that would do it."""
 

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv6Address
+
+from mip6.wire.record import record
 
 from .esp import SEQUENCE_NUMBER_MAX, SPI_MIN, Encryption, Integrity, Transform
 from .keys import KEYS_MAX, Direction, Purpose, Secret, derive, derive_spi
@@ -12,7 +13,7 @@ Use = tuple[Purpose, IPv6Address, IPv6Address]
 """What a packet needs: purpose, home address, home agent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class SecurityAssociation:
     """One direction of one purpose between one home address and one home agent."""
 

@@ -11,7 +11,6 @@ ESP, and in tunnel mode that payload happens to be an IPv6 packet (RFC 3776 §3)
 """
 
 import hmac
-from dataclasses import dataclass
 from enum import StrEnum
 from struct import Struct
 from typing import TypeVar
@@ -19,6 +18,8 @@ from typing import TypeVar
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from mip6.wire.record import record
 
 from .keys import Secret
 
@@ -94,14 +95,14 @@ def _named(kind: type[Name], name: str) -> Name:
         raise ValueError(f"{name!r} is not one of: {known}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class Transform:
     """The algorithms of one security association, and their keys."""
 
     integrity: Integrity
     integrity_key: Secret
     encryption: Encryption = Encryption.NULL
-    encryption_key: Secret = Secret(b"")  # noqa: RUF009
+    encryption_key: Secret = Secret(b"")
 
     def __post_init__(self) -> None:
         _, wanted, _ = _DIGESTS[self.integrity]

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from mip6.core.packet import Packet
@@ -14,6 +13,7 @@ from mip6.wire.options import (
     MobilityMessageAuthentication,
     Option,
 )
+from mip6.wire.record import record
 
 from .esp import SPI_MIN
 from .keys import KEYS_MAX, Direction, Purpose, Secret, derive, derive_spi
@@ -27,7 +27,7 @@ DIFFERENCE_MAX = 7.0
 """Seconds that the two clocks may differ (RFC 4285 §6); not below 3."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class MobilitySecurityAssociation:
     """What a mobile node and its home agent share (RFC 4285 §5.1)."""
 

@@ -1,10 +1,11 @@
 """What `verify` and `protect` answer, whichever mechanism is in use."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from mip6.core.packet import Packet
+from mip6.wire.record import record
 
 
 class Mark(NamedTuple):
@@ -14,7 +15,7 @@ class Mark(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verified:
     """A packet for the core, in plain octets."""
 
@@ -27,7 +28,7 @@ class Verified:
     the place for that is the commit of the binding that the packet changes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rejected:
     """A packet that nobody may see; `reason` and `section` are those of a `Dropped`."""
 
@@ -36,7 +37,7 @@ class Rejected:
     source: IPv6Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """An authenticated Binding Update, or one that claims to be, that RFC 4285 wants
     answered: `acknowledgement` is to be protected, at a limited rate, and sent."""
@@ -46,7 +47,7 @@ class Refused:
     acknowledgement: Packet
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Protected:
     """A packet for the wire."""
 

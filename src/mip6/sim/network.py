@@ -17,6 +17,7 @@ from mip6.wire.neighbor_discovery import (
     RouterAdvertisement,
     SourceLinkLayerAddress,
 )
+from mip6.wire.record import record
 
 HOME = "home"
 AT_HOME_AGENT = "home agent"
@@ -55,7 +56,7 @@ class Faults:
     data_loss: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advertising:
     """How routers advertise; seconds."""
 
@@ -67,7 +68,7 @@ class Advertising:
     """With the Advertisement Interval option (RFC 6275 §7.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Router:
     """The router of one link; of the home link it is the home agent itself."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 from mip6.core.events import Place
+from mip6.wire.record import record
 
 from . import invariants
 from .network import CORRESPONDENT, HOME, HOME_ADDRESS, Advertising, Faults
@@ -20,7 +21,7 @@ OFTEN = Advertising()
 SELDOM = Advertising(interval_min=3, interval_max=10)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """What one move cost.  The time without carrier is not in it."""
 
@@ -84,7 +85,7 @@ class Story:
         return costs
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scenario:
     title: str
     play: Callable[[Story], None]
@@ -360,7 +361,7 @@ SCENARIOS: dict[str, Scenario] = {
 DEFAULT = "handover"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     world: World
     moves: list[Move]

@@ -1,6 +1,6 @@
 """What happened, in the order it did: for people, for comparison of two runs."""
 
-from dataclasses import dataclass
+from mip6.wire.record import record
 
 MOBILE_NODE = "mn"
 ROUTER = "router"
@@ -23,7 +23,7 @@ STEPS = (
 """The five steps of Mobile IP."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arrow:
     """A packet sent at `at` (seconds) from one column to another."""
 
@@ -37,7 +37,7 @@ class Arrow:
     """Which of the `STEPS` of Mobile IP it is part of; 0 for none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Note:
     """Something that happened in one place."""
 

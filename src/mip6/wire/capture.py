@@ -6,10 +6,10 @@ counted, so that numbers agree with other programs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from struct import Struct
 
 from .buffer import Reader, WireError
+from .record import record
 
 PCAP_MAGICS = {
     bytes.fromhex("a1b2c3d4"): (">", 10**6),
@@ -41,7 +41,7 @@ ETHERTYPES_VLAN = (0x8100, 0x88A8, 0x9100)
 """A tag of 4 octets, then the real type (IEEE 802.1Q)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One captured frame."""
 
@@ -93,7 +93,7 @@ def _read_pcap(octets: bytes) -> Iterator[Frame]:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Interface:
     link_type: int
     captured_max: int

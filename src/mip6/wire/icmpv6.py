@@ -6,7 +6,6 @@ Neighbor Discovery, which has a file of its own.
 Figures in the classes show what follows; `BODY` is the fixed part of it.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
@@ -24,6 +23,7 @@ from .neighbor_discovery import (
     write_neighbor_options,
 )
 from .next_header import NextHeader
+from .record import record
 
 HEADER = Struct(">BBH")
 """Type, Code, Checksum."""
@@ -35,7 +35,7 @@ HOME_AGENT_ADDRESSES_MAX = 128
 are the most that 1280 octets hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class DestinationUnreachable:
     """A packet could not be delivered (RFC 4443 §3.1).
 
@@ -63,7 +63,7 @@ class DestinationUnreachable:
         writer.octets(self.packet)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PacketTooBig:
     """A packet exceeds the MTU of the next link (RFC 4443 §3.2).
 
@@ -93,7 +93,7 @@ class PacketTooBig:
         writer.octets(self.packet)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class TimeExceeded:
     """The hop limit ran out, or a fragment is missing (RFC 4443 §3.3).
 
@@ -121,7 +121,7 @@ class TimeExceeded:
         writer.octets(self.packet)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class ParameterProblem:
     """A field of a packet is wrong or not known (RFC 4443 §3.4).
 
@@ -153,7 +153,7 @@ class ParameterProblem:
         writer.octets(self.packet)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeAgentAddressDiscoveryRequest:
     """Which home agents are on my home link? (§6.5; R flag RFC 3963 §7.1)
 
@@ -178,7 +178,7 @@ class HomeAgentAddressDiscoveryRequest:
         writer.pack(self.BODY, self.identifier, self.mobile_router_support << 15)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeAgentAddressDiscoveryReply:
     """The home agents of a link, the most preferred first (§6.6; R flag RFC 3963 §7.2).
 
@@ -218,7 +218,7 @@ class HomeAgentAddressDiscoveryReply:
             writer.address(address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class MobilePrefixSolicitation:
     """Which prefixes does my home link have? (§6.7)
 
@@ -244,7 +244,7 @@ class MobilePrefixSolicitation:
         write_neighbor_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class MobilePrefixAdvertisement:
     """The prefixes of the home link, as Prefix Information options (§6.8).
 
@@ -281,7 +281,7 @@ class MobilePrefixAdvertisement:
         write_neighbor_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class UnknownIcmp:
     """A message of a type not known here, such as an echo request."""
 

@@ -1,4 +1,4 @@
-"""Messages of the Mobility Header (RFC 6275 §6.1), one frozen dataclass each.
+"""Messages of the Mobility Header (RFC 6275 §6.1), one record each.
 
     | Payload Proto |  Header Len   |   MH Type     |   Reserved    |
     |           Checksum            |         Message Data ...
@@ -7,7 +7,6 @@ Figures in the classes show the Message Data.  `DATA` is its fixed part; what th
 Len covers beyond it are mobility options.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv6Address
 from struct import Struct
@@ -17,6 +16,7 @@ from .buffer import Reader, WireError, Writer, check_bits
 from .checksum import checksum
 from .next_header import NextHeader
 from .options import TIME_UNIT, Option, check_lifetime, read_options, write_options
+from .record import record
 from .revocation import BindingRevocation
 
 HEADER = Struct(">BBBxH")
@@ -75,7 +75,7 @@ def _check_64_bits(name: str, value: bytes) -> None:
         raise ValueError(f"{name} has 8 octets, not {len(value)}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BindingRefreshRequest:
     """A correspondent asks for a new Binding Update (§6.1.2).
 
@@ -97,7 +97,7 @@ class BindingRefreshRequest:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeTestInit:
     """Asks for a home keygen token, through the home agent (§6.1.3).
 
@@ -125,7 +125,7 @@ class HomeTestInit:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CareOfTestInit:
     """Asks for a care-of keygen token, directly (§6.1.4).
 
@@ -153,7 +153,7 @@ class CareOfTestInit:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeTest:
     """Answers a Home Test Init (§6.1.5).
 
@@ -199,7 +199,7 @@ class HomeTest:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CareOfTest:
     """Answers a Care-of Test Init (§6.1.6).
 
@@ -245,7 +245,7 @@ class CareOfTest:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BindingUpdate:
     """Where a home address is now (§6.1.7; R flag RFC 3963 §4.1).
 
@@ -299,7 +299,7 @@ class BindingUpdate:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BindingAcknowledgement:
     """What became of a Binding Update (§6.1.8; R flag RFC 3963 §4.2).
 
@@ -347,7 +347,7 @@ class BindingAcknowledgement:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BindingError:
     """A home address without a binding, or a message not known (§6.1.9).
 
@@ -380,7 +380,7 @@ class BindingError:
         write_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownMessage:
     """A message of a type not known here; answered by a Binding Error (§9.2)."""
 

@@ -5,12 +5,12 @@ of it, options follow.  Redirects are not known here: they decode as `UnknownIcm
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from struct import Struct
 from typing import ClassVar, Self
 
 from .buffer import Reader, WireError, Writer, check_bits
+from .record import record
 
 OPTIONS_MAX = 128
 """Options in one message.  RFC 4861 sets no limit, but a packet of 64 KiB could bring
@@ -27,7 +27,7 @@ def _check_link_layer_address(octets: bytes) -> None:
         raise ValueError("a link-layer address fills the option: 6, 14, 22 … octets")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceLinkLayerAddress:
     """The sender's link-layer address (RFC 4861 §4.6.1).
 
@@ -50,7 +50,7 @@ class SourceLinkLayerAddress:
         writer.octets(self.link_layer_address)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetLinkLayerAddress:
     """The target's link-layer address (RFC 4861 §4.6.1).
 
@@ -73,7 +73,7 @@ class TargetLinkLayerAddress:
         writer.octets(self.link_layer_address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class PrefixInformation:
     """A prefix of the link (RFC 4861 §4.6.2, RFC 6275 §7.2).
 
@@ -138,7 +138,7 @@ class PrefixInformation:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mtu:
     """The MTU all nodes of the link should use (RFC 4861 §4.6.4).
 
@@ -163,7 +163,7 @@ class Mtu:
         writer.pack(self.DATA, self.mtu)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AdvertisementInterval:
     """How often the router advertises unasked (RFC 6275 §7.3).
 
@@ -188,7 +188,7 @@ class AdvertisementInterval:
         writer.pack(self.DATA, self.advertisement_interval)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class HomeAgentInformation:
     """What the router is worth as a home agent, and how long (RFC 6275 §7.4; R flag
     RFC 3963 §7.3).
@@ -224,7 +224,7 @@ class HomeAgentInformation:
         writer.pack(self.DATA, flags, self.preference, self.lifetime)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownNeighborOption:
     """An option of a type not known here: kept, and ignored (RFC 4861 §4.6)."""
 
@@ -307,7 +307,7 @@ def write_neighbor_options(writer: Writer, options: Iterable[NeighborOption]) ->
         writer.put_u8((len(writer) - start) // 8, at=start + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RouterSolicitation:
     """Asks routers to advertise at once (RFC 4861 §4.1).
 
@@ -329,7 +329,7 @@ class RouterSolicitation:
         write_neighbor_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class RouterAdvertisement:
     """A router, its prefixes, and whether it is a home agent (RFC 4861 §4.2; H flag
     RFC 6275 §7.1, Prf RFC 4191 §2.2, P RFC 4389).
@@ -400,7 +400,7 @@ class RouterAdvertisement:
         write_neighbor_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class NeighborSolicitation:
     """Asks for the link-layer address of the target, or whether it is taken
     (RFC 4861 §4.3).
@@ -427,7 +427,7 @@ class NeighborSolicitation:
         write_neighbor_options(writer, self.options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class NeighborAdvertisement:
     """Tells the link-layer address of the target (RFC 4861 §4.4).
 

@@ -1,16 +1,15 @@
-"""Mobility options (RFC 6275 §6.2, RFC 3963, RFC 4283, RFC 4285), one frozen dataclass
-each.
+"""Mobility options (RFC 6275 §6.2, RFC 3963, RFC 4283, RFC 4285), one record each.
 
 Padding (§6.2.2, §6.2.3) is not among them: it is made from `ALIGN` and dropped on
 reading.  Figures show the option from its type on.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
 from .buffer import PAD_1, PAD_N, Reader, Writer, check_bits
+from .record import record
 from .tlv import read_tlvs, write_tlvs
 
 TIME_UNIT = 4
@@ -32,7 +31,7 @@ def check_lifetime(name: str, seconds: int) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindingRefreshAdvice:
     """When a home agent wants the next home registration (§6.2.4).
 
@@ -59,7 +58,7 @@ class BindingRefreshAdvice:
         return self.TYPE, interval.to_bytes(2)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlternateCareOfAddress:
     """The care-of address to bind, instead of the packet's source (§6.2.5).
 
@@ -82,7 +81,7 @@ class AlternateCareOfAddress:
         return self.TYPE, self.care_of_address.packed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NonceIndices:
     """Which nonces made the two keygen tokens (§6.2.6).
 
@@ -115,7 +114,7 @@ class NonceIndices:
         return self.TYPE, data
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindingAuthorizationData:
     """Proof by the binding management key (§6.2.7).  Must be the last option.
 
@@ -143,7 +142,7 @@ class BindingAuthorizationData:
         return self.TYPE, self.authenticator
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MobileNetworkPrefix:
     """A prefix behind a mobile router (RFC 3963 §4.3).
 
@@ -174,7 +173,7 @@ class MobileNetworkPrefix:
         return self.TYPE, self.DATA.pack(self.prefix_length, prefix)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MobileNodeIdentifier:
     """Who the mobile node is, beside its home address (RFC 4283 §3).
 
@@ -205,7 +204,7 @@ class MobileNodeIdentifier:
         return self.TYPE, bytes([self.subtype]) + self.identifier
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MobilityMessageAuthentication:
     """Proof by a key shared with the home agent (RFC 4285 §5).  Of subtype MN-HA it is
     the last option, unless one of subtype MN-AAA follows.
@@ -243,7 +242,7 @@ class MobilityMessageAuthentication:
         return self.TYPE, data + self.authentication_data
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MobilityMessageReplayProtection:
     """When a message was made, so that it counts only once (RFC 4285 §6).
 
@@ -271,7 +270,7 @@ class MobilityMessageReplayProtection:
         return self.TYPE, self.timestamp.to_bytes(8)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownOption:
     """An option of a type not known here: kept, and skipped by the core (§6.2.1)."""
 

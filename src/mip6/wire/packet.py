@@ -7,13 +7,14 @@ Whether the headers stand in an order that RFC 8200 allows is for the core to ju
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
 from .buffer import PAD_1, PAD_N, Reader, WireError, Writer, address, check_bits
 from .next_header import NextHeader
+from .record import record
 from .tlv import read_tlvs, write_tlvs
 
 HEADER = Struct(">IHBB16s16s")
@@ -37,7 +38,7 @@ EXTENSION_LENGTH_MAX = 256 * 8
 _MOBILITY = int(NextHeader.MOBILITY)  # looking into an enum for each packet is slow
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HomeAddressOption:
     """The home address of the sender, which is away from home (RFC 6275 §6.3).
 
@@ -60,7 +61,7 @@ class HomeAddressOption:
         return self.TYPE, self.home_address.packed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownDestinationOption:
     """An option of a type not known here, of either options header.  The two highest
     bits of its type say what becomes of the packet (RFC 8200 §4.2)."""
@@ -100,7 +101,7 @@ def _write_options_header(
     writer.octets(bytes(header))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HopByHopOptions:
     """Options for every node on the way (RFC 8200 §4.3).
 
@@ -123,7 +124,7 @@ class HopByHopOptions:
         _write_options_header(writer, next_header, self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DestinationOptions:
     """Options for the destination (RFC 8200 §4.6).
 
@@ -146,7 +147,7 @@ class DestinationOptions:
         _write_options_header(writer, next_header, self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RoutingHeaderType2:
     """The home address of the receiver, which is away from home (RFC 6275 §6.4).
 
@@ -173,7 +174,7 @@ class RoutingHeaderType2:
         writer.pack(self.BODY, self.TYPE, self.segments_left, self.home_address.packed)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnknownRoutingHeader:
     """A routing header of a type not known here (RFC 8200 §4.4).
 
@@ -216,7 +217,7 @@ def _read_routing_header(reader: Reader) -> RoutingHeaderType2 | UnknownRoutingH
     return RoutingHeaderType2(reader.address(), segments_left)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class FragmentHeader:
     """Where this piece of a packet belongs (RFC 8200 §4.5).
 
@@ -253,7 +254,7 @@ class FragmentHeader:
         writer.pack(self.BODY, self.offset | self.more, self.identification)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuthenticationHeader:
     """Integrity of the whole packet (RFC 4302 §2), not looked into here.
 
@@ -306,7 +307,7 @@ READ: dict[int, tuple[Callable[[Reader], Extension], int]] = {
 there is beyond 8 octets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class IPv6Packet:
     """One IPv6 packet (RFC 8200 §3), its upper layer not decoded.
 

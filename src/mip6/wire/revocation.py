@@ -1,12 +1,12 @@
 """Binding revocation (RFC 5846): the message of the home agent that ends a binding."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
 from .buffer import Reader, Writer, check_bits
 from .options import Option, read_options, write_options
+from .record import record
 
 
 class RevocationType(IntEnum):
@@ -39,7 +39,7 @@ class RevocationStatus(IntEnum):
     PROXY_BINDING_NOT_SUPPORTED = 135
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class BindingRevocation:
     """Both directions (RFC 5846 §5.1, §5.2).
 

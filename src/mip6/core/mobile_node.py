@@ -1,14 +1,9 @@
 """The mobile node (§11): where it is, what it registers, what the kernel must hold.
 
-Every input changes one of the parts it is made of: the managed links (`attachments`),
-the home registrations (`home_agents`), the correspondents, the packets that wait
-(`holding`).  Then `_settle` derives everything else anew, so no input has a path of its
-own.
+What happens to it; `mobile_parts` has what follows from that.
 """
 
-from collections.abc import Callable, Iterable
-from ipaddress import IPv6Address, IPv6Network
-from math import inf
+from ipaddress import IPv6Address
 
 from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
@@ -20,7 +15,6 @@ from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingError,
     BindingStatus,
-    BindingUpdate,
 )
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
@@ -32,29 +26,17 @@ from mip6.wire.revocation import BindingRevocation
 
 from . import home_signalling
 from .adopted import Adopted
-from .attachments import Attachments
-from .binding_update_list import (
-    BindingUpdateList,
-    CorrespondentMessage,
-)
+from .binding_update_list import CorrespondentMessage
 from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
-from .footprint import Footprint
-from .holding import Holding
-from .home_agents import HomeAgents
 from .home_signalling import HomeSignalling
 from .link import Link
-from .mobile_state import away_states, home_states, home_tunnel
+from .mobile_parts import MobileParts, check_lifetime
 from .movement import CONFLICTS_MAX
 from .packet import Packet
-from .path_mtu import PathMtu, too_big
-from .placement import Placement
-from .prefix_solicitation import PrefixSolicitation
-from .progress import Progress
-from .registration import Aim, Registration
+from .path_mtu import too_big
 from .route_optimization import CorrespondentPolicy
-from .state import HomeAddress, RouteOptimization, State, Tunnel
-from .whereabouts import whereabouts
+from .state import RouteOptimization, State
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
@@ -62,172 +44,13 @@ STOP_MAX = 3.0
 """Seconds that stopping waits for the home agent."""
 
 
-class MobileNode:
-    """One home address that is reachable wherever this machine is attached.
-
-    home_prefix: of the home link; a router that advertises it means home (§11.5.2).
-    home_agents: in the order in which they are asked.
-    discover: when none of these accepts, the home link is asked for others (§11.4.1).
-    device: the mobility device, which always holds the home address.
-    links: names of the managed links, the preferred first.
-    lifetime: seconds to ask for, a multiple of 4.
-    random: that many random octets.
-    fallback: whether connections that began elsewhere than at the home address go out
-        directly while there is no registration; otherwise they wait too.
-    table: the routing table of the home address.
-    managed: routers are solicited and care-of addresses formed by us; else `configured`
-        tells what others have made of the links.
-    never_return_home: no advertisement means home, whatever its prefix: where the home
-        link is virtual, only a forger would say so.
-    authentication_required: whether only protected acknowledgements count.
-    restored: the tunnel an earlier process left; it stays until it is replaced.
-    held_max: packets that wait for a tunnel.
-    optimistic: whether the kernel lets a care-of address be used while it checks it
-        (RFC 4429); without, we check it (decision 0027).
-    route_optimization: whether correspondents are asked to send here directly.
-    policies: which of them, and how.
-    correspondents_max: how many of them at the same time.
-    restored_ways: the direct ways that an earlier process left.
-    prefix_discovery: whether the home agent is asked for the home link's prefixes.
-    """
-
-    def __init__(
-        self,
-        home_address: IPv6Address,
-        home_prefix: IPv6Network,
-        home_agents: Iterable[IPv6Address] = (),
-        *,
-        discover: bool = False,
-        device: str = "mip0",
-        links: tuple[str, ...] = ("eth0",),
-        lifetime: float = 600,
-        random: Callable[[int], bytes],
-        fallback: bool = True,
-        table: int = 100,
-        never_return_home: bool = False,
-        managed: bool = True,
-        authentication_required: bool,
-        restored: Tunnel | None = None,
-        held_max: int = 64,
-        optimistic: bool = True,
-        route_optimization: bool = True,
-        policies: tuple[CorrespondentPolicy, ...] = (),
-        correspondents_max: int = 256,
-        restored_ways: tuple[RouteOptimization, ...] = (),
-        prefix_discovery: bool = False,
-    ) -> None:
-        _check_lifetime(lifetime)
-        self.home_address = home_address
-        self.home_prefix = home_prefix
-        self.device = device
-        self.links = links
-        self.fallback = fallback
-        self.table = table
-        self.home_agents = HomeAgents(
-            home_address,
-            home_prefix,
-            home_agents,
-            discover=discover,
-            lifetime=lifetime,
-            authentication_required=authentication_required,
-            random=random,
-            restored=restored,
-        )
-        self.attachments = Attachments(
-            links,
-            home_prefix,
-            random,
-            optimistic=optimistic,
-            never_return_home=never_return_home,
-            managed=managed,
-            away_at=restored.care_of_address if restored else None,
-        )
-        self.correspondents = BindingUpdateList(
-            home_address,
-            device=device,
-            table=table,
-            random=random,
-            authentication_required=authentication_required,
-            policies=policies,
-            correspondents_max=correspondents_max if route_optimization else 0,
-            restored=restored_ways,
-        )
-        self.prefixes = PrefixSolicitation(
-            home_address, enabled=prefix_discovery, random=random
-        )
-        self._optimistic = optimistic
-        self._path = PathMtu()
-        self._holding = Holding(home_address, held_max)
-        self._footprint = Footprint(restored, restored_ways)
-        self._placement = Placement(home_address)
-        self._progress = Progress()
-        self._stop_by: float | None = None
-        self._stopped = False
-        self._now = -inf
-
-    # What `mip6 status` shows.
-
-    @property
-    def registration(self) -> Registration:
-        """With the home agent that is asked now."""
-        return self.home_agents.current
-
-    @property
-    def home_agent(self) -> IPv6Address | None:
-        """The one at the other end of the tunnel, or else the one that is asked; None
-        while none is known."""
-        standing = self.home_agents.standing(self.care_of_address, self._now)
-        return (standing or self.registration).home_agent
-
-    @property
-    def place(self) -> Place:
-        return self._placement.place
-
-    @property
-    def care_of_address(self) -> IPv6Address | None:
-        """The one in use, registered or not; None at home and nowhere."""
-        return self.attachments.care_of_address
-
-    @property
-    def link(self) -> str | None:
-        here = self.attachments.here
-        return here.link if here else None
-
-    @property
-    def held(self) -> int:
-        """Packets that wait for the tunnel."""
-        return len(self._holding)
-
-    @property
-    def stopped(self) -> bool:
-        """After `stop`: nothing more will be sent, and nothing is installed."""
-        return self._stopped
-
-    @property
-    def installed(self) -> set[State]:
-        return self._footprint.installed
-
-    @property
-    def deadline(self) -> float | None:
-        if self._stopped:
-            return None
-        moments = [self.home_agents.deadline, self._path.deadline(self._now)]
-        moments += (self.attachments.deadline, self.correspondents.deadline)
-        moments += (self._footprint.deadline, self.prefixes.deadline)
-        if self._stop_by is not None:
-            moments.append(self._stop_by)
-        tunnel = self._footprint.tunnel(self.home_address)
-        if tunnel and tunnel.expires > self._now:
-            moments.append(tunnel.expires)
-        at = min(moments)
-        return None if at == inf else at
-
-    # What happens to it.
+class MobileNode(MobileParts):
+    """One home address that is reachable wherever this machine is attached."""
 
     def configure(self, lifetime: float, now: float, *, fallback: bool) -> list[Effect]:
         """Work by these from now on (see the class): the lifetime is asked for when the
         registration is refreshed next."""
-        _check_lifetime(lifetime)
+        check_lifetime(lifetime)
         self.home_agents.lifetime = lifetime
         self.fallback = fallback
         return self._settle(now)
@@ -469,142 +292,6 @@ class MobileNode:
         dropped = self.correspondents.receive(packet, message, now)
         return [Notify(dropped)] if dropped else self._settle(now)
 
-    # What follows.
-
-    def _settle(self, now: float, *first: Effect) -> list[Effect]:
-        """Bring everything in line with what is known at `now`."""
-        effects = list(first)
-        if self._stopped:
-            return effects
-        self._footprint.begin(now, later=now > self._now)
-        self._now = now
-        for name, solicitation in self.attachments.update(now):
-            effects.append(Send(solicitation))
-            effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
-        aim = self._aim(now, effects)
-        effects += map(Notify, self.home_agents.events())
-        effects += self._footprint.reconcile(self._wanted(now), now)
-        here, stopping = self.attachments.here, self._stop_by is not None
-        if self._stop_by is not None and (
-            here is None or now >= self._stop_by or now >= self.registration.bound_until
-        ):
-            self._stopped = True
-        if here is not None and not self._stopped:
-            there = self.attachments.trial or here
-            if there.care_of_address:
-                effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
-            until = min(there.valid_until, self._valid_until)
-            for packet in self.home_agents.packets(now, aim, until):
-                effects.append(Send(packet))
-                link = packet.link or there.link
-                if isinstance(packet.message, BindingUpdate):
-                    effects += self._progress.reached(Phase.BINDING_UPDATE, link)
-            effects += map(Send, self.attachments.questions(now))
-        arrived = self._placed(now)
-        at = whereabouts(
-            self.attachments.here,
-            self.home_agents,
-            stopping,
-            now,
-            valid_until=self._valid_until,
-        )
-        packets = self.correspondents.update(now, at)
-        asked = self.prefixes.update(at, now)
-        packets += [asked] if asked else []
-        effects += self._footprint.reconcile(self._wanted(now), now)
-        effects += map(Send, packets)
-        effects += arrived
-        effects += map(Notify, self.correspondents.events())
-        if self._open:
-            effects += self._holding.release(now)
-        self._footprint.answered(effects)
-        return effects
-
-    @property
-    def _valid_until(self) -> float:
-        return self.prefixes.valid_until(self.home_address)
-
-    def _aim(self, now: float, effects: list[Effect]) -> Aim | None:
-        """Decide where to be, and which home agent is to know what of it."""
-        tried, registration = self.registration.aim, self.registration
-        effects += map(Notify, self.attachments.problems(registration, now))
-        fruitless = registration.fruitless(now)
-        if fruitless and tried:
-            self.attachments.reached(tried.care_of_address, now, answered=False)
-        self._attach(now)
-        stopping = self._stop_by is not None
-        aim = self.attachments.aim(self.home_address, stopping=stopping)
-        # Where no way is left that has not failed, it is the home agent.
-        silent = fruitless and aim is not None and aim.patient
-        if self.home_agents.choose(aim, now, silent=silent):
-            self.attachments.forgive()
-            self._attach(now)
-            aim = self.attachments.aim(self.home_address, stopping=stopping)
-        self.attachments.look_for(self.registration.home_agent)
-        self.home_agents.take_aim(aim, now)
-        return aim
-
-    def _attach(self, now: float) -> None:
-        """Choose where to be; what an earlier process left is of use only there."""
-        footprint = self._footprint
-        here = self.attachments.here
-        at = here.care_of_address if here else None
-        stands = self.home_agents.standing(at, now) and self._stop_by is None
-        self.attachments.choose(now, possible=footprint.possible, stands=bool(stands))
-        here, left = self.attachments.here, footprint.left
-        if left and here and here.care_of_address != left.care_of_address:
-            footprint.left = None
-
-    def _placed(self, now: float) -> list[Effect]:
-        """What arriving somewhere brings."""
-        arrived = self._placement.update(self.attachments, self.home_agents, now)
-        if arrived:
-            self._holding.arrived(now)
-            if self.place is Place.REGISTERED:
-                self.attachments.registered(now)
-            elif self.place is Place.AT_HOME:
-                self.attachments.previous = None
-        return arrived
-
-    @property
-    def _open(self) -> bool:
-        """Whether packets from the home address have a way out."""
-        if self.place is Place.RETURNING:
-            return self.registration.sent
-        return self.place in (Place.REGISTERED, Place.AT_HOME)
-
-    def _wanted(self, now: float) -> list[State]:
-        """All the kernel state that this place and this registration need."""
-        if self._stopped:
-            return []
-        attachments, home_agents = self.attachments, self.home_agents
-        states: list[State] = [HomeAddress(address=self.home_address, link=self.device)]
-        if attachments.at_home:
-            states += home_states(attachments, home_agents, self.table, now)
-        else:
-            states += away_states(
-                attachments,
-                self.home_address,
-                device=self.device,
-                table=self.table,
-                home_by_default=home_agents.alive(now) or not self.fallback,
-                checked_by_kernel=self._optimistic,
-                mtu=self._path.mtu(self.care_of_address, now),
-            )
-        if self._stop_by is not None:
-            tunnel = self._footprint.tunnel(self.home_address)
-        else:
-            tunnel = home_tunnel(attachments, home_agents, self._footprint.left, now)
-        if tunnel is not None:
-            states.append(tunnel)
-        states += self.correspondents.states(now)
-        return states
-
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:
     return [Notify(Dropped(reason, section, packet.source))]
-
-
-def _check_lifetime(lifetime: float) -> None:
-    if lifetime < 4 or lifetime % 4:
-        raise ValueError(f"lifetime {lifetime} s is not a positive multiple of 4")

@@ -1,5 +1,7 @@
 """Each state in the kernel, in the order the role said, as ip(8) shows it."""
 
+import json
+import socket
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
@@ -123,6 +125,45 @@ def test_every_state_is_as_its_line_says(bench: Bench, inside: Namespace) -> Non
         inside.run(describe(state))
     by_hand = everything(inside)
     assert without_marks(by_hand) == without_marks(by_us)
+
+
+@pytest.mark.second_kernel
+def test_connected_sockets_take_the_new_way(bench: Bench, inside: Namespace) -> None:
+    """They keep the way that they have found, and a route in another table alone does
+    not make them look again: a server's connection would never become direct."""
+    inside.ip("link add w0 type veth peer name w1")
+    bench.executor.links |= {link.name: link for link in bench.netlink.links()}
+    for name in ("w0", "w1"):
+        inside.ip(f"link set {name} up")
+    inside.ip(f"neighbor add {ROUTER} lladdr 02:00:00:00:00:01 dev v0")
+    inside.ip(f"neighbor add {HOME} lladdr 02:00:00:00:00:02 dev w0")
+    before = [
+        HomeAddress(address=CARE_OF, link="v0"),
+        Route(destination=IPv6Network("::/0"), link="v0", gateway=ROUTER),
+        Rule(priority=998, table=6275, own_only=True),
+    ]
+    bench.executor.perform([Install(state) for state in before])
+    rules = inside.ip("rule")
+    way = Route(destination=IPv6Network(HOME), link="w0", table=6275)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        sender.connect((str(HOME), 9))
+
+        def sent_by(link: str) -> int:
+            [found] = json.loads(inside.ip(f"-s -j link show dev {link}"))
+            return int(found["stats64"]["tx"]["packets"])
+
+        def leaves_by(link: str) -> bool:
+            counted = sent_by(link)
+            for _ in range(50):
+                sender.send(b"of the same connection")
+            return sent_by(link) >= counted + 50
+
+        assert leaves_by("v0")
+        bench.executor.install(way)
+        assert leaves_by("w0")
+        bench.executor.remove(way)
+        assert leaves_by("v0")
+    assert inside.ip("rule") == rules
 
 
 def without_marks(text: str) -> str:

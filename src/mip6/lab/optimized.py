@@ -10,7 +10,7 @@ from .capture import Frame
 from .lab import Move, wait_until
 from .measure import Result
 from .session import SETTLE_S, Session, boot_time
-from .topology import ADDRESS_OF, HOME_ADDRESS, PREFIXES
+from .topology import ADDRESS_OF, HOME_ADDRESS, MOBILE_NODES, PREFIXES
 
 DIRECT_S = 15.0
 """Within which both ends talk directly, lost packets and a busy machine allowed for."""
@@ -31,9 +31,10 @@ class OptimizedSession(Session):
         """Times in which correspondents must have been told anew."""
 
     def direct(self, *peers: str, role: str = "mn") -> None:
-        """Waits until a mobile node talks directly with each of `peers`.
+        """Waits until a mobile node and each of `peers` agree that they talk directly.
 
-        Does nothing once the mobile node is astray.
+        Both, since one that has lost its bindings is believed to have them until its
+        first Binding Error.  Does nothing once the mobile node is astray.
         """
         if self._astray:
             return
@@ -43,7 +44,11 @@ class OptimizedSession(Session):
             def agreed(peer: str = peer, found: dict[str, object] = found) -> bool:
                 found.clear()
                 found.update(checks.correspondence(self.lab, ADDRESS_OF[peer], role))
-                return found.get("way") == "direct" and self._is_here(found, role)
+                return (
+                    found.get("way") == "direct"
+                    and self._is_here(found, role)
+                    and self._knows(peer, found, role)
+                )
 
             ok = wait_until(agreed, seconds=DIRECT_S, every=0.1)
             detail = f"{found.get('way')}, {found.get('why')}"
@@ -64,6 +69,12 @@ class OptimizedSession(Session):
             and address is not None
             and IPv6Address(str(address)) in PREFIXES[link]
         )
+
+    def _knows(self, peer: str, found: Mapping[str, object], role: str) -> bool:
+        if peer not in self.lab.daemons:
+            return True
+        bound = checks.bound_at(self.lab, peer).get(MOBILE_NODES[role])
+        return str(bound) == str(found.get("acknowledged_care_of_address"))
 
     def indirect(self, peer: str, why: str) -> None:
         """Waits until the mobile node has given up on `peer`, for this reason."""

@@ -12,6 +12,7 @@ from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
 from mip6.core.events import Event, Problem
 from mip6.core.packet import Packet
 from mip6.core.state import (
+    CORRESPONDENT_TABLE,
     CareOfAddress,
     HomeAddress,
     Neighbor,
@@ -29,6 +30,12 @@ from .netlink_requests import Request
 
 _GONE = (errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL, errno.ENXIO)
 """What a deletion may answer when the state is gone already, alone or with its link."""
+
+_TOUCHED_RULES = tuple(
+    # Behind the kernel's own, and as true as the one in front of them.
+    requests.rule(0x8000, CORRESPONDENT_TABLE, own_only=True, add=add)
+    for add in (True, False)
+)
 
 
 class Tunnels(Protocol):
@@ -126,6 +133,8 @@ class Executor:
         elif isinstance(state, Rule):
             self.record.rule_added(state.priority)
             self._install_rule(state, request)
+        elif isinstance(state, Route) and state.table != requests.MAIN:
+            self._install_route(request)
         else:
             self.netlink.do(request)
 
@@ -198,6 +207,13 @@ class Executor:
         if code == errno.EEXIST and isinstance(state, CareOfAddress):
             self.stood.add(state.address)
         elif code not in (0, errno.EEXIST):
+            raise NetlinkError(code, f"{request.line}: {os.strerror(code)}")
+
+    def _install_route(self, request: Request) -> None:
+        """A connected socket keeps the way it found, and looks for another only when
+        the table of that one changes, or the rules do: so the rules change for once."""
+        [code, *_] = self.netlink.change([request, *_TOUCHED_RULES])
+        if code:
             raise NetlinkError(code, f"{request.line}: {os.strerror(code)}")
 
     def _install_rule(self, state: Rule, request: Request) -> None:

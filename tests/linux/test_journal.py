@@ -24,6 +24,48 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert Journal.load(path) is None and list(tmp_path.iterdir()) == []
 
 
+def test_an_address_is_a_line_behind_the_document(tmp_path: Path) -> None:
+    path = tmp_path / "mip6.restore.json"
+    journal = Journal(path, "mip0", addresses={(ADDRESS, 64, "eth0")})
+    journal.save()
+    document = path.read_text()
+    journal.address_removed(ADDRESS, 64, "eth0")
+    journal.address_added(ADDRESS + 1, 64, "eth1")
+    assert path.read_text().startswith(document)
+    loaded = Journal.load(path)
+    assert loaded is not None and loaded.addresses == {(ADDRESS + 1, 64, "eth1")}
+
+
+def test_a_line_that_was_not_finished_was_not_done(tmp_path: Path) -> None:
+    path = tmp_path / "mip6.restore.json"
+    journal = Journal(path, "mip0")
+    journal.save()
+    journal.address_added(ADDRESS, 64, "eth0")
+    path.write_text(path.read_text() + '["+", "2001:db8::2", 64, "eth0"]')
+    loaded = Journal.load(path)
+    assert loaded is not None and loaded.addresses == {(ADDRESS, 64, "eth0")}
+
+
+def test_a_document_of_an_earlier_version_has_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mip6.restore.json"
+    journal = Journal(path, "mip0", links={"eth0"})
+    journal.save()
+    path.write_text(path.read_text().rstrip("\n"))
+    assert Journal.load(path) == journal
+
+
+def test_lines_do_not_grow_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "mip6.restore.json"
+    journal = Journal(path, "mip0")
+    journal.save()
+    most = 0
+    for _ in range(1000):
+        journal.address_added(ADDRESS, 64, "eth0")
+        journal.address_removed(ADDRESS, 64, "eth0")
+        most = max(most, path.read_text().count("\n"))
+    assert most <= 202
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "device": "mip0"}', "\0"]
 )

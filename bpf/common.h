@@ -103,6 +103,9 @@ struct map_definition SECTION("maps") recent_talks = {
 struct map_definition SECTION("maps") talks = {
 	MAP_LRU_HASH, sizeof(struct talk), sizeof(u64), 4096, 0,
 };
+struct map_definition SECTION("maps") firsts = {
+	MAP_ARRAY, sizeof(u32), sizeof(struct address), FIRSTS, 0,
+};
 struct map_definition SECTION("maps") notices = {
 	MAP_RINGBUF, 0, 0, 65536, 0,
 };
@@ -228,6 +231,21 @@ INLINE void tell_of_talk(const struct settings *config, const struct address *lo
 		recent->told = now;
 	}
 	recent->talk = talk;
+}
+
+/* ---- what the daemon is told: how far a move has come ---- */
+
+/* At a mobile node, of a packet that goes by its care-of address. */
+INLINE void tell_of_first(u32 way, const struct address *home_address,
+			  const struct address *care_of_address)
+{
+	struct address *told = bpf_map_lookup_elem(&firsts, &way);
+	if (!told || equal(told, care_of_address))
+		return;
+	struct first_packet first = {*home_address, *care_of_address,
+				     bpf_ktime_get_boot_ns(), way};
+	*told = *care_of_address;
+	bpf_ringbuf_output(&notices, &first, sizeof(first), 0);
 }
 
 /* ---- extension headers ---- */

@@ -130,6 +130,8 @@ INLINE int is_at(const struct settings *config, const struct address *home_addre
 		direct = bpf_map_lookup_elem(&correspondents, &pair);
 	if (direct && direct->expires > now && is_care_of(direct, care_of_address, now)) {
 		tell_again(config, direct, home_address, peer, now);
+		if (equal(care_of_address, &direct->care_of_address))
+			tell_of_first(FIRST_IN, home_address, care_of_address);
 		return 1;
 	}
 	if (!(config->uses & USES_REGISTRATIONS) ||
@@ -137,6 +139,8 @@ INLINE int is_at(const struct settings *config, const struct address *home_addre
 	    !is_care_of(&tunnel, care_of_address, now))
 		return 0;
 	tell_of_talk(config, home_address, peer, now);
+	if (equal(care_of_address, &tunnel.care_of_address))
+		tell_of_first(FIRST_IN, home_address, care_of_address);
 	return 1;
 }
 
@@ -333,6 +337,8 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		tell_of_talk(config, &destination, &source, now);
 	}
 	count(TUNNEL_IN);
+	if (mobile && equal(&to, &tunnel.care_of_address))
+		tell_of_first(FIRST_IN, &destination, &to);
 	return bpf_redirect(config->device, BPF_F_INGRESS);
 }
 

@@ -48,7 +48,7 @@ struct bpf_redir_neigh {
 	u32 ipv6_nh[4];
 };
 
-enum { TC_ACT_UNSPEC = -1, TC_ACT_SHOT = 2 };
+enum { TC_ACT_UNSPEC = -1, TC_ACT_SHOT = 2, TC_ACT_REDIRECT = 7 };
 enum { PACKET_OTHERHOST = 3 };
 enum { ETH_P_IPV6 = 0x86DD, ETH_HLEN = 14, AF_INET6 = 10, VLAN_VID_MASK = 0xFFF };
 enum { BPF_ADJ_ROOM_NET = 0, BPF_ADJ_ROOM_MAC = 1 };

@@ -18,12 +18,14 @@
  *   clocks          per CPU array   0                       struct clock: see boot_clock()
  *   talks           LRU hash        struct talk             u64 ns: when the daemon was told last
  *   recent_talks    per CPU array   from the talk           struct recent_talk: the same, at hand
- *   notices         ring buffer                             struct talk, for the daemon to read
+ *   firsts          array           enum way_of_first       care-of address told of last
+ *   notices         ring buffer                             struct talk or struct first_packet,
+ *                                                           for the daemon to read
  *
  * Hashes are allocated at once, so that an insert never fails for want of memory in the
  * middle of a burst; a replaced entry is then reused at the second update after it, which
- * is why a program copies what it looked up before it does anything else.  Talks and
- * notices are not pinned: they begin anew with the daemon that wants to know. */
+ * is why a program copies what it looked up before it does anything else.  Talks, firsts
+ * and notices are not pinned: they begin anew with the daemon that wants to know. */
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 
@@ -61,6 +63,14 @@ struct direct {
 
 struct talk {
 	struct address local, peer;	/* an address of this node, and who it talks to */
+};
+
+/* At a mobile node: its first packet by this care-of address, in one direction. */
+enum way_of_first { FIRST_IN, FIRST_OUT, FIRSTS };
+struct first_packet {
+	struct address home_address, care_of_address;
+	u64 at;				/* ns of the boot clock */
+	u64 way;			/* enum way_of_first */
 };
 
 /* What a node does at all: the rest is not even looked up. */

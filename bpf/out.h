@@ -262,6 +262,7 @@ INLINE int send_directly(struct __sk_buff *skb, const struct settings *config,
 
 /* Further ways for a packet to go, beside those with an extension header of ours. */
 enum { IN_TUNNEL = 4, NATIVELY = 8, TO_DAEMON = 16 };
+enum { MOBILE = 32 }; /* with IN_TUNNEL: from a home address of ours */
 
 INLINE int find_direct(void *map, const struct address *home_address,
 		       const struct address *correspondent, const struct settings *config,
@@ -312,7 +313,7 @@ INLINE int choose(struct __sk_buff *skb, const struct settings *config, struct i
 				tell_of_talk(config, &source, &destination, now);
 			header->source = tunnel.care_of_address;
 			header->destination = tunnel.home_agent;
-			return IN_TUNNEL;
+			return IN_TUNNEL | MOBILE;
 		}
 		/* Without a binding there, what is from the home address goes through the
 		 * home agent (11.3.1), also to who has a binding here. */
@@ -372,11 +373,15 @@ INLINE int leave(struct __sk_buff *skb, const u32 start)
 	if (!look_behind(skb, header->next_header, start, &content))
 		return drop(DROPPED_MALFORMED);
 	int how = choose(skb, config, header, &content, now);
-	if (how == IN_TUNNEL)
-		return encapsulate(skb, config, &frame, now, start);
-	if (how & (WITH_OPTION | WITH_ROUTING))
-		return send_directly(skb, config, &frame, how, &content, &source,
-				     &destination, now, start);
+	if (how & (IN_TUNNEL | WITH_OPTION | WITH_ROUTING)) {
+		int verdict = how & IN_TUNNEL
+				      ? encapsulate(skb, config, &frame, now, start)
+				      : send_directly(skb, config, &frame, how, &content, &source,
+						      &destination, now, start);
+		if (verdict == TC_ACT_REDIRECT && how & (MOBILE | WITH_OPTION))
+			tell_of_first(FIRST_OUT, &source, &header->source);
+		return verdict;
+	}
 	if (how == NATIVELY) {
 		int verdict = send_natively(skb, config, &frame, start);
 		if (verdict != -2)

@@ -172,6 +172,8 @@ def test_ring_that_nobody_reads(bench: Bench) -> None:
     reader goes around the ring many times."""
     bench.tunnel(End.MOBILE_NODE)
     bench.data_plane.configure(notice_rate=1e9, notice_burst=10**6)
+    bench.out(OUT)
+    assert bench.first_packets() == [(CARE_OF_ADDRESS, True)]  # told of no more
     room = 65536 // 40
     try:
         for turn in range(3):

@@ -31,6 +31,7 @@ from tests.support.roaming import (
 from tests.support.traffic import ping, send_gso, transfer
 
 from mip6.core.state import End
+from mip6.linux.layout import Talk
 
 pytestmark = pytest.mark.root
 
@@ -440,5 +441,7 @@ def test_talk_is_told(figure: Figure) -> None:
         ((HOME_ADDRESS, CORRESPONDENT), (CORRESPONDENT, HOME_ADDRESS)),
         strict=True,
     ):
-        assert set(one.data_plane.notices.read()) == {tuple(map(IPv6Address, talk))}
+        told = one.data_plane.notices.read()
+            talks = {notice for notice in told if isinstance(notice, Talk)}
+            assert talks == {Talk(*map(IPv6Address, talk))}
         one.data_plane.configure(told_interval=10)

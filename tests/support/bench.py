@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from mip6.core.state import End, RouteOptimization, Tunnel
-from mip6.linux import bpf
+from mip6.linux import bpf, clock
 from mip6.linux.dataplane import DataPlane
-from mip6.linux.layout import COUNTERS, Use
+from mip6.linux.layout import COUNTERS, FirstPacket, Talk, Use
 from mip6.linux.tun import Device
 
 from .namespaces import Namespace
@@ -115,7 +115,17 @@ class Bench:
 
     def told(self) -> list[tuple[str, str]]:
         """Who talked to whom since this was asked last."""
-        return [(str(a), str(b)) for a, b in self.data_plane.notices.read()]
+        notices = self.data_plane.notices.read()
+        return [(str(n.local), str(n.peer)) for n in notices if isinstance(n, Talk)]
+
+    def first_packets(self) -> list[tuple[str, bool]]:
+        """Care-of addresses by which a first packet went since this was asked last, and
+        whether out."""
+        notices = self.data_plane.notices.read()
+        firsts = [n for n in notices if isinstance(n, FirstPacket)]
+        assert all(str(n.home_address) == HOME_ADDRESS for n in firsts)
+        assert all(n.at <= clock.now() < n.at + 60 for n in firsts)
+        return [(str(n.care_of_address), n.out) for n in firsts]
 
     def divert(self, *addresses: str) -> None:
         for address in addresses:
@@ -130,6 +140,7 @@ class Bench:
         for pair, _ in list(talks.items()):
             talks.delete(pair)
         self.data_plane.notices.read()
+        self.data_plane.forget_first_packets()
         self.data_plane.configure(uses=Use(0))
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)

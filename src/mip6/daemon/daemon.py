@@ -18,6 +18,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    Phase,
     PhaseReached,
     Place,
     PlaceChanged,
@@ -50,6 +51,7 @@ from .standing import Standing
 from .store import Store, StoreError
 from .surroundings import Surroundings
 from .timeline import Timeline
+from .traffic import Traffic
 
 STOP_MAX = 3.0
 """Seconds that a stop waits for the home agent to acknowledge the de-registration."""
@@ -166,6 +168,7 @@ class Daemon:
         )
         self._advertiser = advertiser(self.configuration, self.report)
         self._signalling = Signalling(self)
+        self._traffic = Traffic(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
 
@@ -219,7 +222,7 @@ class Daemon:
             self._notices.fileno(): self._noticed,
             device.signalling.fileno(): self._signalling.read,
             device.data.fileno(): self._data,
-            self.machine.data_plane.notices.fileno(): self._talks,
+            self.machine.data_plane.notices.fileno(): self._traffic.read,
         }
         icmp = IcmpListener(
             # Of other home agents too (§10.5.1).
@@ -374,12 +377,6 @@ class Daemon:
             self.perform(self.node.unmatched(octets, self.now()))
         self.finish()
 
-    def _talks(self) -> None:
-        """Who talks to whom, as the data plane saw it."""
-        for local, peer in self.machine.data_plane.notices.read():
-            self.perform(self.node.talks_to(local, peer, self.now()))
-        self.finish()
-
     def _icmp(self, listener: IcmpListener) -> None:
         for octets, index in listener.read():
             self.received += 1
@@ -400,9 +397,9 @@ class Daemon:
 
     # Events
 
-    def report(self, event: Event) -> None:
-        """Tells an event to everybody who wants to know."""
-        now = self.now()
+    def report(self, event: Event, at: float | None = None) -> None:
+        """Tells an event to everybody who wants to know; it was now, or at `at`."""
+        now = self.now() if at is None else at
         match event:
             case Dropped(reason=reason):
                 self.dropped[reason] += 1
@@ -415,6 +412,8 @@ class Daemon:
                 self.refused[status] += 1
             case PhaseReached():
                 self.timeline.reached(event, now)
+                if event.phase is Phase.LINK_UP:
+                    self.machine.data_plane.forget_first_packets()
             case Problem(what=what, advice=advice):
                 text = f"{what}: {advice}" if advice else what
                 if text not in self.problems:

@@ -24,6 +24,14 @@ class Timeline:
     def __init__(self) -> None:
         self.moves: deque[Move] = deque(maxlen=_MOVES_MAX)
 
+    def is_under_way(self, link: str, at: float) -> bool:
+        """Whether what happened on `link` at `at` is of the last move."""
+        return (
+            bool(self.moves)
+            and self.moves[-1].link == link
+            and self.moves[-1].started_at <= at
+        )
+
     def reached(self, event: PhaseReached, now: float) -> None:
         if event.phase == Phase.LINK_UP or not self.moves:
             self.moves.append(Move(event.link, now))

@@ -60,7 +60,7 @@ _USE_OF = {
     "correspondents": Use.CORRESPONDENTS,
     "mobile_nodes": Use.MOBILE_NODES,
 }
-_UNPINNED = ("talks", "recent_talks", "notices")
+_UNPINNED = ("talks", "recent_talks", "firsts", "notices")
 """They begin anew with the daemon: what an earlier one was told is gone with it."""
 _ENTRY = (1).to_bytes(4, "little")
 
@@ -318,6 +318,12 @@ class DataPlane:
     def known_max(self) -> int:
         """How many peers can have a budget of their own."""
         return self.maps["known"].info.entries_max
+
+    def forget_first_packets(self) -> None:
+        """A move begins: its first packet in each direction is told, be it by the
+        care-of address of the one before."""
+        for way in range(2):
+            self.maps["firsts"].update(way.to_bytes(4, "little"), bytes(16))
 
     def counters(self) -> dict[str, int]:
         """Packets by reason, since the maps were made (`COUNTERS`; bpf/layout.h)."""

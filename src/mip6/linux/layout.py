@@ -1,6 +1,7 @@
 """bpf/layout.h in Python: what the maps hold, octet by octet."""
 
 import struct
+from dataclasses import dataclass
 from enum import IntFlag
 from ipaddress import IPv6Address
 
@@ -45,6 +46,9 @@ COUNTERS = (
 _TUNNEL = struct.Struct("=16s16s16sQQQ")
 _DIRECT = struct.Struct("=16s16sQQQQ")
 _SETTINGS = struct.Struct("=IIQQQQQQQQQQQ")
+_TALK = struct.Struct("=16s16s")
+_FIRST_PACKET = struct.Struct("=16s16sQQ")
+_FIRST_OUT = 1
 _INBOUND_ONLY = 1
 _NANOSECONDS = 1_000_000_000
 _NEVER = (1 << 64) - 1
@@ -133,9 +137,37 @@ def read_direct(end: End, key: bytes, value: bytes) -> RouteOptimization:
     )
 
 
-def read_talk(octets: bytes) -> tuple[IPv6Address, IPv6Address]:
-    """An address of this node, and whom it talks to (`struct talk`)."""
-    return IPv6Address(octets[:16]), IPv6Address(octets[16:32])
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """An address of this node, and whom it talks to."""
+
+    local: IPv6Address
+    peer: IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacket:
+    """The first packet of a home address that went by this care-of address."""
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    at: float
+    """Seconds of the boot clock."""
+    out: bool
+    """From the home address; else to it."""
+
+
+def read_notice(octets: bytes) -> Talk | FirstPacket:
+    """What the ring brings: `struct talk`, or the longer `struct first_packet`."""
+    if len(octets) == _TALK.size:
+        return Talk(*map(IPv6Address, _TALK.unpack(octets)))
+    home_address, care_of_address, at, way = _FIRST_PACKET.unpack(octets)
+    return FirstPacket(
+        IPv6Address(home_address),
+        IPv6Address(care_of_address),
+        at / _NANOSECONDS,
+        way == _FIRST_OUT,
+    )
 
 
 def write_settings(

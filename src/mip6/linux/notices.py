@@ -1,16 +1,16 @@
-"""Who talks to whom, as the programs tell it: a ring of octets that both map.
+"""What the programs tell: who talks to whom, the first packet after a move.
 
-The kernel writes at the producer's position, this reads up to it from the consumer's;
-the positions are on a page each, the ring behind them, twice in a row, so that what
-wraps around is in one piece (BPF_MAP_TYPE_RINGBUF, Linux 5.8).
+A ring of octets that both map.  The kernel writes at the producer's position, this
+reads up to it from the consumer's; the positions are on a page each, the ring behind
+them, twice in a row, so that what wraps around is in one piece (BPF_MAP_TYPE_RINGBUF,
+Linux 5.8).
 """
 
 import mmap
 import struct
-from ipaddress import IPv6Address
 
 from . import bpf
-from .layout import read_talk
+from .layout import FirstPacket, Talk, read_notice
 
 _POSITION = struct.Struct("=Q")
 _HEADER = struct.Struct("=II")
@@ -34,13 +34,14 @@ class Notices:
     def fileno(self) -> int:
         return self._ring.fd
 
-    def read(self) -> list[tuple[IPv6Address, IPv6Address]]:
-        """All that is there: an address of this node, and whom it talks to.
+    def read(self) -> list[Talk | FirstPacket]:
+        """All that is there.
 
-        A pair is told with its first packet, and again with the first one after `TELL`
-        seconds.
+        A talk is told with its first packet, and again with the first one after `TELL`
+        seconds; a first packet of each direction when the care-of address is another
+        than it was, or after `DataPlane.forget_first_packets`.
         """
-        talks: list[tuple[IPv6Address, IPv6Address]] = []
+        told: list[Talk | FirstPacket] = []
         (position,) = _POSITION.unpack_from(self._consumer)
         (end,) = _POSITION.unpack_from(self._producer)
         while position < end:
@@ -51,10 +52,10 @@ class Notices:
             size = length & ~_DISCARD
             if not length & _DISCARD:
                 start = at + _HEADER.size
-                talks.append(read_talk(self._producer[start : start + size]))
+                told.append(read_notice(self._producer[start : start + size]))
             position += _HEADER.size + (size + 7) // 8 * 8
             _POSITION.pack_into(self._consumer, 0, position)
-        return talks
+        return told
 
     def close(self) -> None:
         self._consumer.close()

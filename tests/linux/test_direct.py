@@ -442,6 +442,6 @@ def test_talk_is_told(figure: Figure) -> None:
         strict=True,
     ):
         told = one.data_plane.notices.read()
-            talks = {notice for notice in told if isinstance(notice, Talk)}
-            assert talks == {Talk(*map(IPv6Address, talk))}
+        talks = {notice for notice in told if isinstance(notice, Talk)}
+        assert talks == {Talk(*map(IPv6Address, talk))}
         one.data_plane.configure(told_interval=10)

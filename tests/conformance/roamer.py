@@ -59,10 +59,11 @@ class Roamer:
         self, *, seed: int = 1, home_address: IPv6Address = HOME_ADDRESS, **more: Any
     ) -> None:
         arguments = {"lifetime": 400, "authentication_required": False, **more}
+        home_agents = arguments.pop("home_agents", (HOME_AGENT,))
         self.mobile_node = MobileNode(
             home_address,
             HOME_PREFIX,
-            (HOME_AGENT,),
+            home_agents,
             random=Random(seed).randbytes,
             **arguments,
         )
@@ -159,7 +160,7 @@ class Roamer:
             options=options,
         )
         fields: dict[str, Any] = {
-            "source": HOME_AGENT,
+            "source": last.packet.destination,
             "destination": last.packet.source,
             "routing_address": None if at_home else HOME_ADDRESS,
         }

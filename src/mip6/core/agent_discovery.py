@@ -23,6 +23,9 @@ DHAAD_RETRIES = 4
 """Retransmissions (§12), each after twice the time of the one before."""
 PAUSE = 32.0
 """Seconds from the end of one discovery to the next."""
+APART = 1.0
+"""Seconds between requests from different places: 20 moves in a second are no reason to
+ask 20 times."""
 DISCOVERED_MAX = 8
 """Home agents that are taken from an answer, the first ones; it may hold 77."""
 
@@ -46,6 +49,7 @@ class AgentDiscovery:
         self._sent = 0
         self._due = -inf
         # When to ask, once more or anew.
+        self._asked_at = -inf
 
     @property
     def running(self) -> bool:
@@ -61,6 +65,9 @@ class AgentDiscovery:
         """Whether more home agents are needed."""
         self._wanted = wanted
         if not wanted and self.running:
+            self._break_off()
+        elif self.running and self._sent > DHAAD_RETRIES and now >= self._due:
+            self.failures += 1
             self._end(now)
 
     def request(
@@ -71,16 +78,13 @@ class AgentDiscovery:
         if not self._wanted:
             return None
         if self.running and source != self._source:
-            self._source, self._due = None, now
+            self._break_off()
         if now < self._due:
             return None
         if not self.running:
             self._source, self._sent = source, 0
             self._identifier = int.from_bytes(self._random(2))
-        elif self._sent > DHAAD_RETRIES:
-            self.failures += 1
-            self._end(now)
-            return None
+        self._asked_at = now
         self._due = now + INITIAL_DHAAD_TIMEOUT * 2**self._sent
         self._sent += 1
         return Packet(
@@ -112,6 +116,11 @@ class AgentDiscovery:
         self.failures = 0
         self._end(now)
         return tuple(found[:DISCOVERED_MAX])
+
+    def _break_off(self) -> None:
+        """The question is for another place, or for nobody any more."""
+        self._source = None
+        self._due = self._asked_at + APART
 
     def _end(self, now: float) -> None:
         self._source = None

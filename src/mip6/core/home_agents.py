@@ -82,6 +82,8 @@ class HomeAgents:
         self._places: dict[IPv6Address, None] = {}
         # Care-of addresses that were tried since one was accepted, in that order.
         self._accepted: Registration | None = None
+        self._spent = False
+        # The current one has failed since it was its turn.
         self._now = -inf
         first = self.listed[0] if self.listed else None
         self.current = self._registration(first)
@@ -177,7 +179,7 @@ class HomeAgents:
     def accepted(self, one: Registration) -> None:
         """It holds what it was asked for."""
         if one is self.current:
-            self._accepted = one
+            self._accepted, self._spent = one, False
             self._failures.clear()
             self._places.clear()
 
@@ -192,6 +194,7 @@ class HomeAgents:
             return
         self._failures.pop(address, None)
         self._failures[address] = Failure(now, status)
+        self._spent = True
         elsewhere = any(
             now < one.bound_until for one in self._every() if one is not current
         )
@@ -216,16 +219,19 @@ class HomeAgents:
                 del self._places[next(iter(self._places))]
             self._places[aim.care_of_address] = None
             self._failures.clear()
+            self._spent = False
             self._return()
         if silent:
             self.failed(now)
-        fresh = False
-        if self._must_change and (untried := self._untried):
-            self.current = self._registration(untried[0])
-            fresh = True
+        untried = self._untried
+        fresh = self._must_change and bool(untried)
+        if fresh:
+            self._turn_to(untried[0])
         elif self._must_change:
             self._ask_again(now)
-        self._need_others(self._must_change, now)
+        address = self.current.home_agent
+        all_failed = not untried and address in self._failures
+        self._need_others(address is None or all_failed, now)
         return fresh
 
     def take_aim(self, aim: Aim | None, now: float) -> None:
@@ -281,18 +287,27 @@ class HomeAgents:
 
     @property
     def _must_change(self) -> bool:
-        """Whether the current one is none, or has failed."""
-        address = self.current.home_agent
-        return address is None or address in self._failures
+        """Whether the current one is none, or has failed; but status 134 is final."""
+        if self.current.given_up:
+            return False
+        return self.current.home_agent is None or self._spent
 
     @property
     def _untried(self) -> list[IPv6Address]:
         """Who has not failed here yet, from the current one around the list."""
-        known = self.known
+        row = [*self.listed, *self.discovered]
+        if (accepted := self._bound_to) and accepted not in row:
+            row.append(accepted)
         address = self.current.home_agent
-        at = known.index(address) + 1 if address in known else 0
-        around = (*known[at:], *known[:at])
+        at = row.index(address) + 1 if address in row else 0
+        around = (*row[at:], *row[:at])
         return [a for a in around if a not in self._failures and a != address]
+
+    @property
+    def _bound_to(self) -> IPv6Address | None:
+        """Who has accepted last, as long as it may hold the binding."""
+        one = self._accepted
+        return one.home_agent if one and self._now < one.bound_until else None
 
     @property
     def _defended(self) -> bool:
@@ -302,15 +317,18 @@ class HomeAgents:
 
     def _return(self) -> None:
         """To whom has accepted, as long as it holds the binding (§11.4.1)."""
-        if self._accepted is not None and self._now < self._accepted.bound_until:
-            self.current = self._accepted
+        if bound_to := self._bound_to:
+            self._turn_to(bound_to)
 
     def _ask_again(self, now: float) -> None:
         """All have failed: the first that did, when it had time to recover."""
         for address, failure in self._failures.items():
             if address != self.current.home_agent and now >= failure.at + RESPITE:
-                self.current = self._registration(address)
+                self._turn_to(address)
                 return
+
+    def _turn_to(self, address: IPv6Address) -> None:
+        self.current, self._spent = self._registration(address), False
 
     def _need_others(self, needed: bool, now: float) -> None:
         if self.discovery is not None:

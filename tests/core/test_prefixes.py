@@ -26,7 +26,7 @@ from tests.support.core import (
 
 from mip6.core.binding_cache import EXPIRED_MAX
 from mip6.core.effects import Install, Remove
-from mip6.core.events import BindingChanged, Change
+from mip6.core.events import BindingChanged, Change, PrefixesTold
 from mip6.core.home_agent import HomeAgent
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
@@ -84,6 +84,44 @@ def following(role: HomeAgent, *, until: float) -> list[float]:
     while (now := role.deadline) is not None and now <= until:
         times += [now] * len(advertised(role, now))
     return times
+
+
+# What an earlier process knew.
+
+
+def test_prefixes_of_others_are_known_again() -> None:
+    role = bound()
+    heard = (
+        prefix(NEW_PREFIX, valid_until=200.0),
+        prefix(HOME_PREFIX, valid_until=200.0),
+        prefix(NEW_PREFIX, valid_until=300.0),
+        prefix(IPv6Network("2001:db8:2a::/64"), valid_until=100.0),
+    )
+    assert role.prefixes_restored(heard, 100.0, changed=False) == []
+    assert role.prefixes_heard == heard[:1]
+    assert not role.serves(NEW_HOME_ADDRESS)
+    # Nobody need be told before somebody's turn comes.
+    assert told(role.tick(100.0 + SETTLED)) == []
+    role.tick(200.0)
+    assert role.prefixes_heard == ()
+
+
+def test_no_more_are_restored_than_are_listed() -> None:
+    role = home_agent()
+    networks = IPv6Network("2001:db8:100::/40").subnets(new_prefix=48)
+    heard = tuple(
+        prefix(network, valid_until=200.0)
+        for network, _ in zip(networks, range(PREFIXES_MAX + 5), strict=False)
+    )
+    role.prefixes_restored(heard, 100.0, changed=False)
+    assert len(role.prefixes_heard) == PREFIXES_MAX - 1
+
+
+def test_what_changed_meanwhile_is_told() -> None:
+    role = bound(prefix_interval=QUICK)
+    role.prefixes_restored((), 100.0, changed=True)
+    assert told(role.tick(100.0 + SETTLED)) == [PrefixesTold((HOME_PREFIX,))]
+    assert following(role, until=120.0)
 
 
 # Lifetimes.

@@ -1,5 +1,6 @@
 """Every mistake in a configuration is told at once, with its line."""
 
+from datetime import UTC, datetime
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import Mode
 from mip6.daemon.configuration import load, parse
 from mip6.daemon.errors import ConfigurationError
+from mip6.linux import clock
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -459,3 +461,54 @@ def test_the_prefixes_of_the_home_link() -> None:
     assert alone is not None
     assert alone.home_prefixes == (HomePrefix(network=IPv6Network("2001:db8:a::/64")),)
     assert errors(HOME_AGENT.replace("a::100", "1a::100"))
+
+
+def test_a_moment_at_which_a_prefix_ends() -> None:
+    """By the wall clock, so a restart does not make it longer."""
+    text = (
+        HOME_AGENT + 'prefixes = { "2001:db8:a::/64" = '
+        "{ preferred_until = 2100-01-01T00:00:00Z, "
+        "valid_until = 2100-01-01T00:01:00+00:00 } }\n"
+    )
+    wanted = parse(text, "f").home_agent
+    assert wanted is not None
+    [prefix] = wanted.home_prefixes
+    assert prefix.valid_until - prefix.preferred_until == 60
+    wall = prefix.valid_until + clock.wall_ahead()
+    assert abs(wall - datetime(2100, 1, 1, 0, 1, tzinfo=UTC).timestamp()) < 2
+    assert wanted.home_prefixes == (prefix,)
+    [error] = errors(text.replace("00:00Z", "00:00"))
+    assert "preferred_until needs a time zone: 2100-01-01T00:00:00Z" in error
+
+
+def test_the_intervals_of_prefix_advertisements() -> None:
+    wanted = parse(HOME_AGENT + "prefix_interval_min = 1\n", "f").home_agent
+    assert wanted is not None
+    assert (wanted.prefix_interval_min, wanted.prefix_interval_max) == (1, 86400)
+    [error] = errors(HOME_AGENT + "prefix_interval_max = 599\n")
+    assert '"prefix_interval_max" is less than prefix_interval_min' in error
+    assert errors(HOME_AGENT + "prefix_interval_min = 0\n")
+
+
+@pytest.mark.parametrize(
+    ("listed", "prefixes", "more"),
+    [
+        ("2001:db8:a::100", '"2001:db8:1a::/64" = {}', ["2001:db8:1a::100/128"]),
+        ("2001:db8:a:0:1::/80", '"2001:db8:1a::/64" = {}', ["2001:db8:1a:0:1::/80"]),
+        # Prefixes of other lengths leave other room for an identifier.
+        ("2001:db8:a::100", '"2001:db8:1a::/48" = {}', []),
+        # Somebody else is there already, or the home agent itself.
+        ('2001:db8:a::100", "2001:db8:1a::100', '"2001:db8:1a::/64" = {}', []),
+        ("2001:db8:1a::1", '"2001:db8:1a::/64" = {}', []),
+    ],
+)
+def test_home_addresses_in_all_prefixes(
+    listed: str, prefixes: str, more: list[str]
+) -> None:
+    """A mobile node has the same identifier in each (decision 0034)."""
+    text = HOME_AGENT.replace("2001:db8:a::100", listed)
+    text += f"prefixes = {{ {prefixes} }}\n"
+    wanted = parse(text, "f").home_agent
+    assert wanted is not None
+    networks = [str(network) for network in wanted.home_networks]
+    assert networks[len(wanted.mobile_nodes) :] == more

@@ -302,3 +302,32 @@ def test_keys_do_not_show(directory: Path) -> None:
         assert letters not in shown and "Secret(…)" in shown
     with pytest.raises(TypeError, match="neither copied nor stored"):
         pickle.dumps(found)
+
+
+RENUMBERED = HOME_AGENT.replace(
+    "[home_agent.mobile_nodes]",
+    'prefixes = { "2001:db8:1a::/64" = {} }\n[home_agent.mobile_nodes]',
+)
+NEW_HOME_ADDRESS = IPv6Address("2001:db8:1a::100")
+
+
+def test_one_key_is_good_in_all_prefixes_of_the_home_link(directory: Path) -> None:
+    found = credentials.load(configured(directory, RENUMBERED))
+    assert set(found.by_home_address) == {HOME_ADDRESS, NEW_HOME_ADDRESS}
+    old, new = (found.by_home_address[a] for a in (HOME_ADDRESS, NEW_HOME_ADDRESS))
+    assert len(old) == len(new) == 6
+    assert not {one.spi for one in found.associations if one in old} & {
+        one.spi for one in found.associations if one in new
+    }
+    assert found.fingerprints[NEW_HOME_ADDRESS] == found.fingerprints[HOME_ADDRESS]
+
+
+def test_who_is_listed_has_a_key_of_its_own_there(directory: Path) -> None:
+    """And not that of another one with the same identifier."""
+    put(directory, "phone.key", written(KEYS[1]))
+    text = RENUMBERED + '"2001:db8:1a::100" = "phone.key"\n'
+    found = credentials.load(configured(directory, text))
+    assert found.fingerprints[NEW_HOME_ADDRESS] == [fingerprint(KEYS[1])]
+    assert len(found.associations) == 12
+    [error] = errors(directory, text.replace("phone", "laptop"))
+    assert "have the same key" in error

@@ -100,3 +100,25 @@ def test_one_daemon_after_the_other_and_no_packet_lost(world: World) -> None:
             assert same(before, bindings(world)[0])
     text = ping.communicate(timeout=20)[0]
     assert " 400 received" in text, text
+
+
+def test_who_has_a_binding_is_told_of_prefixes_that_changed_meanwhile(
+    world: World,
+) -> None:
+    """The file was changed while the home agent was stopped."""
+    file = world.home_agent.file
+    interval = "[home_agent]\nprefix_interval_min = 0.1\nprefix_interval_max = 0.2\n"
+    file.write_text(file.read_text().replace("[home_agent]\n", interval))
+    away(world)
+
+    def prefixes() -> set[str]:
+        status = world.mobile_node.read("status")["mobile_node"]
+        return {prefix["prefix"] for prefix in status["home_prefixes"]}
+
+    until(lambda: prefixes() == {"2001:db8:a::/64"}, "the mobile node is told")
+    world.home_agent.end(signal.SIGTERM)
+    more = 'prefixes = { "2001:db8:1a::/64" = { preferred_lifetime = 0 } }'
+    file.write_text(file.read_text().replace("[home_agent]", f"[home_agent]\n{more}"))
+    world.home_agent.start()
+    both = {"2001:db8:a::/64", "2001:db8:1a::/64"}
+    until(lambda: prefixes() == both, "the mobile node is told anew")

@@ -154,6 +154,8 @@ def serve(file: io.StringIO) -> None:
         (HOME_PREFIX,), 203.0, lifetime_max=100, grace=1.0, permissions=(permission,)
     )
     home_agent.revoke(HOME_ADDRESS, 204.0)
+    heard = HomePrefix(network=IPv6Network("2001:db8:1a::/64"), valid_until=900.0)
+    home_agent.prefixes_restored((heard,), 205.0, changed=True)
 
 
 def correspond(file: io.StringIO) -> list[bytes]:
@@ -262,7 +264,7 @@ def test_another_core_is_noticed() -> None:
     line = json.loads(lines[3])
     line["effects"].pop()
     lines[3] = json.dumps(line)
-    assert [step.same for step in replay(lines)] == [False] + [True] * 7
+    assert [step.same for step in replay(lines)] == [False] + [True] * 8
 
 
 def test_chance_that_was_not_recorded_is_the_same_each_time() -> None:

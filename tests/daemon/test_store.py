@@ -7,7 +7,8 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from tests.support.security import BINDING_UPDATE, HOME_ADDRESS, KEY
 from mip6.core.binding_cache import Binding
 from mip6.core.events import Dropped, Event, Problem
 from mip6.core.packet import write
+from mip6.core.prefixes import HomePrefix
 from mip6.core.state import End
 from mip6.daemon import changes
+from mip6.daemon.configuration import HomeAgentSection
 from mip6.daemon.credentials import Credentials
 from mip6.daemon.errors import SetupError
+from mip6.daemon.home_prefixes import PrefixSection
 from mip6.daemon.outbox import Outbox
 from mip6.daemon.protection import Protection
 from mip6.daemon.store import Store, Stored, StoreError
@@ -436,3 +440,62 @@ def test_a_mark_stops_replays_after_a_restart() -> None:
     again = Protection(End.HOME_AGENT, ESP, dict([first.mark]))
     replayed = again.verify(sealed.octets, 0.0)
     assert isinstance(replayed, Rejected) and replayed.reason == "replayed"
+
+
+# The prefixes of the home link.
+
+
+HEARD = HomePrefix(
+    network=IPv6Network("2001:db8:2a::/64"),
+    valid_until=900.0,
+    preferred_until=inf,
+    autonomous_address_configuration=False,
+)
+
+
+def section(**prefixes: PrefixSection) -> HomeAgentSection:
+    return HomeAgentSection.model_construct(
+        home_prefix=IPv6Network("2001:db8:a::/64"),
+        prefixes={IPv6Network(f"2001:db8:{k}::/64"): v for k, v in prefixes.items()},
+    )
+
+
+def test_lifetimes_of_prefixes_count_down_over_a_restart(path: Path) -> None:
+    store = opened(path, ahead=1000.0)
+    assert store.prefixes_heard() == ()
+    store.keep_prefixes((HEARD, replace(HEARD, network=IPv6Network("2001:db8::/64"))))
+    store.keep_prefixes((HEARD,))
+    store.close()
+    # It was off for 100 s, of which the boot clock knows nothing.
+    store = opened(path, ahead=1500.0)
+    assert store.prefixes_heard() == (replace(HEARD, valid_until=400.0),)
+    store.close()
+
+
+def test_since_when_prefixes_are_what_they_are(path: Path) -> None:
+    store = opened(path)
+    assert store.prefixes_said(section(), 1000.0) is None  # nothing was said before
+    age = store.prefixes_said(section(), 1001.0)
+    assert age is not None and age > 900  # for all that anybody knows
+    deprecated = section(a=PrefixSection(preferred_lifetime=0))
+    assert store.prefixes_said(deprecated, 1002.0) == 0
+    store.close()
+    store = opened(path)
+    assert store.prefixes_said(deprecated, 1007.0) == 5
+    assert store.prefixes_said(section(), 1008.0) == 0
+    store.close()
+
+
+def test_prefixes_that_cannot_be_read_or_written(path: Path) -> None:
+    store = opened(path)
+    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+        empty.execute("CREATE TABLE prefixes_heard (a, b, c, d)")
+        empty.execute("INSERT INTO prefixes_heard VALUES (?, 1, 1, 1)", ("no network",))
+        store._prefixes._database = empty
+        with pytest.raises(SetupError, match="prefixes in the state file"):
+            store.prefixes_heard()
+    with pytest.raises(StoreError):
+        store.keep_prefixes((HEARD,))
+    with pytest.raises(StoreError):
+        store.prefixes_said(section(), 1000.0)
+    store.close()

@@ -341,7 +341,7 @@ class Correspondent:
     def _may_bind(self, home_address: IPv6Address) -> bool:
         """What a home agent's own mobile nodes are bound by is registration alone."""
         home_agent = self.home_agent
-        if home_agent is not None and home_address in home_agent.home_prefix:
+        if home_agent is not None and home_agent.serves(home_address):
             return False
         return self._anybody or (
             home_address in self.allowed and home_address not in self.refused
@@ -532,7 +532,7 @@ class Correspondent:
         if (
             state.end is not End.CORRESPONDENT
             or state.correspondent not in self.addresses
-            or (home_agent is not None and state.home_address in home_agent.home_prefix)
+            or (home_agent is not None and home_agent.serves(state.home_address))
             or self._cache.full
         ):
             return

@@ -1,7 +1,7 @@
 """What a role reports, for logs, counters, `mip6 watch` and the timeline of a move."""
 
 from enum import StrEnum
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.record import record
 
@@ -113,6 +113,13 @@ class HomeAgentsChanged:
 
 
 @record
+class PrefixesTold:
+    """A home agent begins to tell its mobile nodes the prefixes of the home link."""
+
+    prefixes: tuple[IPv6Network, ...]
+
+
+@record
 class WayChanged:
     """Packets of a mobile node and a correspondent take another way."""
 
@@ -130,5 +137,6 @@ Event = (
     | PlaceChanged
     | Problem
     | HomeAgentsChanged
+    | PrefixesTold
     | WayChanged
 )

@@ -249,6 +249,22 @@ class HomeAgent:
             self._review(now)
         return difference(before, self._prefix_routes())
 
+    def prefixes_restored(
+        self, heard: tuple[HomePrefix, ...], now: float, *, changed: bool
+    ) -> list[Effect]:
+        """What an earlier process knew: prefixes that others advertise on the home
+        link.  `changed`: ours are others since, or mobile nodes may not have been told
+        yet that they are."""
+        self._prefixes.restore(heard, now)
+        if changed:
+            self._prefix_discovery.changed(now)
+        return []
+
+    @property
+    def prefixes_heard(self) -> tuple[HomePrefix, ...]:
+        """Those that other home agents advertise on the home link."""
+        return self._prefixes.heard_from_others
+
     def configure(
         self,
         mobile_nodes: tuple[IPv6Network, ...],

@@ -6,7 +6,8 @@ from ipaddress import IPv6Address
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
-from .effects import Effect, Send
+from .effects import Effect, Notify, Send
+from .events import PrefixesTold
 from .packet import Packet
 from .prefix_delivery import PrefixDelivery, Round
 from .prefixes import HomePrefixes
@@ -84,15 +85,17 @@ class PrefixDiscovery:
         delivery = self._delivery
         if delivery is None:
             return []
+        effects: list[Effect] = []
         if self._round_at is not None and self._round_at <= now:
             # Nobody goes without for longer than a round, and the wait in it.
             self._round_at = now + delivery.interval_max if len(self._cache) else None
             self._round.begin([b.home_address for b in self._cache], now)
+            told = tuple(prefix.network for prefix in self._prefixes)
+            effects.append(Notify(PrefixesTold(told)))
         for binding in self._bound(self._round.part()):
             prefix = self._prefixes.find(binding.home_address)
             if prefix is not None:
                 delivery.schedule(binding.home_address, prefix.preferred(now), now)
-        effects: list[Effect] = []
         for binding in self._bound(delivery.due(now)):
             home_address = binding.home_address
             if delivery.may_send(home_address, now):

@@ -98,6 +98,19 @@ class HomePrefixes:
     def own(self) -> tuple[IPv6Network, ...]:
         return tuple(self._own)
 
+    @property
+    def heard_from_others(self) -> tuple[HomePrefix, ...]:
+        return tuple(self._heard.values())
+
+    def restore(self, heard: Iterable[HomePrefix], now: float) -> None:
+        """What an earlier process has heard, as far as it is not over."""
+        for prefix in heard:
+            known = prefix.network in self._own or prefix.network in self._heard
+            if known or prefix.valid_until <= now or self._full:
+                continue
+            self._heard[prefix.network] = prefix
+        self._look()
+
     def find(self, address: IPv6Address) -> HomePrefix | None:
         """The prefix of ours that `address` is in; the longest."""
         value = int(address)
@@ -128,7 +141,7 @@ class HomePrefixes:
             if not option.valid_lifetime:
                 news |= former is not None
                 continue
-            if len(self._own) + len(self._heard) >= PREFIXES_MAX:
+            if self._full:
                 continue
             self._heard[network] = HomePrefix(
                 network=network,
@@ -156,6 +169,10 @@ class HomePrefixes:
         """The whole list (§10.6.2)."""
         listed = tuple(prefix.option(now, router) for prefix in self)
         return listed[:PREFIXES_MAX]
+
+    @property
+    def _full(self) -> bool:
+        return len(self._own) + len(self._heard) >= PREFIXES_MAX
 
     def _look(self) -> None:
         """Keep what is asked for with every packet."""

@@ -5,7 +5,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
-from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,16 +15,19 @@ from pydantic import (
     PrivateAttr,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from mip6.core.policy import Permission
+from mip6.core.prefix_delivery import INTERVAL_MAX, INTERVAL_MIN
 from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
+from .home_prefixes import PrefixSection, elsewhere, home_prefix
 from .route_optimization import CorrespondentNodeSection, RouteOptimizationSection
 from .router import Routers, RouterSection, problems
 from .section import Address, Interface, LinkName, Network, Section
@@ -35,10 +37,6 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 
 Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
-
-
-def _or_for_ever(seconds: int | None) -> float:
-    return inf if seconds is None else seconds
 
 
 def _usable(address: IPv6Address) -> IPv6Address:
@@ -86,15 +84,6 @@ MobileNodes = Annotated[
 ]
 
 
-class PrefixSection(Section):
-    """A prefix of the home link, as mobile nodes are told of it (§10.6)."""
-
-    valid_lifetime: Annotated[int, Field(ge=4, lt=2**32)] | None = None
-    """Seconds; for ever if it is not said, as are the others."""
-    preferred_lifetime: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    """Seconds; 0: home addresses in it are not for new connections any more."""
-
-
 class HomeAgentSection(Section):
     """`[home_agent]` (§10)."""
 
@@ -118,6 +107,11 @@ class HomeAgentSection(Section):
     """Those that may not: they are answered by status 129."""
     lifetimes: dict[Network, Lifetime] = Field(default_factory=dict)
     """Seconds that these are granted at most, where it is less than `lifetime_max`."""
+    prefix_interval_min: Annotated[float, Field(gt=0, le=86_400)] = INTERVAL_MIN
+    """Seconds that mobile nodes wait at least for what is new about the prefixes, so
+    that not all are told at once; and at most (MinMobPfxAdvInterval and
+    MaxMobPfxAdvInterval, §13)."""
+    prefix_interval_max: Annotated[float, Field(gt=0, le=86_400)] = INTERVAL_MAX
     preference: Annotated[int, Field(ge=0, le=65535)] = 0
     """Among the home agents of the home link; the highest is named first (§10.5.1)."""
 
@@ -129,17 +123,17 @@ class HomeAgentSection(Section):
 
     _address = field_validator("address")(_usable)
 
+    @field_validator("prefix_interval_max")
+    @classmethod
+    def _prefix_interval_max(cls, value: float, information: ValidationInfo) -> float:
+        if value < information.data.get("prefix_interval_min", INTERVAL_MIN):
+            raise ValueError("is less than prefix_interval_min")
+        return value
+
     @property
     def home_prefixes(self) -> tuple[HomePrefix, ...]:
         said = {self.home_prefix: PrefixSection(), **self.prefixes}
-        return tuple(
-            HomePrefix(
-                network=network,
-                valid_lifetime=_or_for_ever(prefix.valid_lifetime),
-                preferred_lifetime=_or_for_ever(prefix.preferred_lifetime),
-            )
-            for network, prefix in said.items()
-        )
+        return tuple(home_prefix(network, one) for network, one in said.items())
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
@@ -157,7 +151,29 @@ class HomeAgentSection(Section):
     @property
     def home_networks(self) -> tuple[IPv6Network, ...]:
         """The home addresses that may register."""
-        return tuple(IPv6Network(entry) for entry in self.mobile_nodes)
+        listed = tuple(IPv6Network(entry) for entry in self.mobile_nodes)
+        return (*listed, *(other for _, other in self._elsewhere(listed)))
+
+    @property
+    def formed(self) -> Iterator[tuple[IPv6Address, IPv6Address]]:
+        """Home addresses of the table, and those that the same mobile nodes have in the
+        other prefixes of the home link (decision 0034)."""
+        listed = tuple(IPv6Network(entry) for entry in self.mobile_nodes)
+        for network, other in self._elsewhere(listed):
+            yield network.network_address, other.network_address
+
+    def _elsewhere(
+        self, listed: tuple[IPv6Network, ...]
+    ) -> Iterator[tuple[IPv6Network, IPv6Network]]:
+        """With their originals.  What is listed itself has a key of its own."""
+        prefixes = {self.home_prefix, *self.prefixes}
+        if len(prefixes) == 1:
+            return
+        known = set(listed)
+        for network in listed:
+            for other in elsewhere(network, prefixes):
+                if other not in known and self.address not in other:
+                    yield network, other
 
 
 def _command(value: object) -> object:
@@ -308,6 +324,11 @@ class Configuration(Section):
         return self.authentication not in (None, "none")
 
     @property
+    def derives_keys(self) -> bool:
+        """Whether one key is good for all home addresses of a mobile node."""
+        return self.authentication == "shared_key"
+
+    @property
     def known(self) -> frozenset[IPv6Address]:
         """Who sends Binding Updates or Acknowledgements without ESP, by its address;
         prefixes that may are not among them."""
@@ -332,15 +353,20 @@ class Configuration(Section):
 
     def trusts(self) -> Iterator[tuple[tuple[str, ...], IPv6Address, Trust]]:
         """What each home address shares with its home agent, and the keys that lead
-        to it in the file."""
+        to it in the file: the same for all home addresses of a mobile node."""
         if self.mobile_node is not None:
             home_address = self.mobile_node.home_address.ip
             yield ("mobile_node",), home_address, self.mobile_node
         mobile_nodes = self.home_agent.mobile_nodes if self.home_agent else ()
-        if isinstance(mobile_nodes, dict):
+        if isinstance(mobile_nodes, dict) and self.home_agent is not None:
             for home_address, trust in mobile_nodes.items():
                 keys = ("home_agent", "mobile_nodes", str(home_address))
                 yield keys, home_address, trust
+            # Keys are derived for a home address; others are made for one by hand.
+            derived = self.home_agent.formed if self.derives_keys else ()
+            for home_address, other in derived:
+                keys = ("home_agent", "mobile_nodes", str(home_address))
+                yield keys, other, mobile_nodes[home_address]
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -87,11 +87,16 @@ class _Reader:
             self._home_agent = configuration.mobile_node.home_agent
 
     def read(self) -> Credentials:
-        places = {}
+        seen: set[tuple[str, ...]] = set()
+        places: dict[str, tuple[str, ...]] = {}
         keys: dict[str, list[Secret]] = {}
         for where, home_address, trust in self._configuration.trusts():
-            places[str(home_address)] = where
-            keys[str(home_address)] = self._one(where, home_address, trust)
+            found = self._one(where, home_address, trust)
+            if where not in seen:
+                # Else another home address of a mobile node that was there.
+                seen.add(where)
+                places[str(home_address)] = where
+                keys[str(home_address)] = found
         for first, second in shared_keys(keys):
             self._wrong(
                 places[second],

@@ -22,6 +22,7 @@ from mip6.core.events import (
     PhaseReached,
     Place,
     PlaceChanged,
+    PrefixesTold,
     Problem,
     Refused,
 )
@@ -244,6 +245,7 @@ class Daemon:
         if self._advertiser is not None:
             self._advertiser.stop(loop, silently=self._keep)
         await self._leave()
+        self._keep_prefixes()
         await self._hooks.finish()
         for descriptor in readers:
             loop.remove_reader(descriptor)
@@ -268,6 +270,9 @@ class Daemon:
         with contextlib.suppress(StoreError):  # told when something is promised
             self._reserve()
         self.perform(roles.configure(self.node, wanted, self.now()))
+        if self.store is not None and wanted.home_agent is not None:
+            with contextlib.suppress(StoreError):  # the next start tells all anew
+                self.store.prefixes_said(wanted.home_agent, self.now())
         for address in self._standing.diverted():  # new prefixes have anycast addresses
             self.machine.data_plane.divert(address)
         self._surroundings.follow_links()
@@ -405,8 +410,7 @@ class Daemon:
                 self.dropped[reason] += 1
             case BindingChanged(change=change, home_address=home_address):
                 self.changes[change] += 1
-                home_agent = self.home_agent
-                if home_agent and self.store and home_address in home_agent.home_prefix:
+                if self.store is not None and event.correspondent is None:
                     self.store.changed(home_address)
             case Refused(status=status):
                 self.refused[status] += 1
@@ -414,6 +418,8 @@ class Daemon:
                 self.timeline.reached(event, now)
                 if event.phase is Phase.LINK_UP:
                     self.machine.data_plane.forget_first_packets()
+            case PrefixesTold():
+                self._keep_prefixes()
             case Problem(what=what, advice=advice):
                 text = f"{what}: {advice}" if advice else what
                 if text not in self.problems:
@@ -424,6 +430,12 @@ class Daemon:
         self.log.event(event, now)
         self.feed.event(event, now)
         self._hooks.event(event)
+
+    def _keep_prefixes(self) -> None:
+        """For the next process; what cannot be written is heard again."""
+        if self.home_agent is not None and self.store is not None:
+            with contextlib.suppress(StoreError):
+                self.store.keep_prefixes(self.home_agent.prefixes_heard)
 
     def links_in_use(self) -> list[LinkInfo]:
         return self.machine.attachable()

@@ -61,4 +61,6 @@ def _plain(value: object) -> object:
             return value.value
         case None | bool() | int() | float():
             return value
+        case tuple():
+            return ", ".join(map(str, value))
     return str(value)

@@ -12,6 +12,7 @@ from mip6.core.events import (
     Event,
     PhaseReached,
     PlaceChanged,
+    PrefixesTold,
     Problem,
     Refused,
     WayChanged,
@@ -93,6 +94,9 @@ class Log:
                     way="direct" if event.direct else "home_agent",
                     why=event.why,
                 )
+            case PrefixesTold():
+                told = ",".join(map(str, event.prefixes))
+                self.line("info", "prefixes_told", prefixes=told)
             case Problem():
                 self.line("warning", "problem", what=event.what, advice=event.advice)
 

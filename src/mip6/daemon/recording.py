@@ -55,6 +55,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "link_up",
         "configure",
         "prefixes_changed",
+        "prefixes_restored",
         "revoke",
     ),
     MobileNode: (

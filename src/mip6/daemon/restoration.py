@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 
 from mip6.core.binding_cache import Binding
+from mip6.core.home_agent import HomeAgent
 from mip6.core.state import End, Tunnel
 from mip6.linux.dataplane import DataPlane
 
+from .configuration import HomeAgentSection
 from .store import Store
 
 
@@ -46,6 +48,16 @@ def restore(
         and tunnel.expires > now
     )
     return found
+
+
+def restore_prefixes(
+    store: Store, home_agent: HomeAgent, wanted: HomeAgentSection, now: float
+) -> None:
+    """What was known of the home link's prefixes; who has a binding is told what is new
+    since, or was new so lately that perhaps not all were told.  Raises SetupError."""
+    age = store.prefixes_said(wanted, now)
+    changed = age is not None and age < wanted.prefix_interval_max
+    home_agent.prefixes_restored(store.prefixes_heard(), now, changed=changed)
 
 
 def bring_up(data_plane: DataPlane, tunnels: Iterator[Tunnel]) -> None:

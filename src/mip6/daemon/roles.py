@@ -15,7 +15,7 @@ from mip6.core.state import End, Tunnel
 from .configuration import Configuration, HomeAgentSection, MobileNodeSection
 from .machine import Machine
 from .recording import Recorder
-from .restoration import restore
+from .restoration import restore, restore_prefixes
 from .route_optimization import CorrespondentNodeSection
 from .store import Store
 
@@ -144,6 +144,7 @@ class _Builder:
             permissions=wanted.permissions,
             refuse_others=bool(wanted.allow),
             prefixes=wanted.home_prefixes,
+            prefix_interval=(wanted.prefix_interval_min, wanted.prefix_interval_max),
             preference=wanted.preference,
             random=os.urandom,
             grace=wanted.grace,
@@ -152,6 +153,7 @@ class _Builder:
             # Without authentication nothing is remembered beyond a binding (0007).
             sequence_numbers=found.sequence_numbers if authenticates else (),
         )
+        restore_prefixes(store, home_agent, wanted, self._now)
         store.follow(home_agent)
         for binding in found.bindings:
             # One was not on disk, the other may register no longer.

@@ -3,23 +3,27 @@
     bindings  by home address, the sequence number of the last Binding Update (0007),
               and the binding if there is one
     marks     by name, what `security` has reserved or accepted (its `Mark`s)
+    prefixes  of the home link (prefix_store.py)
 
 /var/lib/mip6/NAME/state.sqlite, in write-ahead mode: one commit for all that a burst of
 packets changed, on disk before the first answer to them leaves.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Protocol
 
 from mip6.core.binding_cache import Binding
+from mip6.core.prefixes import HomePrefix
 from mip6.security.verdict import Mark
 from mip6.wire.record import record
 
 from .changes import Changes, Row
+from .configuration import HomeAgentSection
 from .errors import SetupError
+from .prefix_store import PrefixStore
 
 _BINDINGS = (
     "home_address BLOB NOT NULL",
@@ -91,6 +95,7 @@ class Store:
                 )
                 self._mark_changes = Changes(self._database, "mark_changes", _MARKS)
                 self._take_over()
+                self._prefixes = PrefixStore(self._database, wall_clock)
             self.marks = {name: int(n) for name, n in self._mark_changes.newest()}
         except OSError as error:
             raise SetupError(f"{path}: {error.strerror}") from error
@@ -162,6 +167,27 @@ class Store:
         self._marked.clear()
         self._changed.clear()
         self.promised = False
+
+    def prefixes_said(self, wanted: HomeAgentSection, now: float) -> float | None:
+        """See `PrefixStore.say`.  Raises StoreError."""
+        try:
+            return self._prefixes.say(wanted, now)
+        except (sqlite3.Error, ValueError) as error:
+            raise StoreError(f"the state file cannot be written: {error}") from error
+
+    def prefixes_heard(self) -> tuple[HomePrefix, ...]:
+        """Those that others advertise on the home link.  Raises SetupError."""
+        try:
+            return self._prefixes.heard()
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise SetupError(f"the prefixes in the state file: {error}") from error
+
+    def keep_prefixes(self, heard: Iterable[HomePrefix]) -> None:
+        """Raises StoreError."""
+        try:
+            self._prefixes.keep(heard)
+        except sqlite3.Error as error:
+            raise StoreError(f"the state file cannot be written: {error}") from error
 
     def close(self) -> None:
         self._database.close()

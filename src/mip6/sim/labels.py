@@ -10,6 +10,7 @@ from mip6.core.events import (
     PhaseReached,
     Place,
     PlaceChanged,
+    PrefixesTold,
     Problem,
     Refused,
     WayChanged,
@@ -149,5 +150,7 @@ def event_label(event: Event) -> str | None:
             return f"{event.correspondent}: {way} ({event.why.replace('_', ' ')})"
         case HomeAgentsChanged():
             return f"asks home agent {event.current or '(none is known)'}"
+        case PrefixesTold():
+            return f"tells its prefixes: {', '.join(map(str, event.prefixes))}"
         case PhaseReached() | BindingChanged():
             return None

@@ -107,6 +107,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     roamer.wait(2)
     roamer.do(roamer.mobile_node.configure(200, roamer.now, fallback=False))
     roamer.do(roamer.mobile_node.handover("eth0", roamer.now))
+    roamer.do(roamer.mobile_node.name_servers((IPv6Address("2001::53"),), roamer.now))
     other = Adopted(address=PREFIX_C[7], prefix_length=64)
     roamer.do(roamer.mobile_node.configured("eth0", (other,), (ROUTER_C,), roamer.now))
     roamer.do(roamer.mobile_node.neighbor_lost(ROUTER_C, "eth0", roamer.now))

@@ -109,6 +109,11 @@ OPTIONS: dict[str, dict[str, str]] = {
         "preference": "icmpv6.opt.home_agent_preference",
         "lifetime": "icmpv6.opt.home_agent_lifetime",
     },
+    "RecursiveDnsServers": {
+        "lifetime": "icmpv6.opt.rdnss.lifetime",
+        "addresses": "icmpv6.opt.rdnss",
+    },
+    "CaptivePortal": {},
     "UnknownNeighborOption": {},
 }
 """The fields that are compared.  tshark 4.0 does not know the R flags of RFC 3963 in

@@ -126,6 +126,12 @@ def neighbor_options() -> st.SearchStrategy[neighbor_discovery.NeighborOption]:
             mobile_router_support=st.booleans(),
         ),
         st.builds(
+            nd.RecursiveDnsServers, u32, st.lists(addresses, max_size=4).map(tuple)
+        ),
+        st.builds(
+            nd.CaptivePortal, st.binary(max_size=40).map(lambda b: b.rstrip(b"\0"))
+        ),
+        st.builds(
             nd.UnknownNeighborOption,
             type_numbers.filter(lambda n: n not in nd.KNOWN_OPTIONS),
             sized(8, 6),

@@ -11,11 +11,13 @@ from mip6.wire.neighbor_discovery import (
     INFINITE_LIFETIME,
     OPTIONS_MAX,
     AdvertisementInterval,
+    CaptivePortal,
     HomeAgentInformation,
     Mtu,
     NeighborAdvertisement,
     NeighborSolicitation,
     PrefixInformation,
+    RecursiveDnsServers,
     RouterAdvertisement,
     RouterSolicitation,
     SourceLinkLayerAddress,
@@ -59,10 +61,10 @@ GOLDEN = [
                 ),
                 AdvertisementInterval(70),
                 HomeAgentInformation(preference=0x1234, lifetime=1800),
-                UnknownNeighborOption(25, bytes(6)),
+                UnknownNeighborOption(222, bytes(6)),
             ),
         ),
-        "86 00 62b7"
+        "86 00 9db6"
         "40"  # Cur Hop Limit
         "b8"  # M, H, Prf low
         "0708"  # Router Lifetime
@@ -78,7 +80,7 @@ GOLDEN = [
         "20010db8000a00000000000000000001"  # Prefix: the router's address
         "07 01 0000 00000046"  # Advertisement Interval, 70 ms
         "08 01 0000 1234 0708"  # Home Agent Information
-        "19 01 000000000000",  # an option not known here
+        "de 01 000000000000",  # an option not known here
         id="Router Advertisement of a home agent",
         marks=[
             pytest.mark.rfc("7.1", "the H flag"),
@@ -117,6 +119,23 @@ GOLDEN = [
         "4c"  # O, Prf high, P
         "0000 00000000 00000000",
         id="Router Advertisement, other flags",
+    ),
+    pytest.param(
+        RouterAdvertisement(
+            router_lifetime=1800,
+            options=(
+                RecursiveDnsServers(600, (SOURCE, DESTINATION)),
+                CaptivePortal(b"https://a/b"),
+            ),
+        ),
+        "86 00 3689 00 00 0708 00000000 00000000"
+        "19 05 0000"  # Recursive DNS Servers, 40 octets, Reserved
+        "00000258"  # Lifetime
+        "20010db8000a00000000000000000100"
+        "20010db8000a00000000000000000001"
+        "25 02"  # Captive Portal
+        "68747470733a2f2f612f62 000000",  # the URI, padded
+        id="Router Advertisement of a network that wants one to log in",
     ),
     pytest.param(
         NeighborSolicitation(target_address=SOURCE),
@@ -214,12 +233,12 @@ def test_the_reserved_preference_reads_as_medium() -> None:
 @pytest.mark.parametrize(
     ("options", "reason", "offset"),
     [
-        ("19 00 000000000000", "option_length", 17),  # a length of 0
-        ("1901000000000000 19 02 000000000000", "option_length", 25),  # beyond
+        ("de 00 000000000000", "option_length", 17),  # a length of 0
+        ("de01000000000000 de 02 000000000000", "option_length", 25),  # beyond
         ("05 02 0000 000005dc 0000000000000000", "option_length", 17),  # MTU of 16
         ("03 03 40 c0" + "00" * 20, "truncated", 40),  # a prefix without its end
         ("03 04 81 c0" + "00" * 28, "prefix_length", 18),
-        ("19", "truncated", 17),
+        ("de", "truncated", 17),
     ],
 )
 def test_options_nobody_may_send(options: str, reason: str, offset: int) -> None:
@@ -228,8 +247,17 @@ def test_options_nobody_may_send(options: str, reason: str, offset: int) -> None
     assert (caught.value.reason, caught.value.offset) == (reason, offset)
 
 
+def test_name_servers_without_a_whole_address_are_left_out() -> None:
+    none = "19 01 0000 00000001"
+    half = "19 04 0000 00000001" + SOURCE.packed.hex() + "00" * 8
+    assert advertised(none + half) == (
+        RecursiveDnsServers(1, ()),
+        RecursiveDnsServers(1, (SOURCE,)),
+    )
+
+
 def test_the_limit_of_options() -> None:
-    option = "19 01 000000000000"
+    option = "de 01 000000000000"
     assert len(advertised(option * OPTIONS_MAX)) == OPTIONS_MAX
     with pytest.raises(WireError, match="too_many_options at octet 1040"):
         advertised(option * (OPTIONS_MAX + 1))
@@ -259,10 +287,14 @@ PREFIX = {"prefix": SOURCE, "valid_lifetime": 1, "preferred_lifetime": 1}
         (AdvertisementInterval, {"advertisement_interval": -1}),
         (HomeAgentInformation, {"preference": 0x10000, "lifetime": 1}),
         (HomeAgentInformation, {"preference": 0, "lifetime": 0x10000}),
+        (RecursiveDnsServers, {"lifetime": 1 << 32, "addresses": ()}),
+        (RecursiveDnsServers, {"lifetime": 1, "addresses": (SOURCE,) * 128}),
+        (CaptivePortal, {"uri": b"https://a\0"}),
+        (CaptivePortal, {"uri": b"a" * 2039}),
         (UnknownNeighborOption, {"type": 3, "data": bytes(30)}),
         (UnknownNeighborOption, {"type": 256, "data": bytes(6)}),
-        (UnknownNeighborOption, {"type": 25, "data": bytes(8)}),
-        (UnknownNeighborOption, {"type": 25, "data": bytes(2046)}),
+        (UnknownNeighborOption, {"type": 222, "data": bytes(8)}),
+        (UnknownNeighborOption, {"type": 222, "data": bytes(2046)}),
         (RouterAdvertisement, {"router_lifetime": 0x10000}),
         (RouterAdvertisement, {"router_lifetime": 1, "cur_hop_limit": 256}),
         (RouterAdvertisement, {"router_lifetime": 1, "reachable_time": 1 << 32}),

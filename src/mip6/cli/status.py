@@ -16,6 +16,10 @@ _PLACES = {
     "registered": "away, registered",
     "returning": "at home, the home agent does not know yet",
 }
+_NATIVE = {
+    "native": "not tunnelled",
+    "name_servers": "name servers, natively",
+}
 _MECHANISMS = {
     "shared_key": "ESP with a shared key",
     "manual": "ESP with manual keys",
@@ -48,6 +52,10 @@ def _text(document: dict[str, Any]) -> str:
             ("registered for", seconds(mobile_node["expires_in_s"])),
         ]
         lines += _home_prefixes(mobile_node)
+        for key in ("native", "name_servers"):
+            if found := mobile_node[key]:
+                words = ", ".join(found)
+                lines.append((_NATIVE[key], words))
         lines += _correspondents(mobile_node)
     if home_agent := document.get("home_agent"):
         count = f"{home_agent['bindings']} of at most {home_agent['bindings_max']}"

@@ -251,6 +251,11 @@ class Attachments:
             ):
                 self.previous = None
 
+    def name_servers(self, now: float) -> tuple[IPv6Address, ...]:
+        """What routers of the link in use say whom to ask."""
+        here = self.here
+        return tuple(self.up[here.link].name_servers(now)) if here else ()
+
     def reached(
         self, care_of_address: IPv6Address, now: float, *, answered: bool
     ) -> None:

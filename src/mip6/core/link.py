@@ -5,12 +5,18 @@ from dataclasses import field
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.neighbor_discovery import INFINITE_LIFETIME, PrefixInformation
+from mip6.wire.neighbor_discovery import (
+    INFINITE_LIFETIME,
+    PrefixInformation,
+    RecursiveDnsServers,
+)
 from mip6.wire.record import record
 
 from .addresses import is_unicast_routable
 
 PREFIXES_MAX = 32
+NAME_SERVERS_MAX = 8
+"""That one router tells of."""
 
 
 @record
@@ -35,6 +41,14 @@ class Prefix:
     preferred_until: float
 
 
+@record
+class NameServer:
+    """A router told of it (RFC 8106)."""
+
+    address: IPv6Address
+    valid_until: float
+
+
 @record(kw_only=True)
 class Router:
     """A default router as its advertisements describe it."""
@@ -51,6 +65,7 @@ class Router:
     prefixes: tuple[Prefix, ...]
     silent: bool = False
     """It did not answer when asked: used only while there is nothing better."""
+    name_servers: tuple[NameServer, ...] = ()
 
 
 @record(kw_only=True)
@@ -114,6 +129,16 @@ def learn(
         valid_until=now + _seconds(option.valid_lifetime),
         preferred_until=now + _seconds(option.preferred_lifetime),
     )
+
+
+def learn_name_servers(
+    known: tuple[NameServer, ...], option: RecursiveDnsServers, now: float
+) -> tuple[NameServer, ...]:
+    """Those of one router, the latest first."""
+    valid_until = now + _seconds(option.lifetime)
+    kept = (one for one in known if one.address not in option.addresses)
+    told = (NameServer(a, valid_until) for a in option.addresses if option.lifetime)
+    return (*told, *kept)[:NAME_SERVERS_MAX]
 
 
 def _seconds(lifetime: int) -> float:

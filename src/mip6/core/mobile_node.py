@@ -3,7 +3,7 @@
 What happens to it; `mobile_parts` has what follows from that.
 """
 
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
@@ -40,6 +40,7 @@ from .state import RouteOptimization, State
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
+HOME = {Place.AT_HOME, Place.RETURNING}
 STOP_MAX = 3.0
 """Seconds that stopping waits for the home agent."""
 
@@ -47,12 +48,22 @@ STOP_MAX = 3.0
 class MobileNode(MobileParts):
     """One home address that is reachable wherever this machine is attached."""
 
-    def configure(self, lifetime: float, now: float, *, fallback: bool) -> list[Effect]:
+    def configure(
+        self,
+        lifetime: float,
+        now: float,
+        *,
+        fallback: bool,
+        native: tuple[IPv6Network, ...] = (),
+        native_name_servers: bool = True,
+    ) -> list[Effect]:
         """Work by these from now on (see the class): the lifetime is asked for when the
         registration is refreshed next."""
         check_lifetime(lifetime)
         self.home_agents.lifetime = lifetime
         self.fallback = fallback
+        self.native.prefixes = native
+        self.native.with_name_servers = native_name_servers
         return self._settle(now)
 
     def home_agents_found(
@@ -88,6 +99,13 @@ class MobileNode(MobileParts):
         """What others have configured on a link that we do not manage: its global
         addresses, and the routers of its default routes, the best first."""
         self.attachments.configured(link, addresses, gateways)
+        return self._settle(now)
+
+    def name_servers(
+        self, servers: tuple[IPv6Address, ...], now: float
+    ) -> list[Effect]:
+        """Whom the machine's resolver asks, as others have configured it."""
+        self.native.configured(servers)
         return self._settle(now)
 
     def neighbor_lost(
@@ -132,6 +150,10 @@ class MobileNode(MobileParts):
             return []
         if self.registration.refused or self.registration.given_up:
             return self._holding.refuse(octets, now, "registration_refused")
+        if self.place not in HOME and IPv6Address(octets[24:40]) in self.native:
+            # It would have been native if there were a link; through the tunnel it is
+            # nothing for who it is for.
+            return self._holding.refuse(octets, now, "native")
         if not self._open:
             return self._holding.hold(octets, now)
         return self._holding.late(octets, now)

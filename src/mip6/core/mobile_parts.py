@@ -20,6 +20,7 @@ from .footprint import Footprint
 from .holding import Holding
 from .home_agents import HomeAgents
 from .mobile_state import away_states, home_states, home_tunnel
+from .native import Native
 from .path_mtu import PathMtu
 from .placement import Placement
 from .prefix_solicitation import PrefixSolicitation
@@ -57,6 +58,8 @@ class MobileParts:
     correspondents_max: how many of them at the same time.
     restored_ways: the direct ways that an earlier process left.
     prefix_discovery: whether the home agent is asked for the home link's prefixes.
+    native: destinations that go out from the care-of address; see `Native`.
+    native_name_servers: whether the name servers of visited links are among them.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class MobileParts:
         correspondents_max: int = 256,
         restored_ways: tuple[RouteOptimization, ...] = (),
         prefix_discovery: bool = False,
+        native: tuple[IPv6Network, ...] = (),
+        native_name_servers: bool = True,
     ) -> None:
         check_lifetime(lifetime)
         self.home_address = home_address
@@ -122,6 +127,9 @@ class MobileParts:
         )
         self.prefixes = PrefixSolicitation(
             home_address, enabled=prefix_discovery, random=random
+        )
+        self.native = Native(
+            home_prefix, prefixes=native, with_name_servers=native_name_servers
         )
         self._optimistic = optimistic
         self._path = PathMtu()
@@ -275,6 +283,8 @@ class MobileParts:
         here, left = self.attachments.here, footprint.left
         if left and here and here.care_of_address != left.care_of_address:
             footprint.left = None
+        servers = self.attachments.name_servers(now)
+        self.native.attached(here, servers, self.home_agent)
 
     def _placed(self, now: float) -> list[Effect]:
         """What arriving somewhere brings."""
@@ -312,6 +322,7 @@ class MobileParts:
                 checked_by_kernel=self._optimistic,
                 mtu=self._path.mtu(self.care_of_address, now),
             )
+            states += self.native.states(attachments.here)
         if self._stop_by is not None:
             tunnel = self._footprint.tunnel(self.home_address)
         else:

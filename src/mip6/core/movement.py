@@ -14,6 +14,7 @@ from mip6.wire.neighbor_discovery import (
     AdvertisementInterval,
     NeighborAdvertisement,
     PrefixInformation,
+    RecursiveDnsServers,
     RouterAdvertisement,
     RouterSolicitation,
     SourceLinkLayerAddress,
@@ -29,6 +30,7 @@ from .link import (
     Router,
     interface_identifier,
     learn,
+    learn_name_servers,
 )
 from .memory import Place
 from .packet import Packet
@@ -170,7 +172,10 @@ class ManagedLink:
                 return "too_many_routers"
         prefixes = {p.network: p for p in router.prefixes} if router else {}
         addresses = set(router.addresses) if router else set()
+        name_servers = router.name_servers if router else ()
         for option in message.options:
+            if isinstance(option, RecursiveDnsServers):
+                name_servers = learn_name_servers(name_servers, option, now)
             if not isinstance(option, PrefixInformation):
                 continue
             if option.router_address and len(addresses) < PREFIXES_MAX:
@@ -186,6 +191,7 @@ class ManagedLink:
             expires=now + message.router_lifetime,
             quiet_at=now + MISSED_MAX * interval,
             prefixes=tuple(prefixes.values()),
+            name_servers=name_servers,
         )
         if self._current is None or self._current[0] == address:
             self._ask_at = self._answer_by = inf
@@ -334,6 +340,13 @@ class ManagedLink:
         prefixes = (p for router in self.routers.values() for p in router.prefixes)
         return any(prefix.network == network for prefix in prefixes)
 
+    def name_servers(self, now: float) -> Iterator[IPv6Address]:
+        """That routers here tell of."""
+        for router in self.routers.values():
+            for server in router.name_servers:
+                if server.valid_until > now:
+                    yield server.address
+
     def reached(self, router: IPv6Address, now: float, *, answered: bool) -> None:
         """Whether the home agent answered what was sent by this router."""
         found = self.routers.get(router)
@@ -426,6 +439,8 @@ class ManagedLink:
             for prefix in router.prefixes:
                 yield prefix.valid_until
                 yield prefix.preferred_until
+            for server in router.name_servers:
+                yield server.valid_until
 
 
 def _way(router: Router) -> Way:

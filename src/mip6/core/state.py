@@ -170,10 +170,11 @@ class Rule:
     own_only: bool = False
     """For what this machine sends and knows a port of, or a type: not for what it
     forwards, nor for a firewall that asks by which link a packet should have come."""
+    destination: IPv6Network | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
-        return (Rule, self.priority, self.source)
+        return (Rule, self.priority, self.source, self.destination)
 
 
 State = (

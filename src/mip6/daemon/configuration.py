@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from mip6.core.native import NATIVE_MAX
 from mip6.core.policy import Permission
 from mip6.core.prefix_delivery import INTERVAL_MAX, INTERVAL_MIN
 from mip6.core.prefixes import HomePrefix
@@ -207,6 +208,12 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
     """The routing table for packets from the home address; and the three after it."""
+    native: Annotated[
+        tuple[Network, ...], Field(strict=False, max_length=NATIVE_MAX)
+    ] = ()
+    """Destinations that go out from the care-of address, not through the tunnel."""
+    native_name_servers: bool = True
+    """So do questions to name servers, but for those in the home prefix."""
     never_return_home: bool = False
     """No advertisement makes it believe that it is on the home link."""
     on_handover: Command = ()
@@ -231,6 +238,16 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     def _interfaces(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("must name at least one interface")
+        return value
+
+    @field_validator("native")
+    @classmethod
+    def _native(cls, value: tuple[IPv6Network, ...]) -> tuple[IPv6Network, ...]:
+        for network in value:
+            if not network.prefixlen:
+                raise ValueError("must leave something to go through the tunnel")
+            if network.is_multicast or network.is_link_local:
+                raise ValueError(f"{network} goes out natively anyway")
         return value
 
     @field_validator("table")

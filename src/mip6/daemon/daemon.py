@@ -233,6 +233,7 @@ class Daemon:
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
         if self._neighbors is not None:
             readers[self._neighbors.fileno()] = self._neighbor
+        readers |= self._surroundings.readers()
         for descriptor, reader in readers.items():
             loop.add_reader(descriptor, reader)
         self._surroundings.look()
@@ -252,6 +253,7 @@ class Daemon:
         await runner.cleanup()
         if self._neighbors is not None:
             self._neighbors.close()
+        self._surroundings.close()
         for resource in (self._timer, self._notices, icmp, self._outbox):
             resource.close()
         if self._keep:

@@ -153,6 +153,7 @@ def _mobile_node(configuration: Configuration) -> Iterator[str]:
         random=bytes,
         fallback=wanted.fallback,
         table=wanted.table,
+        native=wanted.native,
         authentication_required=False,
     )
     node = Node(mobile_node=role)

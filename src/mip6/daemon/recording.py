@@ -65,6 +65,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "address_checked",
         "configured",
         "handover",
+        "name_servers",
         "neighbor_lost",
         "prefer",
         "stop",

@@ -36,6 +36,8 @@ RELOADED: dict[str, frozenset[str]] = {
         {
             "lifetime",
             "fallback",
+            "native",
+            "native_name_servers",
             *Trust.model_fields,
             *RouteOptimizationSection.model_fields,
         }

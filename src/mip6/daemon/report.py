@@ -72,6 +72,8 @@ def status(daemon: "Daemon", now: float) -> Document:
             "home_prefixes": [
                 _prefix(prefix, now) for prefix in mobile_node.prefixes.prefixes
             ],
+            "native": [str(network) for network in mobile_node.native.prefixes],
+            "name_servers": [str(one) for one in mobile_node.native.name_servers],
             "route_optimization": configuration.optimizes_routes,
             "correspondents": [
                 {name: entry[name] for name in ("peer", "way", "why", "until_s")}

@@ -55,7 +55,11 @@ def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
         effects += node.home_agent.prefixes_changed(prefixes, now)
     if node.mobile_node is not None and wanted.mobile_node is not None:
         effects += node.mobile_node.configure(
-            wanted.mobile_node.lifetime, now, fallback=wanted.mobile_node.fallback
+            wanted.mobile_node.lifetime,
+            now,
+            fallback=wanted.mobile_node.fallback,
+            native=wanted.mobile_node.native,
+            native_name_servers=wanted.mobile_node.native_name_servers,
         )
         effects += node.mobile_node.prefer(wanted.policies, now)
     if node.correspondent is not None and wanted.correspondent is not None:
@@ -191,6 +195,8 @@ class _Builder:
             optimistic=self._machine.optimistic,
             restored=restored,
             policies=self._configuration.policies,
+            native=wanted.native,
+            native_name_servers=wanted.native_name_servers,
             restored_ways=tuple(
                 way
                 for way in self._ways

@@ -1,6 +1,7 @@
 """What changes around us, as the kernel tells: links, a correspondent's addresses."""
 
 import asyncio
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from mip6.linux.netlink import LinkInfo, Notice
 from mip6.linux.sockets import NeighborListener
 
 from .links import Links
+from .name_servers import NameServers
 from .own_addresses import OwnAddresses
 from .standing import Standing
 
@@ -35,6 +37,16 @@ class Surroundings:
         self._neighbors = neighbors
         self._standing = standing
         self._tasks: set[asyncio.Task[None]] = set()
+        self._resolver = NameServers(self._asks) if daemon.mobile_node else None
+
+    def readers(self) -> dict[int, Callable[[], None]]:
+        """What tells of changes, beside the kernel's notices."""
+        resolver = self._resolver
+        return {} if resolver is None else {resolver.fileno(): resolver.read}
+
+    def close(self) -> None:
+        if self._resolver is not None:
+            self._resolver.close()
 
     def noticed(self, notices: list[Notice] | None) -> None:
         """None: some were lost."""
@@ -52,6 +64,8 @@ class Surroundings:
 
     def look(self) -> None:
         """Looks at everything: at the start, and when notices were lost."""
+        if self._resolver is not None:
+            self._resolver.read()
         for effects in self._links.look(self._daemon.now()):
             self._daemon.perform(effects)
         if self._own_addresses is not None:
@@ -59,6 +73,13 @@ class Surroundings:
             self._own_addresses.look(self._daemon.machine.netlink.addresses())
             self._follow_addresses(before)
         self.follow_links()
+
+    def _asks(self, servers: tuple[IPv6Address, ...]) -> None:
+        """Whom this machine's resolver asks has changed."""
+        daemon = self._daemon
+        assert daemon.mobile_node is not None
+        daemon.perform(daemon.mobile_node.name_servers(servers, daemon.now()))
+        daemon.finish()
 
     def _follow_addresses(self, before: tuple[IPv6Address, ...]) -> None:
         """A correspondent's addresses may have changed: their bindings end with them.

@@ -38,20 +38,26 @@ def sweep(netlink: Netlink, journal: Journal, wanted: Collection[State] = ()) ->
 def _rules(
     netlink: Netlink, journal: Journal, wanted: Collection[State]
 ) -> list[Request]:
-    keys = {(s.priority, s.table, s.source) for s in wanted if isinstance(s, Rule)}
+    keys = {
+        (s.priority, s.table, s.source, s.destination)
+        for s in wanted
+        if isinstance(s, Rule)
+    }
     stale: list[Request] = []
     for rule in netlink.rules():
         ours = (
             rule.protocol == requests.PROTOCOL and rule.priority in journal.priorities
         )
         source = rule.source.network_address if rule.source else None
-        if ours and (rule.priority, rule.table, source) not in keys:
+        key = (rule.priority, rule.table, source, rule.destination)
+        if ours and key not in keys:
             stale.append(
                 requests.rule(
                     rule.priority,
                     rule.table,
                     source=source,
                     suppress_default=rule.suppress_prefix_length == 0,
+                    destination=rule.destination,
                     add=False,
                 )
             )

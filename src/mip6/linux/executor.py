@@ -167,7 +167,7 @@ class Executor:
             for r in self.netlink.routes()
         }
         rules = {
-            (r.priority, r.table, r.source and r.source.network_address)
+            (r.priority, r.table, r.source and r.source.network_address, r.destination)
             for r in self.netlink.rules()
         }
         proxies = {
@@ -184,7 +184,8 @@ class Executor:
                     key = (state.table, state.destination, state.metric)
                     held = (*key, state.link, state.gateway) in routes
                 case Rule():
-                    held = (state.priority, state.table, state.source) in rules
+                    rule = (state.priority, state.table, state.source)
+                    held = (*rule, state.destination) in rules
                 case ProxyNeighbor(address=address, link=link):
                     held = (address, link) in proxies
                 case Neighbor() | Tunnel() | RouteOptimization():
@@ -224,7 +225,7 @@ class Executor:
             if found.priority != state.priority or found.protocol != requests.PROTOCOL:
                 continue
             source = found.source.network_address if found.source else None
-            if source != state.source:
+            if (source, found.destination) != (state.source, state.destination):
                 continue
             suppressed = found.suppress_prefix_length == 0
             if found.table == state.table and suppressed == state.suppress_default:
@@ -235,6 +236,7 @@ class Executor:
                     found.table,
                     source=source,
                     suppress_default=suppressed,
+                    destination=found.destination,
                     add=False,
                 )
             )
@@ -309,6 +311,7 @@ def request(state: State, index: int, *, add: bool) -> Request:
                 source=state.source,
                 suppress_default=state.suppress_default,
                 own_only=state.own_only,
+                destination=state.destination,
                 add=add,
             )
         case Tunnel() | RouteOptimization():

@@ -98,6 +98,7 @@ class RuleInfo:
     source: IPv6Network | None
     suppress_prefix_length: int | None
     protocol: int
+    destination: IPv6Network | None = None
 
 
 @record
@@ -183,18 +184,19 @@ def _read_route(octets: bytes) -> RouteInfo | None:
 
 
 def _read_rule(octets: bytes) -> RuleInfo | None:
-    family, _, prefix_length, _, table, *_ = RULE.unpack_from(octets)
+    family, to_length, from_length, _, table, *_ = RULE.unpack_from(octets)
     if family != socket.AF_INET6:
         return None
     found = _attributes(octets, RULE.size)
-    source = found.get(2)
+    destination, source = found.get(1), found.get(2)
     suppress = found.get(14)
     return RuleInfo(
         priority=_number(found.get(6)),
         table=_number(found.get(15), table),
-        source=None if source is None else IPv6Network((source, prefix_length)),
+        source=None if source is None else IPv6Network((source, from_length)),
         suppress_prefix_length=None if suppress in (None, _NONE) else _number(suppress),
         protocol=_number(found.get(21)),
+        destination=IPv6Network((destination, to_length)) if destination else None,
     )
 
 

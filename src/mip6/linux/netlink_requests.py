@@ -150,11 +150,15 @@ def rule(
     source: IPv6Address | None = None,
     suppress_default: bool = False,
     own_only: bool = False,
+    destination: IPv6Network | None = None,
     add: bool = True,
 ) -> Request:
-    prefix_length = 0 if source is None else 128
-    head = (socket.AF_INET6, 0, prefix_length, 0, table if table < 256 else 0)
+    to_length = 0 if destination is None else destination.prefixlen
+    from_length = 0 if source is None else 128
+    head = (socket.AF_INET6, to_length, from_length, 0, table if table < 256 else 0)
     body = RULE.pack(*head, 0, 0, 1, 0)  # action 1: look the table up
+    if destination is not None:
+        body += _attribute(1, destination.network_address.packed)
     if source is not None:
         body += _attribute(2, source.packed)
     if own_only:
@@ -165,6 +169,7 @@ def rule(
     body += _attribute(21, bytes([PROTOCOL]))
     line = f"ip -6 rule {'add' if add else 'del'} priority {priority}"
     line += f" from {source}" if source else ""
+    line += f" to {destination}" if destination else ""
     line += " iif lo dport 1-65534" if own_only else ""
     line += f" lookup {'main' if table == MAIN else table}"
     line += " suppress_prefixlength 0" if suppress_default else ""

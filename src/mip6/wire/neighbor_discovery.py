@@ -1,4 +1,5 @@
-"""Neighbor Discovery (RFC 4861), with what RFC 6275 §7 and RFC 4191 add.
+"""Neighbor Discovery (RFC 4861), with what RFC 6275 §7, RFC 4191, RFC 8106 and
+RFC 8910 add.
 
 Figures in the messages show what follows the ICMPv6 Checksum; `BODY` is the fixed part
 of it, options follow.  Redirects are not known here: they decode as `UnknownIcmp`.
@@ -225,6 +226,68 @@ class HomeAgentInformation:
 
 
 @record
+class RecursiveDnsServers:
+    """Name servers that answer on this link (RFC 8106 §5.1).
+
+    |    Type 25    |    Length     |           Reserved            |
+    |                           Lifetime                            |
+    |            Addresses of IPv6 Recursive DNS Servers ...        |
+
+    Half an address at the end is left out: such an option is no reason to do without
+    the rest of the message.
+    """
+
+    TYPE: ClassVar[int] = 25
+    DATA: ClassVar[Struct] = Struct(">2xI")
+
+    lifetime: int
+    """Seconds, or `INFINITE_LIFETIME`; 0: they are not to be used any more."""
+    addresses: tuple[IPv6Address, ...]
+
+    def __post_init__(self) -> None:
+        check_bits("lifetime", self.lifetime, 32)
+        if 8 + 16 * len(self.addresses) > OPTION_LENGTH_MAX:
+            raise ValueError(f"{len(self.addresses)} addresses do not fit an option")
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        (lifetime,) = reader.unpack(cls.DATA)
+        count = (reader.end - reader.position) // 16
+        addresses = tuple(reader.address() for _ in range(count))
+        reader.rest()
+        return cls(lifetime, addresses)
+
+    def write(self, writer: Writer) -> None:
+        writer.pack(self.DATA, self.lifetime)
+        for address in self.addresses:
+            writer.address(address)
+
+
+@record
+class CaptivePortal:
+    """One has to log in on this link before it leads anywhere (RFC 8910 §2.3).
+
+    |    Type 37    |    Length     |              URI ...          |
+    """
+
+    TYPE: ClassVar[int] = 37
+
+    uri: bytes
+    """Of the portal's interface; without the padding."""
+
+    def __post_init__(self) -> None:
+        if self.uri.endswith(b"\0") or len(self.uri) + 2 > OPTION_LENGTH_MAX:
+            raise ValueError("a URI is at most 2038 octets, the last of them not 0")
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        return cls(reader.rest().rstrip(b"\0"))
+
+    def write(self, writer: Writer) -> None:
+        writer.octets(self.uri + bytes(-(len(self.uri) + 2) % 8))
+
+
+@record
 class UnknownNeighborOption:
     """An option of a type not known here: kept, and ignored (RFC 4861 §4.6)."""
 
@@ -250,6 +313,8 @@ KnownNeighborOption = (
     | Mtu
     | AdvertisementInterval
     | HomeAgentInformation
+    | RecursiveDnsServers
+    | CaptivePortal
 )
 NeighborOption = KnownNeighborOption | UnknownNeighborOption
 
@@ -262,6 +327,8 @@ KNOWN_OPTIONS: dict[int, type[KnownNeighborOption]] = {
         Mtu,
         AdvertisementInterval,
         HomeAgentInformation,
+        RecursiveDnsServers,
+        CaptivePortal,
     )
 }
 

@@ -53,8 +53,8 @@ STATES: list[State] = [
     Rule(priority=999, table=100, source=HOME),
     Rule(priority=1001, table=254, suppress_default=True),
     Rule(priority=998, table=6275, own_only=True),
-    Rule(priority=1000, table=254, destination=IPv6Network("2001:db8:d::/48")),
     ProxyNeighbor(address=HOME, link="v0"),
+    Rule(priority=1000, table=254, destination=IPv6Network("2001:db8:d::/48")),
 ]
 
 

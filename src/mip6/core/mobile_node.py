@@ -150,7 +150,7 @@ class MobileNode(MobileParts):
             return []
         if self.registration.refused or self.registration.given_up:
             return self._holding.refuse(octets, now, "registration_refused")
-        if self.place not in HOME and IPv6Address(octets[24:40]) in self.native:
+        if self.place not in HOME and self.native.takes(octets):
             # It would have been native if there were a link; through the tunnel it is
             # nothing for who it is for.
             return self._holding.refuse(octets, now, "native")

@@ -24,8 +24,9 @@ def is_native(state: State) -> bool:
     """Whether it is of a native destination: without it everything else works."""
     if isinstance(state, Rule):
         return state.destination is not None
-    of_main = isinstance(state, Route) and state.table == MAIN_TABLE
-    return of_main and state.source is not None
+    if isinstance(state, Route):
+        return state.table == MAIN_TABLE and state.source is not None
+    return False
 
 
 class Native:
@@ -90,9 +91,13 @@ class Native:
             states.append(Rule(priority=1000, table=MAIN_TABLE, destination=network))
         return states
 
+    def takes(self, octets: bytes) -> bool:
+        """Whether a packet is not to wait for a tunnel because of where it goes: with no
+        link there is no address but the home address to choose as its source."""
+        destination = octets[24:40]
+        return len(destination) == 16 and IPv6Address(destination) in self
+
     def __contains__(self, destination: IPv6Address) -> bool:
-        """Whether packets to it are not to wait for a tunnel: with no link there is no
-        address but the home address to choose as their source."""
         servers = self.name_servers
         return destination in servers or any(destination in n for n in self.prefixes)
 

@@ -92,8 +92,8 @@ class Native:
         return states
 
     def takes(self, octets: bytes) -> bool:
-        """Whether a packet is not to wait for a tunnel because of where it goes: with no
-        link there is no address but the home address to choose as its source."""
+        """Whether a packet is not to wait for a tunnel, given where it goes: with no
+        link the kernel finds no source for it but the home address."""
         destination = octets[24:40]
         return len(destination) == 16 and IPv6Address(destination) in self
 

@@ -70,7 +70,7 @@ class DataPath:
         self, journey: "Journey", mobile: Mobile, headers: Headers
     ) -> None:
         ledger, peer = mobile.party.ledger, journey.target.address
-        if (Rule, 999, mobile.address) not in ledger:
+        if (Rule, 999, mobile.address, None) not in ledger:
             interface = mobile.interface_on(HOME)
             if interface and (HomeAddress, mobile.address, interface) in ledger:
                 self._onward(journey, headers, mobile.name, HOME)

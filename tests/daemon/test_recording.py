@@ -76,7 +76,7 @@ class RecordedRoamer(Roamer):
             MobileNode,
             ROAMER,
             ROAMERS_PREFIX,
-            ROAMERS_HOME_AGENT,
+            (ROAMERS_HOME_AGENT,),
             lifetime=400,
             random=Random(seed).randbytes,
             authentication_required=False,

@@ -53,7 +53,7 @@ def _text(document: dict[str, Any]) -> str:
         ]
         lines += _home_prefixes(mobile_node)
         for key in ("native", "name_servers"):
-            if found := mobile_node[key]:
+            if found := mobile_node.get(key):
                 words = ", ".join(found)
                 lines.append((_NATIVE[key], words))
         lines += _correspondents(mobile_node)

@@ -13,6 +13,7 @@ from tests.support.core import (
     acknowledgement,
     binding_update,
     home_agent,
+    sent,
     told,
 )
 
@@ -80,6 +81,14 @@ def test_limits_count_from_the_next_update_on() -> None:
     assert binding.previous is None
     with pytest.raises(ValueError, match="would delete bindings"):
         role.configure((), 103.0, lifetime_max=3, grace=0)
+
+
+def test_how_often_one_may_update_can_be_changed() -> None:
+    role = home_agent(updates_max=1)
+    role.receive(binding_update(1), 100.0)
+    assert not sent(role.receive(binding_update(2), 100.1))
+    role.configure((HOME_PREFIX,), 100.2, lifetime_max=99, grace=0, updates_max=2)
+    assert sent(role.receive(binding_update(2), 100.3))
 
 
 def test_a_mobile_node_asks_for_the_new_lifetime_when_it_refreshes() -> None:

@@ -30,7 +30,7 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.joined import REFUSAL_MAX
 from mip6.core.packet import Packet
 from mip6.core.state import HomeAddress, ProxyNeighbor, Route, State, Tunnel
-from mip6.wire.messages import BindingStatus, HomeTestInit
+from mip6.wire.messages import BindingAcknowledgement, BindingStatus, HomeTestInit
 from mip6.wire.options import BindingAuthorizationData, NonceIndices
 
 BAD_ADDRESSES = [
@@ -295,6 +295,57 @@ def test_at_the_limit_new_bindings_are_refused_and_old_ones_stay() -> None:
     assert acknowledgement(role.receive(moved, 1.0)).status == 0
     assert acknowledgement(role.receive(from_home(3), 2.0)).status == 0
     assert acknowledgement(role.receive(other, 3.0)).status == 0
+
+
+@pytest.mark.rfc("10.3.1", "no time: 130 for who has no binding, and only for it")
+@pytest.mark.parametrize("home_link", [None, "eth0"])
+def test_under_too_much_load_new_bindings_are_refused(home_link: str | None) -> None:
+    role = home_agent(home_link=home_link, bindings_max=3)
+    role.receive(binding_update(1), 0.0)
+    assert role.overloaded(True, 1.0) == []
+    other = binding_update(1, home_address=OTHER_HOME_ADDRESS)
+    assert refusal(role, other, 1.0) is BindingStatus.INSUFFICIENT_RESOURCES
+    moved = binding_update(2, source=NEXT_CARE_OF_ADDRESS)
+    assert acknowledgement(role.receive(moved, 1.0)).status == 0
+    assert acknowledgement(role.receive(from_home(3), 1.0)).status == 0
+    again = binding_update(4)
+    assert refusal(role, again, 1.0) is BindingStatus.INSUFFICIENT_RESOURCES
+    role.overloaded(False, 2.0)
+    assert acknowledgement(role.receive(other, 2.0)).status == 0
+
+
+def test_an_address_that_is_being_checked_is_not_refused_meanwhile() -> None:
+    role = home_agent(home_link="eth0", check_time=1.0)
+    role.receive(binding_update(1), 0.0)
+    role.overloaded(True, 0.5)
+    assert sent(role.receive(binding_update(2), 0.5)) == []
+    assert [p.message.status for p in sent(role.tick(2.0)) if _is_answer(p)] == [0]
+
+
+def _is_answer(packet: Packet) -> bool:
+    return isinstance(packet.message, BindingAcknowledgement)
+
+
+@pytest.mark.rfc("11.8", "more than MAX_UPDATE_RATE is ignored, of each by itself")
+def test_who_updates_too_often_is_ignored_until_the_next_second() -> None:
+    role = home_agent(updates_max=2)
+    for number in (1, 2):
+        assert acknowledgement(role.receive(binding_update(number), 10.0)).status == 0
+    moved = binding_update(3, source=NEXT_CARE_OF_ADDRESS)
+    assert discarded(role.receive(moved, 10.9)) == ("update_rate", "11.8")
+    assert next(role.bindings).care_of_address == CARE_OF_ADDRESS
+    other = binding_update(1, home_address=OTHER_HOME_ADDRESS)
+    assert acknowledgement(role.receive(other, 10.9)).status == 0
+    assert acknowledgement(role.receive(moved, 11.0)).status == 0
+
+
+def test_what_nobody_has_proved_does_not_count_as_an_update() -> None:
+    role = home_agent(authentication_required=True, updates_max=1)
+    for _ in range(3):
+        effects = role.receive(binding_update(1), 10.0)
+        assert discarded(effects) == ("unauthenticated", "5.1")
+    proved = binding_update(1, protected_for=HOME_ADDRESS, alternate=CARE_OF_ADDRESS)
+    assert acknowledgement(role.receive(proved, 10.0)).status == 0
 
 
 # The kernel refuses.

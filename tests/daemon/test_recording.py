@@ -154,6 +154,7 @@ def serve(file: io.StringIO) -> None:
     home_agent.configure(
         (HOME_PREFIX,), 203.0, lifetime_max=100, grace=1.0, permissions=(permission,)
     )
+    home_agent.overloaded(False, 203.5)
     home_agent.revoke(HOME_ADDRESS, 204.0)
     heard = HomePrefix(network=IPv6Network("2001:db8:1a::/64"), valid_until=900.0)
     home_agent.prefixes_restored((heard,), 205.0, changed=True)

@@ -72,6 +72,8 @@ class HomeAgent:
     random: octets nobody can guess, as many as asked for.
     grace: seconds that packets from and for the previous care-of address still count
         after a move (decision 0003); 0 switches it off.
+    updates_max: Binding Updates of one mobile node in a second; what comes beyond them
+        is ignored, since it sends fewer (MAX_UPDATE_RATE, §12).  None: any number.
     check_time: seconds of duplicate address detection on the home link; 0 for none.
     restored: bindings that were kept on disk, and tunnels found in the kernel at the
         start.  They are bindings again, with what is left of their lifetime.
@@ -97,6 +99,7 @@ class HomeAgent:
         preference: int = 0,
         random: Callable[[int], bytes] = bytes,
         grace: float = 2.0,
+        updates_max: int | None = None,
         check_time: float = CHECK_TIME,
         restored: Iterable[Tunnel | Binding] = (),
         sequence_numbers: Iterable[tuple[IPv6Address, int]] = (),
@@ -143,6 +146,7 @@ class HomeAgent:
             link=self._link,
             authentication_required=authentication_required,
             grace=grace,
+            updates_max=updates_max,
         )
         for found in restored:
             self._restore(found)
@@ -272,6 +276,7 @@ class HomeAgent:
         *,
         lifetime_max: float,
         grace: float,
+        updates_max: int | None = None,
         permissions: tuple[Permission, ...] = (),
         refuse_others: bool = False,
     ) -> list[Effect]:
@@ -289,6 +294,7 @@ class HomeAgent:
             lifetime_max=lifetime_max,
         )
         registrations.grace = grace
+        registrations.updates.count_max = updates_max
         listed = registrations.policy.is_listed
         effects: list[Effect] = []
         for binding in [b for b in self._cache if not listed(b.home_address)]:
@@ -307,6 +313,12 @@ class HomeAgent:
         if self._cache.find(home_address) is None or home_address in self._revocations:
             return []
         return self._indicate(home_address, self._revocations.begin(home_address, now))
+
+    def overloaded(self, overloaded: bool, now: float) -> list[Effect]:
+        """Whether more Binding Updates come than can be answered: then who has no
+        binding gets none, but status 130, and tries another home agent (§10.3.1)."""
+        self._registrations.overloaded = overloaded
+        return []
 
     def link_up(self, link: Link, now: float) -> list[Effect]:
         """The home link is there, or its link-layer address has changed."""

@@ -26,6 +26,7 @@ from .packet import Packet
 from .policy import Policy
 from .prefix_discovery import PrefixDiscovery
 from .prefixes import HomePrefixes
+from .rate import AskingRate
 from .revocations import Revocations
 from .sequence import follows
 from .state import State
@@ -48,7 +49,7 @@ class HomeRegistrations:
     start.
 
     link: the home link; None when there is none.
-    grace: see `HomeAgent`.
+    grace, updates_max: see `HomeAgent`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class HomeRegistrations:
         link: HomeLink | None,
         authentication_required: bool,
         grace: float,
+        updates_max: int | None,
     ) -> None:
         self.policy = policy
         self.corresponds: Container[IPv6Address] = ()
@@ -76,6 +78,9 @@ class HomeRegistrations:
         self._link = link
         self._authentication_required = authentication_required
         self.grace = grace
+        self.updates = AskingRate(updates_max)
+        self.overloaded = False
+        """See `HomeAgent.overloaded`."""
         # Of the last input, in the order of its effects.
         self._answers: list[_Answer] = []
         self._answered_at = -inf
@@ -83,7 +88,11 @@ class HomeRegistrations:
     def receive(
         self, packet: Packet, update: BindingUpdate, now: float
     ) -> list[Effect]:
-        ignored = malformed(packet, update, self._address) or self.untrusted(packet)
+        ignored = (
+            malformed(packet, update, self._address)
+            or self.untrusted(packet)
+            or self._too_often(packet, now)
+        )
         if ignored is not None:
             return [Notify(ignored)]
         binding = self._cache.find(packet.origin)
@@ -240,6 +249,11 @@ class HomeRegistrations:
             return dropped("not_listed", "10.3.1", packet)
         return None
 
+    def _too_often(self, packet: Packet, now: float) -> Dropped | None:
+        if self.updates.allows(packet.origin, now):
+            return None
+        return dropped("update_rate", "11.8", packet)
+
     # What is answered.
 
     def _validate(
@@ -292,11 +306,13 @@ class HomeRegistrations:
         return BindingStatus.ACCEPTED
 
     def _full(self, home_address: IPv6Address) -> bool:
-        """Whether there is room for one more; a check under way has it already."""
+        """Whether there is no room for one more; a check under way has it already."""
         if self._link is None:
-            return self._cache.full
+            return self.overloaded or self._cache.full
         if self._link.find(home_address) is not None:
             return False
+        if self.overloaded:
+            return True
         return len(self._cache) + self._link.waiting >= self._cache.bindings_max
 
     def _last_sequence_number(self, home_address: IPv6Address) -> int | None:

@@ -1,4 +1,10 @@
-"""How often we may answer: a token bucket (RFC 4443 §2.4 (f))."""
+"""How often we may answer: a token bucket (RFC 4443 §2.4 (f)); how often somebody else
+may ask."""
+
+from collections.abc import Hashable
+
+COUNTED_MAX = 65536
+"""Who is counted in one second; who comes beyond them may ask."""
 
 
 class TokenBucket:
@@ -25,4 +31,34 @@ class TokenBucket:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        return True
+
+
+class AskingRate:
+    """At most `count_max` in one second from each, where it is not None.
+
+    Seconds begin anew with the first that is counted, so that all that is kept is who
+    asked in this one: a million that ask in turn need no room.  Where two of them meet
+    it may be twice as many.
+    """
+
+    __slots__ = ("_counts", "_end", "count_max")
+
+    def __init__(self, count_max: int | None) -> None:
+        self.count_max = count_max
+        self._counts: dict[Hashable, int] = {}
+        self._end: float | None = None
+
+    def allows(self, who: Hashable, now: float) -> bool:
+        """Count one more; False if it is one too many."""
+        if self.count_max is None:
+            return True
+        if self._end is None or now >= self._end:
+            self._counts.clear()
+            self._end = now + 1
+        count = self._counts.get(who, 0) + 1
+        if count > self.count_max:
+            return False
+        if count > 1 or len(self._counts) < COUNTED_MAX:
+            self._counts[who] = count
         return True

@@ -100,6 +100,9 @@ class HomeAgentSection(Section):
     bindings_max: Annotated[int, Field(ge=1, le=4_000_000)] = 16384
     grace: Annotated[float, Field(ge=0, le=60)] = 2.0
     """Seconds that packets from the previous care-of address still count; 0: none."""
+    updates_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Binding Updates of one mobile node in a second; the others are ignored.  It sends
+    three at most (MAX_UPDATE_RATE, §12), but they may get here together."""
 
     allow: Annotated[tuple[Network, ...], Field(strict=False)] = ()
     """Home addresses and prefixes that may register; without any all may.  Of several

@@ -53,6 +53,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
     Correspondent: ("configure",),
     HomeAgent: (
         "link_up",
+        "overloaded",
         "configure",
         "prefixes_changed",
         "prefixes_restored",

@@ -26,6 +26,7 @@ RELOADED: dict[str, frozenset[str]] = {
             "mobile_nodes",
             "lifetime_max",
             "grace",
+            "updates_max",
             "allow",
             "refuse",
             "lifetimes",

@@ -48,6 +48,7 @@ def configure(node: Node, wanted: Configuration, now: float) -> list[Effect]:
             now,
             lifetime_max=wanted.home_agent.lifetime_max,
             grace=wanted.home_agent.grace,
+            updates_max=wanted.home_agent.updates_max,
             permissions=wanted.home_agent.permissions,
             refuse_others=bool(wanted.home_agent.allow),
         )
@@ -152,6 +153,7 @@ class _Builder:
             preference=wanted.preference,
             random=os.urandom,
             grace=wanted.grace,
+            updates_max=wanted.updates_max,
             check_time=self._machine.check_time(),
             restored=kept,
             # Without authentication nothing is remembered beyond a binding (0007).

@@ -13,8 +13,9 @@ from . import admission
 if TYPE_CHECKING:
     from .daemon import Daemon
 
-_READS_MAX = 8
-"""Batches read before one is looked at."""
+_READS_MAX = 32
+"""Batches read before one is looked at: all that the device's queue holds, and what
+comes meanwhile.  What is left there would be dropped, whoever sent it."""
 
 
 class Signalling:
@@ -29,11 +30,11 @@ class Signalling:
         """Some of what waits; then a batch of it is answered."""
         daemon = self._daemon
         device = daemon.machine.device
+        now = daemon.now()
         for _ in range(_READS_MAX):
-            came, dropped = self._admission.take(device.read(device.signalling))
+            came, dropped = self._admission.take(device.read(device.signalling), now)
             daemon.received += came
-            if dropped:
-                daemon.dropped["overloaded"] += dropped
+            self._overloaded(dropped)
             if came < admission.BATCH:
                 break
         self._work()
@@ -41,12 +42,27 @@ class Signalling:
     def _work(self) -> None:
         """Looks at one batch.  When more wait, what else there is gets its turn first,
         and what has come by then is sorted in."""
-        for octets in self._admission.turn():
+        turn = self._admission.turn(self._daemon.now())
+        self._overloaded(turn.dropped)
+        for octets in turn.answered:
             self._receive(octets)
+        if turn.refused:
+            self._refuse(turn.refused)
         self._daemon.finish()
         if self._admission and not self._next_turn_due:
             self._next_turn_due = True
             asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _refuse(self, packets: list[bytes]) -> None:
+        """Only a home agent can say that it has no room."""
+        home_agent = self._daemon.home_agent
+        if home_agent is None:
+            self._overloaded(len(packets))
+            return
+        home_agent.overloaded(True, self._daemon.now())
+        for octets in packets:
+            self._receive(octets)
+        home_agent.overloaded(False, self._daemon.now())
 
     def _next_turn(self) -> None:
         self._next_turn_due = False
@@ -79,6 +95,10 @@ class Signalling:
         if home_address and before != self._last_sequence_number(home_address):
             assert daemon.store is not None  # there is protection, so there is a store
             daemon.store.changed(home_address)
+
+    def _overloaded(self, dropped: int) -> None:
+        if dropped:
+            self._daemon.dropped["overloaded"] += dropped
 
     def _is_bound(self, home_address: IPv6Address) -> bool:
         home_agent = self._daemon.home_agent

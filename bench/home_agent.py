@@ -1,6 +1,7 @@
 """How much signalling one home agent carries, and what a binding costs.
 
-    python -m bench.home_agent [--json] [--bindings N ...] [--protected] [--restart]
+    python -m bench.home_agent [--json] [--bindings N ...] [--protected] [--overload]
+        [--restart]
 
 The daemon in a namespace, its home link virtual, and beyond one link N mobile nodes of
 distinct home and care-of addresses: all of them register, then a sample of at most
@@ -11,7 +12,8 @@ disk.  `a second` is the daemon's rate with 512 updates under way, by the clock;
 Latency is that of 2000 refreshes, 500 a second.
 
 Memory is resident and that of the maps, which are sized to N, per binding.  --protected
-has each mobile node's updates in ESP by a key of its own; --restart kills the daemon,
+has each mobile node's updates in ESP by a key of its own; --overload offers ten times
+what it can carry; --restart kills the daemon,
 takes the maps away, and times the start from the file.  Needs root.
 """
 
@@ -19,6 +21,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import random
 import shutil
@@ -51,7 +54,13 @@ SAMPLE_MAX = 100_000
 CHUNK = 10_000
 """Updates made before the clock runs: one figure each."""
 BURST = 1500
-FLOOD_S = 3.0
+FLOOD_S = 2.0
+FLOOD_TIMES = 10
+"""Of what it was measured to register, so much is offered."""
+REFRESHES_TIMES = 0.25
+"""And beside it refreshes, which it could well carry."""
+ASKING = 20_000
+"""Mobile nodes without a binding that ask again and again."""
 _TICK = os.sysconf("SC_CLK_TCK")
 
 FILE = """
@@ -281,7 +290,7 @@ def _restart(
 def _pressed(
     name: str, daemon: Measured, nodes: MobileNodes, count: int
 ) -> list[dict[str, Any]]:
-    """A burst, and ten times the load it can carry."""
+    """A burst in one instant."""
     burst = min(count, BURST)
     figures = {}
     for what, sequence_number in (("registrations", 7), ("refreshes", 8)):
@@ -290,6 +299,51 @@ def _pressed(
         assert batch.lost == 0, f"{batch.lost} of a burst had no answer"
         figures[f"burst of {burst} {what}"] = [batch.seconds]
     return [report(f"{name}: pressed", figures, "s", {})]
+
+
+def overloaded(*, protected: bool) -> list[dict[str, Any]]:
+    """Ten times the load it can carry: who has a binding refreshes it all the same."""
+    bound = 5000
+    with (
+        world(bound + ASKING, protected=protected) as (daemon, place, mac),
+        place.entered(),
+    ):
+        nodes = MobileNodes("eth0", mac, protected=protected)
+        _, rates = phase(daemon, nodes, range(bound), move=0, sequence_number=1)
+        carried = statistics.median(rates)
+        few = int(REFRESHES_TIMES * carried * FLOOD_S)
+        refreshes = [
+            nodes.update(n % bound, 0, 2 + n // bound) for n in range(min(few, bound))
+        ]
+        again = int(FLOOD_TIMES * carried * FLOOD_S) // ASKING + 1
+        others = [
+            nodes.update(number, 0, 1 + times)
+            for times in range(again)
+            for number in range(bound, bound + ASKING)
+        ]
+        before = json.loads(daemon.call("stats --json").stdout)["dropped"]
+        ours, theirs, offered = nodes.flood(
+            refreshes, others, rate=FLOOD_TIMES * carried, seconds=FLOOD_S
+        )
+        after = json.loads(daemon.call("stats --json").stdout)["dropped"]
+        nodes.close()
+    latencies = sorted(ours.latencies)
+    name = f"home agent, overloaded, {'ESP' if protected else 'unprotected'}"
+    dropped = after.get("overloaded", 0) - before.get("overloaded", 0)
+    figures = {
+        "offered ÷ carried": [offered / carried],
+        "refreshes answered": [100 * ours.statuses.get(0, 0) / len(refreshes)],
+        "refreshes, p99": [latencies[len(latencies) * 99 // 100 - 1] * 1000],
+        "new bindings": [theirs.statuses.get(0, 0) / FLOOD_S],
+        "refused by 130": [theirs.statuses.get(130, 0) / FLOOD_S],
+        "dropped, counted": [dropped / FLOOD_S],
+    }
+    units = ("", "%", "ms", "1/s", "1/s", "1/s")
+    print(figures, ours.statuses, theirs.statuses, after, file=sys.stderr)
+    return [
+        report(name, {what: values}, unit, {})
+        for (what, values), unit in zip(figures.items(), units, strict=True)
+    ]
 
 
 def serve(file: Path, name: str, keys: int) -> None:
@@ -313,10 +367,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--bindings", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--bindings", type=int, nargs="*", default=SIZES)
     parser.add_argument("--sample", type=int, default=SAMPLE_MAX)
     parser.add_argument("--protected", action="store_true")
     parser.add_argument("--restart", action="store_true")
+    parser.add_argument("--overload", action="store_true")
     parser.add_argument("--daemon", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--name", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
@@ -333,6 +388,8 @@ def main() -> None:
             protected=arguments.protected,
             restart=arguments.restart,
         )
+    if arguments.overload:
+        documents += overloaded(protected=arguments.protected)
     show(documents, as_json=arguments.json)
 
 

@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -93,6 +93,7 @@ class MobileNodes:
         )
         self._ethernet = agent + mac + struct.pack("!H", _ETHERTYPE)
         self._seal: dict[int, Associations] = {}
+        self._numbers: dict[bytes, int] = {}
 
     def close(self) -> None:
         self._socket.close()
@@ -126,6 +127,7 @@ class MobileNodes:
 
     def _mobile_node(self, number: int) -> Associations:
         if number not in self._seal:
+            self._numbers[home_address(number).packed] = number
             self._seal[number] = Associations(
                 End.MOBILE_NODE, associations(number), random=os.urandom, first=1
             )
@@ -206,50 +208,58 @@ class MobileNodes:
     def flood(
         self,
         refreshes: Sequence[tuple[bytes, bytes]],
-        others: Sequence[bytes],
+        others: Iterable[tuple[bytes, bytes]],
         *,
         rate: float,
         seconds: float,
-        answered: Callable[[Batch], None] = lambda _: None,
-    ) -> tuple[Batch, Batch]:
-        """`others` again and again at `rate` a second, and `refreshes` evenly among
-        them; what came of either within `LOST_S` of the end."""
-        theirs, ours = Batch(), Batch()
-        sent_at: dict[bytes, float] = {}
-        begin, count, done = time.perf_counter(), 0, 0
-        others_at: dict[bytes, float] = {}
+    ) -> tuple[Batch, Batch, float]:
+        """`others` at `rate` a second, who stop when they are answered, and `refreshes`
+        evenly among them; what came of either within `LOST_S` of the end, and how many
+        a second were sent."""
+        ours, theirs = Batch(seconds), Batch(seconds)
+        refreshed_at: dict[bytes, float] = {}
+        asked_at: dict[bytes, float] = {}
+        answered: list[tuple[Batch, bytes]] = []
+        done: set[bytes] = set()
+        waiting = iter(others)
+        count, next_refresh = 0, 0
+        begin = time.perf_counter()
         while (now := time.perf_counter()) < begin + seconds:
             due = int((now - begin) * rate)
             for _ in range(min(due - count, 64)):
-                frame = others[count % len(others)]
-                with_home = frame[14 + 40 + 8 : 14 + 64]
-                others_at.setdefault(with_home, now)
-                try:
-                    self._socket.send(frame)
-                except OSError:
-                    theirs.lost += 1
-                count += 1
-            if done < len(refreshes) and now >= begin + done * seconds / len(refreshes):
-                home, frame = refreshes[done]
+                found = next(waiting, None)
+                if found is None:
+                    break
+                home, frame = found
+                if home not in done:
+                    asked_at[home] = now
+                    self._put(frame)
+                    count += 1
+            if next_refresh < len(refreshes) * (now - begin) / seconds:
+                home, frame = refreshes[next_refresh]
+                refreshed_at[home] = now
                 self._put(frame)
-                sent_at[home] = now
-                done += 1
-            self._sort(sent_at, ours, others_at, theirs)
+                next_refresh += 1
+            self._sort(refreshed_at, ours, asked_at, theirs, answered, done)
+        offered = (count + next_refresh) / (time.perf_counter() - begin)
         end = time.perf_counter() + LOST_S
         while time.perf_counter() < end:
             select.select([self._socket], [], [], 0.1)
-            self._sort(sent_at, ours, others_at, theirs)
-        theirs.seconds = ours.seconds = seconds
-        ours.lost = len(sent_at)
-        theirs.lost = count - sum(theirs.statuses.values())
-        return ours, theirs
+            self._sort(refreshed_at, ours, asked_at, theirs, answered, done)
+        for batch, frame in answered:
+            status = self._status(frame)
+            batch.statuses[status] = batch.statuses.get(status, 0) + 1
+        ours.lost, theirs.lost = len(refreshed_at), len(asked_at)
+        return ours, theirs, offered
 
     def _sort(
         self,
-        sent_at: dict[bytes, float],
+        refreshed_at: dict[bytes, float],
         ours: Batch,
-        others_at: dict[bytes, float],
+        asked_at: dict[bytes, float],
         theirs: Batch,
+        answered: list[tuple[Batch, bytes]],
+        done: set[bytes],
     ) -> None:
         while True:
             try:
@@ -257,12 +267,20 @@ class MobileNodes:
             except BlockingIOError:
                 return
             home, now = frame[_ROUTING_ADDRESS], time.perf_counter()
-            if (sent := sent_at.pop(home, None)) is not None:
+            if (sent := refreshed_at.pop(home, None)) is not None:
                 batch = ours
-            elif (sent := others_at.get(home)) is not None:
+            elif (sent := asked_at.pop(home, None)) is not None:
                 batch = theirs
+                done.add(home)
             else:
                 continue
             batch.latencies.append(now - sent)
-            status = frame[_STATUS] if not self._protected else 0
-            batch.statuses[status] = batch.statuses.get(status, 0) + 1
+            answered.append((batch, frame))
+
+    def _status(self, frame: bytes) -> int:
+        if not self._protected:
+            return frame[_STATUS]
+        number = self._numbers[frame[_ROUTING_ADDRESS]]
+        verdict = self._mobile_node(number).verify(frame[14:])
+        assert isinstance(verdict, Verified) and verdict.protected_for
+        return verdict.octets[_STATUS - 14]

@@ -24,7 +24,7 @@ FRIEND = write(BINDING_UPDATE)
 
 @pytest.fixture
 def admitted() -> Admission:
-    return Admission(lambda home_address: home_address == HOME_ADDRESS)
+    return Admission({HOME_ADDRESS: "a binding"}.get)
 
 
 def test_who_has_a_binding_comes_first(admitted: Admission) -> None:

@@ -46,10 +46,10 @@ class Turn:
 
 
 class Admission:
-    """is_bound: whether there is a binding for a home address."""
+    """binding: that of a home address, or None."""
 
-    def __init__(self, is_bound: Callable[[IPv6Address], bool]) -> None:
-        self._is_bound = is_bound
+    def __init__(self, binding: Callable[[IPv6Address], object]) -> None:
+        self._binding = binding
         self._bound: Waiting = deque()
         self._others: Waiting = deque()
         self._refused: Waiting = deque()
@@ -59,16 +59,22 @@ class Admission:
 
     def take(self, packets: Iterable[bytes], now: float) -> tuple[int, int]:
         """How many came, and how many of them found no room."""
+        # Of a flood this is all that is done to most packets.
+        bound, others, binding = self._bound, self._others, self._binding
         count = dropped = 0
         for octets in packets:
             count += 1
-            if self._comes_first(octets):
-                if len(self._bound) < WAITING_MAX:
-                    self._bound.append((now, octets))
+            if (
+                octets[_OPTION] == _HOME_ADDRESS_OPTION
+                and len(octets) >= _ADDRESS.stop
+                and binding(IPv6Address(octets[_ADDRESS])) is not None
+            ):
+                if len(bound) < WAITING_MAX:
+                    bound.append((now, octets))
                 else:
                     dropped += 1
-            elif len(self._others) < WAITING_MAX:
-                self._others.append((now, octets))
+            elif len(others) < WAITING_MAX:
+                others.append((now, octets))
             else:
                 dropped += not self._turn_away(now, octets)
         return count, dropped
@@ -97,13 +103,6 @@ class Admission:
             return False
         self._refused.append((since, octets))
         return True
-
-    def _comes_first(self, octets: bytes) -> bool:
-        return (
-            octets[_OPTION] == _HOME_ADDRESS_OPTION
-            and len(octets) >= _ADDRESS.stop
-            and self._is_bound(IPv6Address(octets[_ADDRESS]))
-        )
 
 
 def _drop_late(queue: Waiting, oldest: float) -> int:

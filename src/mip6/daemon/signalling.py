@@ -23,7 +23,10 @@ class Signalling:
 
     def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
-        self._admission = admission.Admission(self._is_bound)
+        home_agent = daemon.home_agent
+        self._admission = admission.Admission(
+            home_agent.binding if home_agent is not None else lambda _: None
+        )
         self._next_turn_due = False
 
     def read(self) -> None:
@@ -99,10 +102,6 @@ class Signalling:
     def _overloaded(self, dropped: int) -> None:
         if dropped:
             self._daemon.dropped["overloaded"] += dropped
-
-    def _is_bound(self, home_address: IPv6Address) -> bool:
-        home_agent = self._daemon.home_agent
-        return home_agent is not None and home_agent.binding(home_address) is not None
 
     def _last_sequence_number(self, home_address: IPv6Address | None) -> int | None:
         home_agent = self._daemon.home_agent

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterator
 
 HEADER = struct.Struct("=BBHHHH")  # flags, kind, header length, size, start, offset
-_FINISHED = bytes(HEADER.size)
+FINISHED = bytes(HEADER.size)
+"""In front of a packet that lacks nothing."""
 _NEEDS_CHECKSUM = 1
 _TCP6, _UDP = 4, 5
 _WITH_CONGESTION = 0x80
@@ -24,7 +25,7 @@ def packets(frame: bytes) -> Iterator[bytes]:
     if len(frame) < HEADER.size + 40 or frame[HEADER.size] >> 4 != 6:
         return
     packet = frame[HEADER.size :]
-    if frame.startswith(_FINISHED):
+    if frame.startswith(FINISHED):
         yield packet
         return
     flags, kind, _, size, start, offset = HEADER.unpack_from(frame)

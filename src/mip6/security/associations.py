@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from mip6.core.packet import PLAIN, Wrapping, unwrap
 from mip6.core.state import End
-from mip6.wire.buffer import Reader, WireError
+from mip6.wire.buffer import Reader, WireError, address
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mip6.wire.messages import (
     BindingAcknowledgement,
@@ -25,6 +25,7 @@ from mip6.wire.revocation import BindingRevocation
 from .association import SecurityAssociation, Use, check
 from .esp import EspError, spi_and_sequence_number
 from .keys import Direction, Purpose
+from .outline import Outline, excess, outline, with_payload
 from .replay import Counter, Window
 from .verdict import Mark, Protected, Rejected, Verified
 
@@ -64,6 +65,12 @@ TUNNEL = {
     (Direction.TO_MOBILE_NODE, HomeTest.TYPE): Purpose.RETURN_ROUTABILITY,
 }
 """Which Mobility Headers need which one inside the tunnel, in tunnel mode."""
+
+# Looking into an enum for each packet is slow.
+_ESP = int(NextHeader.ESP)
+_MOBILITY = int(NextHeader.MOBILITY)
+_NO_NEXT_HEADER = int(NextHeader.NO_NEXT_HEADER)
+_BINDING, _RETURN_ROUTABILITY = Purpose.BINDING, Purpose.RETURN_ROUTABILITY
 
 Inbound = tuple[SecurityAssociation, str, Window]
 Outbound = tuple[SecurityAssociation, str, Counter]
@@ -152,17 +159,24 @@ class Associations:
         unless one of the associations should have protected it.  A packet that makes
         no sense is the core's to say so.
         """
+        found = outline(octets)
+        if found is not None and found.next_header == _ESP:
+            source, destination = octets[8:24], octets[24:40]
+            try:
+                return self._verify_usual(octets, found, source, destination)
+            except EspError as error:
+                return Rejected(error.reason, error.section, address(source))
         try:
             headers = read_packet(octets)
             wrapping = unwrap(headers)
         except WireError:
             return Verified(octets)
-        if headers.next_header != NextHeader.ESP:
+        if headers.next_header != _ESP:
             if _needed(headers, wrapping, self._inward) in self._outbound:
                 return Rejected("unprotected", "5.1", headers.source)
             return Verified(octets)
         try:
-            return self._open(headers, wrapping)
+            return self._verify(headers, wrapping)
         except EspError as error:
             return Rejected(error.reason, error.section, headers.source)
 
@@ -173,45 +187,91 @@ class Associations:
         it is rejected: its sequence numbers are used up.  Raises `WireError` for octets
         that are no packet.
         """
+        usual = outline(octets)
+        if usual is not None and usual.next_header == _MOBILITY:
+            payload = octets[usual.payload_at :]
+            outbound = self._outbound_of(octets, usual, payload)
+            if outbound is None:
+                return Protected(octets)
+            try:
+                esp, mark = self._seal(outbound, _MOBILITY, payload)
+            except EspError as error:
+                return Rejected(error.reason, error.section, address(octets[8:24]))
+            return Protected(with_payload(octets, usual, _ESP, esp), mark)
         headers = read_packet(octets)
         use = _needed(headers, unwrap(headers), self._outward)
-        found = self._outbound.get(use) if use else None
-        if found is None:
+        outbound = self._outbound.get(use) if use else None
+        if outbound is None:
             return Protected(octets)
-        association, name, counter = found
+        try:
+            esp, mark = self._seal(outbound, headers.next_header, headers.payload)
+        except EspError as error:
+            return Rejected(error.reason, error.section, headers.source)
+        sealed = replace(headers, next_header=_ESP, payload=esp)
+        return Protected(write_packet(sealed), mark)
+
+    def _outbound_of(
+        self, octets: bytes, usual: Outline, payload: bytes
+    ) -> Outbound | None:
+        """What `_needed` says, of a Mobility Header in a packet of the usual form."""
+        kind = payload[2] if len(payload) > 2 else -1
+        purpose = TRANSPORT.get((self._outward, NextHeader.MOBILITY, kind))
+        if purpose is None:
+            return None
+        ends = octets[8:24], octets[24:40]
+        if self._outward is Direction.TO_HOME_AGENT:
+            home_agent, at = ends[1], usual.home_address_at
+            home_address = octets[at : at + 16] if at else ends[0]
+        else:
+            home_agent, at = ends[0], usual.routing_address_at
+            home_address = octets[at : at + 16] if at else ends[1]
+        return self._outbound.get((purpose, address(home_address), address(home_agent)))
+
+    def _seal(
+        self, outbound: Outbound, next_header: int, payload: bytes
+    ) -> tuple[bytes, Mark | None]:
+        """The payload in ESP.  Raises EspError when its numbers are used up."""
+        association, name, counter = outbound
         mark = None
         if counter.needs_reservation:
-            try:
-                reserved = counter.reserve()
-            except EspError as error:
-                return Rejected(error.reason, error.section, headers.source)
+            reserved = counter.reserve()
             if association.anti_replay:
                 mark = Mark(name, reserved)
         transform = association.transform
-        esp = transform.seal(
-            association.spi,
-            counter.take(),
-            headers.next_header,
-            headers.payload,
-            self._random(transform.iv_length),
-        )
-        sealed = replace(headers, next_header=NextHeader.ESP, payload=esp)
-        return Protected(write_packet(sealed), mark)
+        iv = self._random(transform.iv_length)
+        number = counter.take()
+        return transform.seal(association.spi, number, next_header, payload, iv), mark
 
-    def _open(self, headers: IPv6Packet, wrapping: Wrapping) -> Verified:
-        spi, number = spi_and_sequence_number(headers.payload)
-        association, name, window = self._find(spi, headers, wrapping)
-        mark = None
-        if association.anti_replay:
-            if window.replayed(number):
-                raise EspError("replayed", "RFC 4303 3.4.3")
-            window.accept(number)
-            mark = Mark(name, window.highest)
-        next_header, payload = association.transform.open(headers.payload)
-        if next_header == NextHeader.NO_NEXT_HEADER:
-            raise EspError("dummy_packet", "RFC 4303 2.6")
-        if not _admits(association, next_header, payload):
-            raise EspError("selector_mismatch", "RFC 4301 5.2")
+    def _verify_usual(
+        self, octets: bytes, found: Outline, source: bytes, destination: bytes
+    ) -> Verified:
+        if self._inward is Direction.TO_HOME_AGENT:
+            home_agent, at = destination, found.home_address_at
+            home_address = octets[at : at + 16] if at else source
+        else:
+            home_agent, at = source, found.routing_address_at
+            home_address = octets[at : at + 16] if at else destination
+        association, mark, next_header, payload = self._open(
+            octets[found.payload_at :],
+            int.from_bytes(home_address),
+            int.from_bytes(home_agent),
+            plain=found.payload_at == 40,
+        )
+        if next_header == _MOBILITY and excess(payload):
+            raise EspError("octets_behind_mobility_header", "6.1.1")
+        plain = with_payload(octets, found, next_header, payload)
+        return Verified(plain, association.home_address, mark)
+
+    def _verify(self, headers: IPv6Packet, wrapping: Wrapping) -> Verified:
+        if self._inward is Direction.TO_HOME_AGENT:
+            home_address = wrapping.home_address or headers.source
+            home_agent = headers.destination
+        else:
+            home_address = wrapping.routing_address or headers.destination
+            home_agent = headers.source
+        association, mark, next_header, payload = self._open(
+            headers.payload, int(home_address), int(home_agent), plain=wrapping == PLAIN
+        )
         try:
             plain = replace(headers, next_header=next_header, payload=payload)
         except ValueError:
@@ -224,36 +284,56 @@ class Associations:
             raise EspError("header_too_long", "RFC 8200 4.2") from None
         return Verified(octets, association.home_address, mark)
 
-    def _find(self, spi: int, headers: IPv6Packet, wrapping: Wrapping) -> Inbound:
+    def _open(
+        self, esp: bytes, home_address: int, home_agent: int, *, plain: bool
+    ) -> tuple[SecurityAssociation, Mark | None, int, bytes]:
+        """Which association it came by, and what is in it: Next Header and payload.
+
+        home_address, home_agent: as the packet around it says (`_find`).
+        plain: it has no Home Address option or type 2 routing header.
+        """
+        spi, number = spi_and_sequence_number(esp)
+        association, name, window = self._find(
+            spi, esp, home_address, home_agent, plain=plain
+        )
+        mark = None
+        if association.anti_replay:
+            if window.replayed(number):
+                raise EspError("replayed", "RFC 4303 3.4.3")
+            window.accept(number)
+            mark = Mark(name, window.highest)
+        next_header, payload = association.transform.open(esp)
+        if next_header == _NO_NEXT_HEADER:
+            raise EspError("dummy_packet", "RFC 4303 2.6")
+        if not _admits(association, next_header, payload):
+            raise EspError("selector_mismatch", "RFC 4301 5.2")
+        return association, mark, next_header, payload
+
+    def _find(
+        self, spi: int, esp: bytes, home_address: int, home_agent: int, *, plain: bool
+    ) -> Inbound:
         """The one association that protected this packet.
 
         The home address in the packet says which it must be (RFC 6275 §5.1, §10.3.1);
         a tunnelled packet hides it, and there the key that fits says whose it is.
         """
-        to_home_agent = self._inward is Direction.TO_HOME_AGENT
-        if to_home_agent:
-            home_address = wrapping.home_address or headers.source
-            home_agent = headers.destination
-        else:
-            home_address = wrapping.routing_address or headers.destination
-            home_agent = headers.source
         candidates = self._inbound.get(spi)
         if not candidates:
             raise EspError("spi_unknown", "RFC 4301 5.2")
         fitting = [
             candidate
             for candidate in candidates
-            if (association := candidate[0]).home_agent == home_agent
+            if int((association := candidate[0]).home_agent) == home_agent
             and (
-                wrapping == PLAIN
-                if association.purpose is Purpose.RETURN_ROUTABILITY
-                else association.home_address == home_address
+                plain
+                if association.purpose is _RETURN_ROUTABILITY
+                else int(association.home_address) == home_address
             )
         ]
         if not fitting:
             raise EspError("home_address_mismatch", "5.1")
         for candidate in fitting:
-            if candidate[0].transform.authentic(headers.payload):
+            if candidate[0].transform.authentic(esp):
                 return candidate
         raise EspError("authentication_failed", "RFC 4303 3.4.4")
 
@@ -299,8 +379,8 @@ def _admits(association: SecurityAssociation, next_header: int, payload: bytes) 
     Other implementations send any Mobility Header by the associations made for Binding
     Updates and for Home Tests (RFC 3776 §5.2), so the type plays no part there.
     """
-    if association.purpose is Purpose.BINDING:
-        return next_header == NextHeader.MOBILITY
+    if association.purpose is _BINDING:
+        return next_header == _MOBILITY
     if association.purpose is Purpose.PREFIX_DISCOVERY:
         purpose = _in_transport_mode(association.direction, next_header, payload)
         return purpose is Purpose.PREFIX_DISCOVERY

@@ -60,6 +60,9 @@ _DIGESTS = {
     Integrity.HMAC_SHA2_256_128: ("sha256", 32, 16),
 }
 """Hash function, octets of key, octets of check value."""
+# Looking into an enum for each packet is slow.
+_NULL = Encryption.NULL
+_PADDING = bytes(range(1, 256))
 _CIPHER_KEYS = {Encryption.NULL: (0,), Encryption.AES_CBC: (16, 24, 32)}
 
 
@@ -122,7 +125,7 @@ class Transform:
     @property
     def iv_length(self) -> int:
         """Octets of randomness that `seal` needs for each packet."""
-        return AES_BLOCK_LENGTH if self.encryption is Encryption.AES_CBC else 0
+        return 0 if self.encryption is _NULL else AES_BLOCK_LENGTH
 
     def seal(
         self,
@@ -142,8 +145,7 @@ class Transform:
             )
         block = self.iv_length or ALIGNMENT
         count = -(len(payload) + TRAILER.size) % block
-        padding = bytes(range(1, count + 1))
-        plain = payload + padding + TRAILER.pack(count, next_header)
+        plain = payload + _PADDING[:count] + TRAILER.pack(count, next_header)
         body = HEADER.pack(spi, sequence_number) + iv + self._encrypt(plain, iv)
         return body + self._check_value(body)
 
@@ -170,7 +172,7 @@ class Transform:
         plain = self._decrypt(body, iv)
         count, next_header = TRAILER.unpack(plain[-TRAILER.size :])
         end = len(plain) - TRAILER.size - count
-        if end < 0 or plain[end : -TRAILER.size] != bytes(range(1, count + 1)):
+        if end < 0 or plain[end : -TRAILER.size] != _PADDING[:count]:
             raise EspError("esp_padding", "RFC 4303 2.4")
         return next_header, plain[:end]
 
@@ -179,13 +181,13 @@ class Transform:
         return hmac.digest(self.integrity_key.reveal(), body, digest)[:length]
 
     def _encrypt(self, plain: bytes, iv: bytes) -> bytes:
-        if self.encryption is Encryption.NULL:
+        if self.encryption is _NULL:
             return plain
         encryptor = Cipher(AES(self.encryption_key.reveal()), CBC(iv)).encryptor()
         return encryptor.update(plain) + encryptor.finalize()
 
     def _decrypt(self, body: bytes, iv: bytes) -> bytes:
-        if self.encryption is Encryption.NULL:
+        if self.encryption is _NULL:
             return body
         decryptor = Cipher(AES(self.encryption_key.reveal()), CBC(iv)).decryptor()
         return decryptor.update(body) + decryptor.finalize()

@@ -13,6 +13,8 @@
 
 enum {
 	HOP_BY_HOP = 0,
+	TCP = 6,
+	UDP = 17,
 	IPV6 = 41,
 	ROUTING = 43,
 	FRAGMENT_HEADER = 44,
@@ -62,10 +64,10 @@ struct recent_talk {
 };
 
 struct map_definition SECTION("maps") bindings = {
-	MAP_HASH, sizeof(struct address), sizeof(struct tunnel), 65536, 0,
+	MAP_HASH, sizeof(struct address), sizeof(struct entry), 65536, 0,
 };
 struct map_definition SECTION("maps") registrations = {
-	MAP_HASH, sizeof(struct address), sizeof(struct tunnel), 64, 0,
+	MAP_HASH, sizeof(struct address), sizeof(struct entry), 64, 0,
 };
 struct map_definition SECTION("maps") correspondents = {
 	MAP_HASH, sizeof(struct pair), sizeof(struct direct), 1024, 0,
@@ -141,13 +143,21 @@ INLINE int is_ours(const struct address *address)
 	return bpf_map_lookup_elem(&addresses, address) != NULL;
 }
 
-INLINE int find(void *map, const struct address *home_address, struct tunnel *tunnel)
+/* What is counted of it; NULL: there is none. */
+INLINE struct traffic *find(void *map, const struct address *home_address,
+			    struct tunnel *tunnel)
 {
-	const struct tunnel *found = bpf_map_lookup_elem(map, home_address);
+	struct entry *found = bpf_map_lookup_elem(map, home_address);
 	if (!found)
-		return 0;
-	*tunnel = *found;
-	return 1;
+		return NULL;
+	*tunnel = found->tunnel;
+	return &found->traffic;
+}
+
+/* How many packets this one is when it has been cut up. */
+INLINE u32 packets_of(const struct __sk_buff *skb)
+{
+	return skb->gso_segs ? skb->gso_segs : 1;
 }
 
 /* Nanoseconds of the boot clock, read once a jiffy: no lifetime is as short, and reading

@@ -30,6 +30,27 @@ INLINE int hand_to_daemon(struct __sk_buff *skb, const struct settings *config, 
 	return bpf_redirect(config->device, 0);
 }
 
+/* A piece of a packet in a tunnel that ends here.  In which one shows only when it is
+ * whole again; what turns out to be somebody else's the daemon gives back. */
+INLINE int is_tunnel_fragment(struct __sk_buff *skb, const struct settings *config,
+			      const struct ipv6 *header, const u32 start)
+{
+	u8 next;
+	return header->next_header == FRAGMENT_HEADER &&
+	       config->uses & (USES_BINDINGS | USES_REGISTRATIONS) &&
+	       !bpf_skb_load_bytes(skb, start + sizeof(*header), &next, 1) && next == IPV6;
+}
+
+INLINE int hand_over_fragment(struct __sk_buff *skb, const struct settings *config)
+{
+	if (!within_budget(BUDGET_LONG, config->long_interval, config->long_burst,
+			   boot_clock()))
+		return drop(DROPPED_LONG);
+	count(LONG_IN);
+	skb->mark = MARK_LONG;
+	return bpf_redirect(config->device, 0);
+}
+
 /* Of whom the packet says that it is from, by its Home Address option or its source, if
  * the daemon knows that one; NULL: of all the others. */
 INLINE u64 *budget_of_known(struct __sk_buff *skb, const struct ipv6 *header,
@@ -289,6 +310,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	struct tunnel tunnel;
 	struct chain within = {};
 	struct inside inside;
+	struct traffic *traffic = NULL, *found;
 	if (bpf_skb_load_bytes(skb, chain->offset, &inner, sizeof(inner)) ||
 	    inner.octets[0] >> 4 != 6)
 		return TC_ACT_UNSPEC;
@@ -305,12 +327,21 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	if (signalling && ends_here)
 		return hand_over_signalling(skb, config, &inner, &within);
 	u32 reason = COUNTERS; /* no such home address: not ours */
-	if (config->uses & USES_REGISTRATIONS && find(&registrations, &destination, &tunnel)) {
-		reason = refused(&tunnel, &to, &from, now);
-		mobile = !reason;
+	if (config->uses & USES_REGISTRATIONS) {
+		found = find(&registrations, &destination, &tunnel);
+		if (found) {
+			traffic = found;
+			reason = refused(&tunnel, &to, &from, now);
+			mobile = !reason;
+		}
 	}
-	if (reason && config->uses & USES_BINDINGS && find(&bindings, &source, &tunnel))
-		reason = refused(&tunnel, &from, &to, now);
+	if (reason && config->uses & USES_BINDINGS) {
+		found = find(&bindings, &source, &tunnel);
+		if (found) {
+			traffic = found;
+			reason = refused(&tunnel, &from, &to, now);
+		}
+	}
 	if (reason == COUNTERS) {
 		if (is_ours(&to))
 			copy_to_daemon(skb, config, now);
@@ -328,6 +359,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	if (merge_congestion(skb, outer, &inner, chain->offset))
 		return drop(DROPPED_CONGESTION);
 	int excess = chain->offset - start;
+	u32 octets = skb->len - chain->offset;
 	if (bpf_skb_adjust_room(skb, -excess, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return drop(DROPPED_HEADER);
 	if (ends_here) {
@@ -336,6 +368,12 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	} else if (mobile) {
 		tell_of_talk(config, &destination, &source, now);
 	}
+	if (traffic) {
+		traffic->packets_in += packets_of(skb);
+		traffic->octets_in += octets;
+	}
+	if (inner.next_header == IPV6)
+		count(NESTED_TUNNEL);
 	count(TUNNEL_IN);
 	if (mobile && equal(&to, &tunnel.care_of_address))
 		tell_of_first(FIRST_IN, &destination, &to);
@@ -378,6 +416,8 @@ INLINE int arrive(struct __sk_buff *skb, const u32 start)
 		return arrive_directly(skb, config, &header, &chain, start);
 	if ((chain.next != FRAGMENT_HEADER && !is_extension(chain.next)) || !is_ours(&destination))
 		return TC_ACT_UNSPEC;
+	if (is_tunnel_fragment(skb, config, &header, start))
+		return hand_over_fragment(skb, config);
 	count(chain.next == FRAGMENT_HEADER ? FRAGMENT : TOO_MANY_HEADERS);
 	return TC_ACT_UNSPEC;
 }

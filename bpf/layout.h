@@ -5,8 +5,8 @@
  * here and in src/mip6/linux/layout.py: maps of another version are loaded beside.
  *
  *   map             kind            key                     value
- *   bindings        hash            home address            struct tunnel, End.HOME_AGENT
- *   registrations   hash            home address            struct tunnel, End.MOBILE_NODE
+ *   bindings        hash            home address            struct entry, End.HOME_AGENT
+ *   registrations   hash            home address            struct entry, End.MOBILE_NODE
  *   correspondents  hash            struct pair             struct direct, End.MOBILE_NODE
  *   mobile_nodes    hash            struct pair             struct direct, End.CORRESPONDENT
  *   addresses       hash            address of this node    u32, 1: its signalling is the daemon's
@@ -29,10 +29,12 @@
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 
-#define LAYOUT_VERSION 3
+#define LAYOUT_VERSION 4
 
-/* What carries this mark on its way out of the mobility device is for the daemon. */
+/* What carries one of these marks on its way out of the mobility device is for the
+ * daemon: signalling; what does not fit its way, and pieces of what did not. */
 #define MARK 0x6D697036
+#define MARK_LONG 0x6D697037
 
 struct address {
 	u64 high, low;
@@ -44,9 +46,22 @@ struct tunnel {
 	struct address previous;	/* care-of address before this one ... */
 	u64 expires;			/* ns of the boot clock */
 	u64 previous_until;		/* ... accepted until then; 0: never */
-	u64 flags;
+	u32 flags;
+	u32 path_mtu;			/* octets with all headers; 0: as the routes have it */
 };
 enum { INBOUND_ONLY = 1 };		/* packets are accepted, none are sent this way yet */
+
+/* What went through a tunnel, in octets of the packets inside; written here.  Two CPUs at
+ * the same one may lose some of it, and so may the daemon when it replaces an entry. */
+struct traffic {
+	u64 packets_in, octets_in;
+	u64 packets_out, octets_out;
+};
+
+struct entry {
+	struct tunnel tunnel;
+	struct traffic traffic;
+};
 
 struct pair {
 	struct address home_address, correspondent;
@@ -57,7 +72,8 @@ struct direct {
 	struct address previous;	/* these as in struct tunnel */
 	u64 expires;
 	u64 previous_until;
-	u64 flags;
+	u32 flags;
+	u32 path_mtu;
 	u64 told;			/* ns: when the daemon was told last; 0: never; written here */
 };
 
@@ -95,10 +111,19 @@ struct settings {
 	u64 notice_burst;
 	u64 esp_interval;		/* ns between two with one SPI, whatever the CPU */
 	u64 esp_burst;
+	u64 long_interval;		/* to be sent in fragments, or fragments that came */
+	u64 long_burst;
 	u64 told_interval;		/* ns between two notices of the same talk */
 };
 
-enum budget { BUDGET_UNMATCHED, BUDGET_UNVERIFIED, BUDGET_OPEN, BUDGET_NOTICE, BUDGETS };
+enum budget {
+	BUDGET_UNMATCHED,
+	BUDGET_UNVERIFIED,
+	BUDGET_OPEN,
+	BUDGET_NOTICE,
+	BUDGET_LONG,
+	BUDGETS,
+};
 
 /* Reasons, one counter each; `dropped_` begins what went no further. */
 enum counter {
@@ -111,6 +136,9 @@ enum counter {
 	SIGNALLING,			/* whole to the daemon */
 	UNVERIFIED,			/* Home Address option without a binding, to the daemon */
 	UNMATCHED,			/* no tunnel to put it into, to the daemon */
+	LONG_OUT,			/* to the daemon, which sends it in fragments */
+	LONG_IN,			/* fragment of a tunnel's packet, to the daemon */
+	NESTED_TUNNEL,			/* a tunnel in the tunnel; the inner one is the kernel's */
 	FRAGMENT,			/* left to the kernel: a fragment that might be for us */
 	TOO_MANY_HEADERS,		/* left to the kernel: more than HEADERS_MAX */
 	UNKNOWN_TUNNEL,			/* left to the kernel: to us, of none of our home addresses */
@@ -119,6 +147,7 @@ enum counter {
 	DROPPED_ESP,			/* for the daemon, more than the budget of its SPI allows */
 	DROPPED_UNVERIFIED,		/* more than the budget allows */
 	DROPPED_UNMATCHED,		/* more than the budget allows */
+	DROPPED_LONG,			/* more than the budget allows */
 	DROPPED_EXPIRED,		/* came out of a tunnel whose lifetime is over */
 	DROPPED_CARE_OF_ADDRESS,	/* outer address is not the care-of address */
 	DROPPED_HOME_AGENT,		/* outer address is not the home agent's */

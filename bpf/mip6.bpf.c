@@ -5,7 +5,8 @@
  *   link_ingress    into a link (Ethernet header; _l3: without one): out of the tunnel or
  *                   the headers of the direct way, if the addresses are the registered
  *                   ones, or whole to the daemon (in.h)
- *   steering        which queue of the device: 0 for the daemon's signalling, 1 for data
+ *   steering        which queue of the device: 0 for the daemon's signalling, 1 for data,
+ *                   2 for what is to be sent in fragments, or came in some
  *
  * Everything that is not ours goes on as if these programs were not there (TC_ACT_UNSPEC:
  * other classifiers of the same hook still see it). */
@@ -35,7 +36,7 @@ SECTION("program/link_ingress_l3") int link_ingress_l3(struct __sk_buff *skb)
 
 SECTION("program/steering") int steering(struct __sk_buff *skb)
 {
-	return skb->mark != MARK;
+	return skb->mark == MARK ? 0 : skb->mark == MARK_LONG ? 2 : 1;
 }
 
 char SECTION("license") licence[] = "GPL";

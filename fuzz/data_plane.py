@@ -16,15 +16,16 @@ from fuzz.choices import Choices
 from fuzz.model import DROP, Model, Outcome, by_key, by_pair
 from mip6.core.state import End, RouteOptimization, Tunnel
 from mip6.linux.dataplane import DataPlane
-from mip6.linux.layout import COUNTERS, MARK
-from mip6.linux.tun import Device
+from mip6.linux.layout import COUNTERS, MARK, MARK_LONG
+from mip6.linux.tun import MTU_MIN, Device
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER
 
 ETHERNET = bytes(12) + b"\x86\xdd"
 """To the loopback device, as which a test run lets packets arrive."""
 PINS = Path("/sys/fs/bpf/mip6")
-MTU = 1500
+MTU = 1300
+"""Less than the smallest packet that must pass, with our headers."""
 LENGTH_MAX = 3000
 """Of a packet; a test run takes little more."""
 HOME_AGENT, OTHER_HOME_AGENT = (IPv6Address(f"2001:db8:a::{n}") for n in (1, 2))
@@ -119,9 +120,10 @@ class Bench:
         router_address = "lladdr 02:00:00:00:00:01"
         node.ip(f"neighbor add 2001:db8:9::1 {router_address} dev eth0 nud permanent")
         node.ip("route add default via 2001:db8:9::1")
+        node.ip(f"link set eth0 mtu {MTU}")
         self.node = node
         with node.entered():
-            self.device = Device.open("mip0", mtu=MTU - 48)
+            self.device = Device.open("mip0", mtu=MTU_MIN)
             index = self.device.index
             pins = PINS / f"fuzz-{node.name}"
             self.data_plane = DataPlane.open(pins, device=index, spis=SPIS)
@@ -129,7 +131,7 @@ class Bench:
         self.data_plane.configure(
             **{
                 f"{budget}_{name}": value
-                for budget in ("unmatched", "unverified", "open", "esp")
+                for budget in ("unmatched", "unverified", "open", "esp", "long")
                 for name, value in endless.items()
             }
         )
@@ -171,7 +173,7 @@ def data_plane(octets: bytes) -> None:
     """Both programs, with a packet as somebody could send it, then changed."""
     choices = Choices(octets)
     inward = not choices.flag()
-    mark = 0 if inward else choices.one_of((0, 0, 0, MARK))
+    mark = 0 if inward else choices.one_of((0, 0, 0, MARK, MARK_LONG))
     sent = choices.changed(_packet(choices))[:LENGTH_MAX]
     if len(sent) < HEADER.size:
         return  # newer kernels refuse the test run

@@ -23,7 +23,7 @@ from fuzz.headers import (
     with_marks,
 )
 from mip6.core.state import End, RouteOptimization, Tunnel
-from mip6.linux.layout import COUNTERS, MARK
+from mip6.linux.layout import COUNTERS, MARK, MARK_LONG
 from mip6.wire.buffer import Reader, WireError
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import HEADER
@@ -39,6 +39,8 @@ OF_INTEREST = (
     NextHeader.FRAGMENT,
     NextHeader.ESP,
 )
+LENGTH_MIN = 1280
+"""No sender is told to send less."""
 REMOVED_MAX = 0xFFF
 """Octets that bpf_skb_adjust_room takes off at once."""
 State = Tunnel | RouteOptimization
@@ -64,7 +66,7 @@ class Model:
 
     def out(self, octets: bytes, *, mark: int = 0) -> Outcome:
         """Out of the mobility device."""
-        if mark == MARK:
+        if mark in (MARK, MARK_LONG):
             return Outcome(PASS, octets, mark)
 
         try:
@@ -102,14 +104,14 @@ class Model:
             return self._sent_directly(octets, before, here, there, mark)
         if home is not None and self._is_open(home):
             whole = encapsulated(octets, home.care_of_address, home.home_agent)
-            return self._sent(whole, mark, counts)
+            return self._sent(whole, mark, counts, len(octets))
         if home is None and there and possible:
             return self._sent_directly(octets, before, None, there, mark)
         if served is not None and self._is_open(served):
             if possible and source == served.home_agent:
                 return self._sent_directly(octets, before, None, served, mark)
             whole = encapsulated(octets, served.home_agent, served.care_of_address)
-            return self._sent(whole, mark, counts)
+            return self._sent(whole, mark, counts, len(octets))
         routed = not destination.is_multicast and not (
             source.is_link_local or source.is_multicast
         )
@@ -133,11 +135,19 @@ class Model:
             here.care_of_address if here else None,
             there.care_of_address if there else None,
         )
-        return self._sent(whole, mark, [], "direct_out")
+        return self._sent(whole, mark, [], len(octets), "direct_out")
 
     def _sent(
-        self, whole: bytes, mark: int, counts: list[str], how: str = "tunnel_out"
+        self,
+        whole: bytes,
+        mark: int,
+        counts: list[str],
+        length: int,
+        how: str = "tunnel_out",
     ) -> Outcome:
+        """length: without our headers."""
+        if len(whole) > self.mtu and length <= LENGTH_MIN:
+            return Outcome(PASS, whole, MARK_LONG, counted(*counts, "long_out"))
         if len(whole) > self.mtu:
             return Outcome(DROP, b"", mark, counted(*counts, "dropped_size"))
         return Outcome(REDIRECT, whole, mark, counted(*counts, how))
@@ -178,6 +188,14 @@ class Model:
                 return Outcome(REDIRECT, octets, MARK, "signalling")
         if wrapped:
             return self._directly(octets, source, destination, chain)
+        following = octets[HEADER.size : HEADER.size + 1]
+        if (
+            ours
+            and next_header == NextHeader.FRAGMENT
+            and following == bytes([NextHeader.IPV6])
+            and self.tunnels
+        ):
+            return Outcome(REDIRECT, octets, MARK_LONG, "long_in")
         if ours and chain.next_header == NextHeader.FRAGMENT:
             return replace(passed, counted="fragment")
         if ours and chain.next_header in EXTENSIONS:
@@ -273,7 +291,8 @@ class Model:
             return Outcome(DROP, b"", 0, "dropped_congestion")
         if chain.offset > REMOVED_MAX:
             return Outcome(DROP, b"", 0, "dropped_header")
-        return Outcome(REDIRECT, marked, 0, "tunnel_in")
+        nested = ["nested_tunnel"] if marked[6] == NextHeader.IPV6 else []
+        return Outcome(REDIRECT, marked, 0, counted("tunnel_in", *nested))
 
     def _judged(
         self,

@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from tests.support.bench import (
@@ -11,6 +12,7 @@ from tests.support.bench import (
     ETHERNET,
     HOME_ADDRESS,
     HOME_AGENT,
+    LONG,
     PASS,
     REDIRECT,
     UNVERIFIED,
@@ -38,7 +40,7 @@ from tests.support.octets import (
 
 from mip6.core.state import End
 from mip6.linux import bpf, dataplane
-from mip6.linux.layout import MARK
+from mip6.linux.layout import MARK, MARK_LONG
 
 pytestmark = pytest.mark.root
 
@@ -405,14 +407,69 @@ def test_untouched(bench: Bench, what: str) -> None:
     assert result.counted == ({"unknown_tunnel": 1} if what == STRANGE else {})
 
 
-def test_fragments_are_the_kernels(bench: Bench) -> None:
-    """It reassembles after us; then nobody takes the tunnel off: it is counted."""
+def fragment(kind: int, *, offset: int = 0) -> bytes:
+    head = bytes([kind, 0]) + (offset | 1).to_bytes(2) + bytes(4)
+    return head + UP
+
+
+@pytest.mark.parametrize("offset", [0, 1232])
+@pytest.mark.parametrize("at", [at_home_agent, at_mobile_node])
+def test_fragments_of_tunnels_go_to_the_daemon(
+    bench: Bench, at: Callable[[Bench], None], offset: int
+) -> None:
+    """Programs cannot put packets together; what is in them shows only then."""
+    at(bench)
+    ends = (CARE_OF_ADDRESS, HOME_AGENT)
+    source, destination = ends if at is at_home_agent else ends[::-1]
+    packet = ipv6(source, destination, FRAGMENT, fragment(IPV6, offset=offset))
+    result = bench.arrive(packet)
+    assert (result.verdict, result.packet) == (REDIRECT, packet)
+    assert (result.mark, result.counted) == (MARK_LONG, {"long_in": 1})
+
+
+def test_fragments_of_tunnels_have_a_budget(bench: Bench) -> None:
     at_home_agent(bench)
-    head = bytes([IPV6, 0, 0, 1]) + bytes(4)
-    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, FRAGMENT, head + UP)
+    bench.full_again(LONG, at=time.clock_gettime(time.CLOCK_BOOTTIME) + 60)
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, FRAGMENT, fragment(IPV6))
+    result = bench.arrive(packet)
+    assert (result.verdict, result.counted) == (DROP, {"dropped_long": 1})
+
+
+def test_fragments_of_tunnels_of_others(bench: Bench) -> None:
+    """Through here, or to a node that has no tunnels."""
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, FRAGMENT, fragment(IPV6))
+    bench.divert(HOME_AGENT)
+    assert_untouched(bench.arrive(packet), packet)
+    bench.tunnel(End.HOME_AGENT)
+    packet = ipv6(CARE_OF_ADDRESS, OTHER, FRAGMENT, fragment(IPV6))
+    assert_untouched(bench.arrive(packet), packet)
+
+
+@pytest.mark.parametrize(
+    ("first", "headers"),
+    [
+        (FRAGMENT, fragment(UDP)),
+        (FRAGMENT, fragment(MOBILITY)),
+        (DESTINATION_OPTIONS, options(FRAGMENT) + fragment(IPV6)),
+    ],
+)
+def test_other_fragments_are_the_kernels(
+    bench: Bench, first: int, headers: bytes
+) -> None:
+    at_home_agent(bench)
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, first, headers)
     result = bench.arrive(packet)
     assert_untouched(result, packet)
     assert result.counted == {"fragment": 1}
+
+
+def test_a_tunnel_in_the_tunnel_is_counted(bench: Bench) -> None:
+    """It is taken off once; the inner one is the kernel's."""
+    at_home_agent(bench)
+    nested = ipv6(HOME_ADDRESS, HOME_AGENT, IPV6, UP)
+    result = bench.arrive(ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, nested))
+    assert (result.verdict, result.packet) == (REDIRECT, nested)
+    assert result.counted == {"tunnel_in": 1, "nested_tunnel": 1}
 
 
 def test_more_headers_than_anybody_needs(bench: Bench) -> None:

@@ -503,6 +503,25 @@ def test_packet_too_big(mobile_node: MobileNode) -> None:
     assert mtus(node) == [None]
 
 
+def test_where_the_smallest_packets_need_fragments(mobile_node: MobileNode) -> None:
+    """With a routing header; no sender is told less than 1280."""
+    node = mobile_node.node
+
+    def way() -> RouteOptimization:
+        [state] = [s for s in node.installed if isinstance(s, RouteOptimization)]
+        return state
+
+    mobile_node.bind(lifetime=400)
+    for told, known in ((1304, None), (1303, 1303), (1280, 1280)):
+        node.receive(too_big(mobile_node, told), 1.0)
+        assert mtus(node) == [1280]
+        assert way().path_mtu == known
+    mobile_node.bind(300.0, lifetime=400)
+    assert way().path_mtu == 1280
+    mobile_node.bind(603.0)
+    assert way().path_mtu is None
+
+
 def test_the_narrowest_path_to_a_home_address_counts() -> None:
     node = correspondent_node()
     first = MobileNode(node=node)

@@ -21,7 +21,7 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.path_mtu import MTU_LIFETIME
-from mip6.core.state import Route
+from mip6.core.state import Route, Tunnel
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
@@ -265,3 +265,64 @@ def test_a_packet_that_would_have_fitted_was_never_too_big(mtu: int) -> None:
     assert discarded(effects) == ("icmp_error_quote", "RFC 2473 8.1")
     kernel.perform(agent.receive(error(1479), 1.0), 1.0)
     assert mtus(kernel) == [1439]
+
+
+# Where 1280 octets do not fit with an outer header: in fragments
+
+
+def tunnel_mtus(kernel: Kernel) -> list[int | None]:
+    return [state.path_mtu for state in kernel.states if isinstance(state, Tunnel)]
+
+
+@pytest.mark.parametrize(
+    ("told", "inside", "outside"),
+    [
+        (1400, 1360, None),
+        (1321, 1281, None),
+        (1320, 1280, None),
+        (1319, 1280, 1319),
+        (1280, 1280, 1280),
+        (500, 1280, 1280),
+    ],
+)
+def test_the_data_plane_knows_where_the_smallest_packets_do_not_fit(
+    told: int, inside: int, outside: int | None
+) -> None:
+    """RFC 2473 §7.1 (b); no path is narrower than 1280."""
+    agent, kernel = registered()
+    kernel.perform(agent.receive(error(told), 1.0), 1.0)
+    assert mtus(kernel) == [inside]
+    assert tunnel_mtus(kernel) == [outside]
+    assert kernel.states == agent.installed
+
+
+def test_a_path_shrinks_below_what_senders_are_told() -> None:
+    agent, kernel = registered()
+    for told in (1320, 1310, 1300):
+        kernel.perform(agent.receive(error(told), 1.0), 1.0)
+    effects = agent.receive(error(1310), 1.0)
+    assert discarded(effects) == ("mtu_not_smaller", "RFC 8201 4")
+    assert (mtus(kernel), tunnel_mtus(kernel)) == ([1280], [1300])
+
+
+def test_the_mobile_nodes_data_plane_knows_it_too() -> None:
+    roamer = Roamer()
+    roamer.register()
+    mobile_node = roamer.mobile_node
+    here = mobile_node.care_of_address
+    assert here is not None
+    narrow = error(
+        1300,
+        source=here,
+        destination=mobile_node.home_agent,
+        inner_source=mobile_node.home_address,
+    )
+    roamer.do(mobile_node.receive(narrow, roamer.now))
+
+    def path_mtu() -> int | None:
+        [tunnel] = [s for s in mobile_node.installed if isinstance(s, Tunnel)]
+        return tunnel.path_mtu
+
+    assert (table_mtu(roamer), path_mtu()) == (1280, 1300)
+    roamer.do(mobile_node.tick(roamer.now + MTU_LIFETIME))
+    assert path_mtu() is None

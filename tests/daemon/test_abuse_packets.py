@@ -101,7 +101,7 @@ def test_nested_tunnels(attacked: World) -> None:
     where = care_of_address(attacked)
     nested = ipv6(HOME_ADDRESS, HOME_AGENT, IPV6, INNER)
     with (
-        harmless(attacked, dropped_care_of_address=1, tunnel_in=1),
+        harmless(attacked, dropped_care_of_address=1, tunnel_in=1, nested_tunnel=1),
         nothing_arrives(attacked),
     ):
         attack(attacked, ipv6(VICTIM, HOME_AGENT, IPV6, nested))

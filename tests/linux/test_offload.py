@@ -3,7 +3,18 @@
 import struct
 
 import pytest
-from tests.support.octets import TCP, UDP, checksum, ipv6, udp
+from tests.support.octets import (
+    DESTINATION_OPTIONS,
+    IPV6,
+    ROUTING,
+    TCP,
+    UDP,
+    checksum,
+    home_address_option,
+    ipv6,
+    routing,
+    udp,
+)
 
 from mip6.linux import offload
 
@@ -112,3 +123,38 @@ def test_tcp_is_cut() -> None:
 )
 def test_what_makes_no_sense_is_nothing(octets: bytes) -> None:
     assert list(offload.packets(octets)) == []
+
+
+OUTER = "2001:db8:f::1"
+
+
+@pytest.mark.parametrize("kind", [TCP, UDP])
+@pytest.mark.parametrize("way", ["tunnel", "routing", "option", "both"])
+def test_segments_behind_our_headers(kind: int, way: str) -> None:
+    """The upper layer knows nothing of them, so its checksum does not either."""
+    payload = bytes(range(250)) * 10
+    head = tcp(7, 0x10, b"") if kind == TCP else udp(payload)[:8]
+    size, offset = 1100, 16 if kind == TCP else 6
+
+    def wrapped(segment: bytes) -> bytes:
+        if way == "tunnel":
+            return ipv6(OUTER, OUTER, IPV6, ipv6(HERE, THERE, kind, segment))
+        if way == "routing":
+            headers = routing(kind, THERE)
+            return ipv6(HERE, OUTER, ROUTING, headers + segment)
+        option = home_address_option(kind, HERE)
+        if way == "option":
+            return ipv6(OUTER, THERE, DESTINATION_OPTIONS, option + segment)
+        headers = routing(DESTINATION_OPTIONS, THERE) + option
+        return ipv6(OUTER, OUTER, ROUTING, headers + segment)
+
+    start = len(wrapped(b""))
+    packet = wrapped(head + payload)
+    number = 4 if kind == TCP else 5
+    frame = struct.pack("=BBHHHH", 1, number, 0, size, start, offset) + packet
+    made = list(offload.packets(frame))
+    assert len(made) == 3
+    for at, octets in enumerate(made):
+        part = payload[at * size : (at + 1) * size]
+        segment = tcp(7 + at * size, 0x10, part) if kind == TCP else udp(part)
+        assert octets == wrapped(with_checksum(kind, segment, offset))

@@ -49,7 +49,7 @@ def test_what_is_made(place: Namespace) -> None:
         "UP",
         f"qlen {QUEUE_LENGTH}",
         "vnet_hdr on",
-        "multi_queue numqueues 2",
+        "multi_queue numqueues 3",
         "persist on",
         "addrgenmode none",
     ):

@@ -16,7 +16,7 @@ ETHERNET = bytes(6) + bytes.fromhex("020000000002") + b"\x86\xdd"
 """From somebody to the loopback device, as which a test run lets packets arrive."""
 
 PASS, DROP, REDIRECT = -1, 2, 7
-UNMATCHED, UNVERIFIED, OPEN, NOTICE = 0, 1, 2, 3
+UNMATCHED, UNVERIFIED, OPEN, NOTICE, LONG = range(5)
 
 HOME_ADDRESS = "2001:db8:a::100"
 HOME_AGENT = "2001:db8:a::1"
@@ -68,6 +68,7 @@ class Bench:
         previous: str | None = None,
         grace: float = 0,
         inbound_only: bool = False,
+        path_mtu: int | None = None,
     ) -> Tunnel:
         """Puts a tunnel; `lifetime` and `grace` are seconds from now."""
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -80,6 +81,7 @@ class Bench:
             previous=IPv6Address(previous) if previous else None,
             previous_until=now + grace if previous else 0.0,
             inbound_only=inbound_only,
+            path_mtu=path_mtu,
         )
         self.data_plane.put(tunnel)
         self.forget("clocks")  # it is read once a jiffy
@@ -96,6 +98,7 @@ class Bench:
         previous: str | None = None,
         grace: float = 0,
         inbound_only: bool = False,
+        path_mtu: int | None = None,
     ) -> RouteOptimization:
         """Puts a direct way; `lifetime` and `grace` are seconds from now."""
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -108,6 +111,7 @@ class Bench:
             previous=IPv6Address(previous) if previous else None,
             previous_until=now + grace if previous else 0.0,
             inbound_only=inbound_only,
+            path_mtu=path_mtu,
         )
         self.data_plane.put(direct)
         self.forget("clocks")
@@ -147,7 +151,7 @@ class Bench:
         self.data_plane.divert_esp(())
         for name in ("ways", "recent_talks", "clocks"):
             self.forget(name)
-        for budget in (UNMATCHED, UNVERIFIED, OPEN, NOTICE):
+        for budget in (UNMATCHED, UNVERIFIED, OPEN, NOTICE, LONG):
             self.full_again(budget, at=0)
 
     def forget_ways(self) -> None:

@@ -35,8 +35,8 @@ class Binding:
     0003)."""
     previous_until: float = 0.0
     path_mtu: int | None = None
-    """Octets of the largest packet that fits into the tunnel, where a router on its
-    path has told (RFC 2473 §7.1)."""
+    """Octets of the largest packet on the tunnel's path, outer header included, where a
+    router has told (RFC 2473 §7.1)."""
     path_mtu_until: float = 0.0
 
 

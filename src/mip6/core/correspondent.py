@@ -27,7 +27,14 @@ from .home_agent import HomeAgent
 from .joined import REFUSAL_MAX
 from .nonces import Ends, Nonces
 from .packet import Packet
-from .path_mtu import MTU_LIFETIME, Optimized, optimized
+from .path_mtu import (
+    MTU_LIFETIME,
+    MTU_MIN,
+    Optimized,
+    inner_mtu,
+    optimized,
+    outer_mtu,
+)
 from .rate import TokenBucket
 from .return_routability import TokenFunction, keygen_token
 from .sequence import follows
@@ -359,13 +366,14 @@ class Correspondent:
             effects += self._end(idle, Change.EVICTED)
         lifetime = min(update.lifetime, self.lifetime_max)
         previous, previous_until = None, 0.0
-        path_mtu, path_mtu_until = None, 0.0
+        path_mtu, path_mtu_until, overhead = None, 0.0, 0
         change = Change.CREATED
         if old is not None and old.care_of_address == care_of_address:
             change = Change.REFRESHED
             previous, previous_until = old.previous, old.previous_until
             if old.path_mtu_until > now:
                 path_mtu, path_mtu_until = old.path_mtu, old.path_mtu_until
+                overhead = old.overhead
         elif old is not None:
             change = Change.MOVED
             if self.grace:
@@ -383,6 +391,7 @@ class Correspondent:
             previous_until=previous_until,
             path_mtu=path_mtu,
             path_mtu_until=path_mtu_until,
+            overhead=overhead,
         )
         stood = self._states(request.ends)
         self._cache.put(binding, now)
@@ -445,13 +454,18 @@ class Correspondent:
         if found is None:
             return [_dropped("icmp_error_quote", "RFC 4443 5.2", packet)]
         binding, quoted = found
-        mtu = quoted.mtu(message)
+        mtu = max(message.mtu, MTU_MIN)
         known = binding.path_mtu if binding.path_mtu_until > now else None
         if known is not None and mtu >= known:
             return [_dropped("mtu_not_smaller", "RFC 8201 4", packet)]
         stood = self._states(binding.ends)
         self._cache.change(
-            replace(binding, path_mtu=mtu, path_mtu_until=now + MTU_LIFETIME)
+            replace(
+                binding,
+                path_mtu=mtu,
+                path_mtu_until=now + MTU_LIFETIME,
+                overhead=quoted.overhead,
+            )
         )
         return difference(stood, self._states(binding.ends))
 
@@ -501,18 +515,19 @@ class Correspondent:
                     expires=binding.expires,
                     previous=binding.previous,
                     previous_until=binding.previous_until,
+                    path_mtu=outer_mtu(binding.path_mtu, binding.overhead),
                 )
             )
         bindings = self._cache.of(home_address)
         if bindings:
-            mtus = [b.path_mtu for b in bindings if b.path_mtu]
+            mtus = [inner_mtu(b.path_mtu, b.overhead) for b in bindings]
             states.append(
                 Route(
                     # Of octets, as an address would be written and read again.
                     destination=IPv6Network(home_address.packed),
                     link=self.device,
                     table=CORRESPONDENT_TABLE,
-                    mtu=min(mtus, default=None),
+                    mtu=min((mtu for mtu in mtus if mtu), default=None),
                 )
             )
         return states

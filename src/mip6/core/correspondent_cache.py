@@ -56,9 +56,11 @@ class CorrespondentBinding:
     0003)."""
     previous_until: float = 0.0
     path_mtu: int | None = None
-    """Octets of the largest packet that leaves room for the headers added, where a
-    router on the path has told (RFC 8201)."""
+    """Octets of the largest packet on the path, with the headers added, where a router
+    has told (RFC 8201)."""
     path_mtu_until: float = 0.0
+    overhead: int = 0
+    """Octets of those headers, in the packet that it told about."""
 
     @property
     def ends(self) -> Ends:

@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 from .binding_cache import Binding
 from .effects import Effect, Install, Remove, difference
 from .home_link import HomeLink, link_local_of
+from .path_mtu import inner_mtu, outer_mtu
 from .state import End, ProxyNeighbor, Route, State, Tunnel
 
 
@@ -37,6 +38,7 @@ class Interception:
             expires=binding.expires,
             previous=binding.previous,
             previous_until=binding.previous_until,
+            path_mtu=outer_mtu(binding.path_mtu),
         )
         home_link = self._home_link
         if home_link is None and binding.path_mtu is None:
@@ -44,7 +46,7 @@ class Interception:
         route = Route(
             destination=IPv6Network((int(home_address), 128)),
             link=self._device,
-            mtu=binding.path_mtu,
+            mtu=inner_mtu(binding.path_mtu),
         )
         if home_link is None:
             return (tunnel, route)

@@ -21,7 +21,7 @@ from .holding import Holding
 from .home_agents import HomeAgents
 from .mobile_state import away_states, home_states, home_tunnel
 from .native import Native
-from .path_mtu import PathMtu
+from .path_mtu import PathMtu, inner_mtu
 from .placement import Placement
 from .prefix_solicitation import PrefixSolicitation
 from .progress import Progress
@@ -320,13 +320,15 @@ class MobileParts:
                 table=self.table,
                 home_by_default=home_agents.alive(now) or not self.fallback,
                 checked_by_kernel=self._optimistic,
-                mtu=self._path.mtu(self.care_of_address, now),
+                mtu=inner_mtu(self._path.mtu(self.care_of_address, now)),
             )
             states += self.native.states(attachments.here)
         if self._stop_by is not None:
             tunnel = self._footprint.tunnel(self.home_address)
         else:
-            tunnel = home_tunnel(attachments, home_agents, self._footprint.left, now)
+            tunnel = home_tunnel(
+                attachments, home_agents, self._footprint.left, self._path, now
+            )
         if tunnel is not None:
             states.append(tunnel)
         states += self.correspondents.states(now)

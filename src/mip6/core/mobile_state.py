@@ -9,6 +9,7 @@ from ipaddress import IPv6Address, IPv6Network
 from .attachments import Attachments
 from .home_agents import HomeAgents
 from .link import Attachment
+from .path_mtu import PathMtu, outer_mtu
 from .state import (
     CareOfAddress,
     End,
@@ -114,6 +115,7 @@ def home_tunnel(
     attachments: Attachments,
     home_agents: HomeAgents,
     restored: Tunnel | None,
+    path: PathMtu,
     now: float,
 ) -> Tunnel | None:
     """The tunnel at this end: both ways once it is registered; before, packets come
@@ -159,6 +161,7 @@ def home_tunnel(
         previous=previous,
         previous_until=previous_until,
         inbound_only=standing is None,
+        path_mtu=outer_mtu(path.mtu(address, now)),
     )
 
 

@@ -36,7 +36,7 @@ class TooBig:
     inner_source: IPv6Address
     inner_destination: IPv6Address
     mtu: int
-    """Octets of the largest inner packet that fits; at least 1280."""
+    """Octets of the largest packet that fits, outer header included; at least 1280."""
 
 
 def too_big(message: PacketTooBig) -> TooBig | None:
@@ -60,8 +60,20 @@ def too_big(message: PacketTooBig) -> TooBig | None:
         outer.destination,
         inner.source,
         inner.destination,
-        max(message.mtu - OVERHEAD, MTU_MIN),
+        max(message.mtu, MTU_MIN),
     )
+
+
+def inner_mtu(mtu: int | None, overhead: int = OVERHEAD) -> int | None:
+    """What senders are told of a path where packets are longer by `overhead`: at least
+    1280 octets."""
+    return None if mtu is None else max(mtu - overhead, MTU_MIN)
+
+
+def outer_mtu(mtu: int | None, overhead: int = OVERHEAD) -> int | None:
+    """What the data plane must know of such a path: where packets that no sender makes
+    any smaller do not fit (RFC 2473 §7.1 (b)); None: nothing."""
+    return mtu if mtu is not None and mtu < MTU_MIN + overhead else None
 
 
 def length_of(octets: bytes) -> int:
@@ -81,10 +93,6 @@ class Optimized:
     """As the upper layers know them: the home address."""
     overhead: int
     """Octets of the headers that were added."""
-
-    def mtu(self, message: PacketTooBig) -> int:
-        """Octets of the largest packet that fits with them; at least 1280."""
-        return max(message.mtu - self.overhead, MTU_MIN)
 
 
 def optimized(octets: bytes) -> Optimized | None:
@@ -124,7 +132,7 @@ class PathMtu:
         return True
 
     def mtu(self, source: IPv6Address | None, now: float) -> int | None:
-        """Octets of the largest inner packet that fits; None: as the device has it."""
+        """Octets of the largest packet that fits; None: as the device has it."""
         return self._mtu if source == self._source and now < self._until else None
 
     def deadline(self, now: float) -> float:

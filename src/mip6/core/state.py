@@ -42,6 +42,10 @@ class Tunnel:
     inbound_only: bool = False
     """Packets come out of the tunnel, none go in yet: they are handed to the daemon
     like packets without a tunnel, and wait (mobile node, decision 0005)."""
+    path_mtu: int | None = None
+    """Octets of the largest packet on its path, outer header included, where a router
+    has said that one of 1280 inside does not fit: it goes in fragments (RFC 2473 §7.1
+    (b)).  None: as the link has it."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -72,6 +76,8 @@ class RouteOptimization:
     inbound_only: bool = False
     """Packets are accepted from the direct way; those that leave still take the other
     one (mobile node: until the correspondent has acknowledged)."""
+    path_mtu: int | None = None
+    """As of a `Tunnel`, with the headers that are added."""
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -40,6 +40,7 @@ from .feed import Feed
 from .hooks import HOOKS, Hooks
 from .links import Links
 from .log import Log
+from .long_packets import LongPackets
 from .machine import Machine, socket_path, store_path
 from .notify import notify
 from .outbox import Outbox
@@ -115,7 +116,7 @@ class Daemon:
     def _assemble(self, recorder: Recorder) -> None:
         """The parts, on a machine that is ready."""
         self.took_over = self.machine.took_over
-        self._outbox = Outbox(
+        self.outbox = Outbox(
             Sender(),
             self.protection,
             self.store,
@@ -125,7 +126,7 @@ class Daemon:
         self.executor = Executor(
             netlink=self.machine.netlink,
             tunnels=self.machine.data_plane,
-            sender=self._outbox,
+            sender=self.outbox,
             record=self.machine.journal,
             links=self.machine.links,
             report=self.report,
@@ -214,7 +215,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         self._standing.take_up()
         self.perform(self.node.tick(self.now()))
-        self._outbox.flush(self.executor.counts)
+        self.outbox.flush(self.executor.counts)
         if self.mobile_node is None:
             self._standing.settle()
         device = self.machine.device
@@ -223,6 +224,7 @@ class Daemon:
             self._notices.fileno(): self._noticed,
             device.signalling.fileno(): self._signalling.read,
             device.data.fileno(): self._data,
+            device.long.fileno(): LongPackets(self).read,
             self.machine.data_plane.notices.fileno(): self._traffic.read,
         }
         icmp = IcmpListener(
@@ -254,7 +256,7 @@ class Daemon:
         if self._neighbors is not None:
             self._neighbors.close()
         self._surroundings.close()
-        for resource in (self._timer, self._notices, icmp, self._outbox):
+        for resource in (self._timer, self._notices, icmp, self.outbox):
             resource.close()
         if self._keep:
             # Before the socket goes: who waits for that can start the next daemon.
@@ -369,7 +371,7 @@ class Daemon:
     def finish(self) -> None:
         """Ends an input, or many: what they promise is on disk before it is sent, the
         rest after."""
-        self._outbox.flush(self.executor.counts)
+        self.outbox.flush(self.executor.counts)
         self._timer.arm(self.node.deadline)
         if self.store is not None:
             with contextlib.suppress(StoreError):  # told when something is promised

@@ -3,7 +3,7 @@ programs on links.
 
 What is pinned outlives the daemon, and traffic with it:
 
-    PINS/v3/bindings ...     the maps; v3 is the version of their layout
+    PINS/v4/bindings ...     the maps; v4 is the version of their layout
     PINS/links/...           which programs are attached where (attachment.py)
 
 Programs need no pin, what attaches them keeps them.  So whoever opens the pins again
@@ -23,9 +23,12 @@ from .layout import (
     DIRECT_MAPS,
     LAYOUT_VERSION,
     TUNNEL_MAPS,
+    Traffic,
     Use,
     read_direct,
+    read_traffic,
     read_tunnel,
+    with_traffic,
     write,
     write_settings,
 )
@@ -45,6 +48,10 @@ ESP_RATE: Final = 50
 """Packets a second with one SPI: three Binding Updates, and as much again for routes to
 be optimized."""
 ESP_BURST: Final = 50
+LONG_RATE: Final = 4000
+"""Packets a second, for each CPU, that the daemon sends in fragments or puts together
+again: some 40 Mbit/s."""
+LONG_BURST: Final = 500
 PEERS_MIN: Final = 1024
 """Room for SPIs, and for known peers, where there are fewer than half as many at the
 start."""
@@ -163,6 +170,8 @@ class DataPlane:
             notice_burst=NOTICE_BURST,
             esp_rate=ESP_RATE,
             esp_burst=ESP_BURST,
+            long_rate=LONG_RATE,
+            long_burst=LONG_BURST,
         )
         opened.divert_esp(spis)
         opened.know(known)
@@ -229,13 +238,15 @@ class DataPlane:
         """Makes it stand in place of what stood under its key, in one step."""
         name, key, value = write(state)
         self._use(name)
-        self.maps[name].update(key, value)
+        self.maps[name].update(key, self._counted(state, value))
 
     def put_many(self, states: Iterable[Tunnel | RouteOptimization]) -> None:
         """The same for many, at a fifth of the cost.  On an error some may stand."""
         entries: dict[str, list[tuple[bytes, bytes]]] = {}
         for state in states:
             name, key, value = write(state)
+            if _USE_OF[name] in self._settings["uses"]:  # it may stand already
+                value = self._counted(state, value)
             part = entries.setdefault(name, [])
             part.append((key, value))
             if len(part) == bpf.BATCH:  # a million must not stand in memory twice
@@ -244,6 +255,14 @@ class DataPlane:
         for name, part in entries.items():
             self._use(name)
             self.maps[name].update_many(part)
+
+    def _counted(self, state: Tunnel | RouteOptimization, value: bytes) -> bytes:
+        """With what was counted of the same tunnel so far; packets of this very moment
+        are not."""
+        if not isinstance(state, Tunnel):
+            return value
+        old = self.maps[TUNNEL_MAPS[state.end]].lookup(state.home_address.packed)
+        return with_traffic(value, old) if old is not None else value
 
     def drop(self, state: Tunnel | RouteOptimization) -> None:
         """Takes away what stands under its key; nothing there is fine."""
@@ -266,6 +285,35 @@ class DataPlane:
         for end, name in DIRECT_MAPS.items():
             for key, value in self.maps[name].items():
                 yield read_direct(end, key, value)
+
+    def traffic(self, end: End, home_address: IPv6Address) -> Traffic | None:
+        """What went through the tunnel of a home address since it stands; None: there
+        is none."""
+        value = self.maps[TUNNEL_MAPS[end]].lookup(home_address.packed)
+        return read_traffic(value) if value is not None else None
+
+    def tunnel_of(self, octets: bytes, now: float) -> Tunnel | None:
+        """The tunnel of ours that a whole IPv6-in-IPv6 packet came through, by all its
+        addresses (§10.4.5, §11.3.1): as the programs judge it."""
+        ends = octets[8:24], octets[24:40]
+        inside = octets[48:64], octets[64:80]
+        for end, name in TUNNEL_MAPS.items():
+            at_home = end is End.HOME_AGENT
+            key, care_of_address = inside[not at_home], ends[not at_home]
+            value = self.maps[name].lookup(key)
+            if value is None:
+                continue
+            tunnel = read_tunnel(end, key, value)
+            known = [tunnel.care_of_address]
+            if tunnel.previous and now < tunnel.previous_until:
+                known.append(tunnel.previous)
+            if (
+                now < tunnel.expires
+                and ends[at_home] == tunnel.home_agent.packed
+                and IPv6Address(care_of_address) in known
+            ):
+                return tunnel
+        return None
 
     def _use(self, name: str) -> None:
         """From its first entry on a map is looked into; before, that would cost time

@@ -7,8 +7,9 @@ from ipaddress import IPv6Address
 
 from mip6.core.state import End, RouteOptimization, Tunnel
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 MARK = 0x6D697036
+MARK_LONG = 0x6D697037
 
 COUNTERS = (
     "tunnel_out",
@@ -20,6 +21,9 @@ COUNTERS = (
     "signalling",
     "unverified",
     "unmatched",
+    "long_out",
+    "long_in",
+    "nested_tunnel",
     "fragment",
     "too_many_headers",
     "unknown_tunnel",
@@ -28,6 +32,7 @@ COUNTERS = (
     "dropped_esp",
     "dropped_unverified",
     "dropped_unmatched",
+    "dropped_long",
     "dropped_expired",
     "dropped_care_of_address",
     "dropped_home_agent",
@@ -43,9 +48,10 @@ COUNTERS = (
 )
 """The reasons that are counted, in the order of `enum counter`."""
 
-_TUNNEL = struct.Struct("=16s16s16sQQQ")
-_DIRECT = struct.Struct("=16s16sQQQQ")
-_SETTINGS = struct.Struct("=IIQQQQQQQQQQQ")
+_TUNNEL = struct.Struct("=16s16s16sQQII")
+_TRAFFIC = struct.Struct("=QQQQ")
+_DIRECT = struct.Struct("=16s16sQQIIQ")
+_SETTINGS = struct.Struct("=IIQQQQQQQQQQQQQ")
 _TALK = struct.Struct("=16s16s")
 _FIRST_PACKET = struct.Struct("=16s16sQQ")
 _FIRST_OUT = 1
@@ -69,6 +75,20 @@ DIRECT_MAPS = {End.MOBILE_NODE: "correspondents", End.CORRESPONDENT: "mobile_nod
 """Which map holds the states of which end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went through a tunnel since it stands, in packets and in octets of those
+    inside (`struct traffic`)."""
+
+    packets_in: int
+    octets_in: int
+    packets_out: int
+    octets_out: int
+
+
+NO_TRAFFIC = bytes(_TRAFFIC.size)
+
+
 def write(state: Tunnel | RouteOptimization) -> tuple[str, bytes, bytes]:
     """Its map, key and value; times to the nanosecond."""
     if isinstance(state, Tunnel):
@@ -83,20 +103,34 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def write_tunnel(tunnel: Tunnel) -> tuple[bytes, bytes]:
-    """Key and value (`struct tunnel`); times to the nanosecond."""
+    """Key and value (`struct entry`, nothing counted); times to the nanosecond."""
     previous = tunnel.previous.packed if tunnel.previous else bytes(16)
-    return tunnel.home_address.packed, _TUNNEL.pack(
+    value = _TUNNEL.pack(
         tunnel.care_of_address.packed,
         tunnel.home_agent.packed,
         previous,
         _nanoseconds(tunnel.expires),
         _nanoseconds(tunnel.previous_until) if tunnel.previous else 0,
         _INBOUND_ONLY if tunnel.inbound_only else 0,
+        tunnel.path_mtu or 0,
     )
+    return tunnel.home_address.packed, value + NO_TRAFFIC
+
+
+def with_traffic(value: bytes, old: bytes) -> bytes:
+    """`struct entry` with what was counted in the one before it."""
+    return value[: _TUNNEL.size] + old[_TUNNEL.size :]
+
+
+def read_traffic(value: bytes) -> Traffic:
+    """Of a `struct entry`."""
+    return Traffic(*_TRAFFIC.unpack_from(value, _TUNNEL.size))
 
 
 def read_tunnel(end: End, key: bytes, value: bytes) -> Tunnel:
-    care_of_address, home_agent, previous, expires, until, flags = _TUNNEL.unpack(value)
+    care_of_address, home_agent, previous, expires, until, flags, path_mtu = (
+        _TUNNEL.unpack_from(value)
+    )
     return Tunnel(
         end=end,
         home_address=IPv6Address(key),
@@ -106,6 +140,7 @@ def read_tunnel(end: End, key: bytes, value: bytes) -> Tunnel:
         previous=IPv6Address(previous) if any(previous) else None,
         previous_until=until / _NANOSECONDS,
         inbound_only=bool(flags & _INBOUND_ONLY),
+        path_mtu=path_mtu or None,
     )
 
 
@@ -119,12 +154,15 @@ def write_direct(direct: RouteOptimization) -> tuple[bytes, bytes]:
         _nanoseconds(direct.expires),
         _nanoseconds(direct.previous_until) if direct.previous else 0,
         _INBOUND_ONLY if direct.inbound_only else 0,
+        direct.path_mtu or 0,
         0,
     )
 
 
 def read_direct(end: End, key: bytes, value: bytes) -> RouteOptimization:
-    care_of_address, previous, expires, until, flags, _ = _DIRECT.unpack(value)
+    care_of_address, previous, expires, until, flags, path_mtu, _ = _DIRECT.unpack(
+        value
+    )
     return RouteOptimization(
         end=end,
         home_address=IPv6Address(key[:16]),
@@ -134,6 +172,7 @@ def read_direct(end: End, key: bytes, value: bytes) -> RouteOptimization:
         previous=IPv6Address(previous) if any(previous) else None,
         previous_until=until / _NANOSECONDS,
         inbound_only=bool(flags & _INBOUND_ONLY),
+        path_mtu=path_mtu or None,
     )
 
 
@@ -186,6 +225,8 @@ def write_settings(
     notice_burst: int,
     esp_rate: float,
     esp_burst: int,
+    long_rate: float,
+    long_burst: int,
 ) -> bytes:
     """`struct settings`.  Rates are packets a second, None: any; for each CPU, but
     `esp_rate` for each SPI.  `told_interval`: seconds between two notices of a pair."""
@@ -204,5 +245,6 @@ def write_settings(
         *bucket(open_rate, open_burst),
         *bucket(notice_rate, notice_burst),
         *bucket(esp_rate, esp_burst),
+        *bucket(long_rate, long_burst),
         _nanoseconds(told_interval),
     )

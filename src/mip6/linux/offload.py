@@ -12,6 +12,7 @@ FINISHED = bytes(HEADER.size)
 """In front of a packet that lacks nothing."""
 _NEEDS_CHECKSUM = 1
 _TCP6, _UDP = 4, 5
+_IPV6, _ROUTING, _DESTINATION_OPTIONS, _HOME_ADDRESS = 41, 43, 60, 0xC9
 _WITH_CONGESTION = 0x80
 _NEXT_HEADER = {_TCP6: 6, _UDP: 17}
 _FIN_AND_PUSH, _CONGESTION_REDUCED = 0x09, 0x80
@@ -46,10 +47,13 @@ def _segments(packet: bytes, kind: int, size: int, start: int) -> Iterator[bytes
     if len(packet) < start + (20 if tcp else 8):
         return
     payload = start + ((packet[start + 12] >> 4) * 4 if tcp else 8)
+    headers, addresses = _follow(packet, start)
     for at in range(payload, len(packet), size):
         part = packet[at : at + size]
         head = bytearray(packet[:payload])
-        struct.pack_into("!H", head, 4, payload - 40 + len(part))
+        for header in headers:
+            octets = payload - header - 40 + len(part)
+            struct.pack_into("!H", head, header + 4, octets)
         length = payload - start + len(part)
         if tcp:
             (sequence,) = struct.unpack_from("!I", head, start + 4)
@@ -64,9 +68,31 @@ def _segments(packet: bytes, kind: int, size: int, start: int) -> Iterator[bytes
             struct.pack_into("!H", head, start + 4, length)
         field = start + (16 if tcp else 6)
         head[field : field + 2] = bytes(2)
-        pseudo = bytes(head[8:40]) + struct.pack("!II", length, _NEXT_HEADER[kind])
+        pseudo = addresses + struct.pack("!II", length, _NEXT_HEADER[kind])
         segment = bytes(head) + part
         yield _with_checksum(segment, field, _sum(pseudo) + _sum(segment[start:]))
+
+
+def _follow(packet: bytes, end: int) -> tuple[list[int], bytes]:
+    """Where the IPv6 headers before `end` are, and the addresses that the upper layer
+    knows: of the innermost, out of the headers that our programs put behind it."""
+    header, at, next_header = 0, 40, packet[6]
+    headers, source, destination = [0], packet[8:24], packet[24:40]
+    while at < end:
+        if next_header == _IPV6:
+            header, at, next_header = at, at + 40, packet[at + 6]
+            headers.append(header)
+            source, destination = (
+                packet[header + 8 : header + 24],
+                packet[header + 24 : at],
+            )
+            continue
+        if next_header == _ROUTING:
+            destination = packet[at + 8 : at + 24]
+        elif next_header == _DESTINATION_OPTIONS and packet[at + 6] == _HOME_ADDRESS:
+            source = packet[at + 8 : at + 24]
+        next_header, at = packet[at], at + 8 + 8 * packet[at + 1]
+    return headers, source + destination
 
 
 def _sum(octets: bytes) -> int:

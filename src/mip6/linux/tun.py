@@ -18,6 +18,7 @@ QUEUE_LENGTH = 4096
 MTU_MIN = 1280
 _PACKETS_MAX = 256
 _HEADER_LENGTH, _VERSION = 40, 6
+_QUEUES = 3
 _FRAME_MAX = offload.HEADER.size + 40 + 0xFFFF
 
 _TUNSETIFF, _TUNGETIFF = 0x400454CA, 0x800454D2
@@ -56,13 +57,16 @@ class Queue:
 class Device:
     """The mobility device, up and ready for the data plane.  Made by `open`."""
 
-    def __init__(self, name: str, signalling: Queue, data: Queue) -> None:
+    def __init__(self, name: str, signalling: Queue, data: Queue, long: Queue) -> None:
         self.name = name
         self.index = socket.if_nametoindex(name)
         self.signalling = signalling
         """What the programs hand over because of what it is."""
         self.data = data
         """What no tunnel took."""
+        self.long = long
+        """What is too long for its way with the headers before it, which it has; and
+        pieces of tunnelled packets that were."""
 
     @classmethod
     def open(cls, name: str = "mip0", *, mtu: int) -> Self:
@@ -106,6 +110,10 @@ class Device:
             else:
                 yield from offload.packets(frame)
 
+    def write(self, octets: bytes) -> None:
+        """A whole IPv6 packet, as if it had come by the device.  Raises OSError."""
+        os.write(self.long.fileno(), offload.FINISHED + octets)
+
     def set_mtu(self, mtu: int) -> None:
         """For links of another MTU."""
         assert mtu >= MTU_MIN
@@ -113,8 +121,8 @@ class Device:
 
     def close(self) -> None:
         """The device stays."""
-        self.signalling.close()
-        self.data.close()
+        for queue in (self.signalling, self.data, self.long):
+            queue.close()
 
     def delete(self) -> None:
         """The device, its routes and its addresses are gone."""
@@ -128,17 +136,17 @@ class Device:
             return
         if _is_held(name):
             raise DeviceError(errno.EBUSY, f"{name} is in use by another process")
-        first, second = _attach(name)
-        fcntl.ioctl(first, _TUNSETPERSIST, 0)
-        os.close(first)
-        os.close(second)
+        fds = _attach(name)
+        fcntl.ioctl(fds[0], _TUNSETPERSIST, 0)
+        for fd in fds:
+            os.close(fd)
 
 
-def _attach(name: str) -> tuple[int, int]:
-    """Descriptors of queue 0 and 1."""
+def _attach(name: str) -> list[int]:
+    """A descriptor of each queue, in their order."""
     fds: list[int] = []
     try:
-        for _ in range(2):
+        for _ in range(_QUEUES):
             fds.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK))
             fcntl.ioctl(fds[-1], _TUNSETIFF, _request(name, struct.pack("=H", _KIND)))
             # Attaching without the header is silently accepted, so look at what it is.
@@ -164,7 +172,7 @@ def _attach(name: str) -> tuple[int, int]:
         raise DeviceError(
             error.errno, f"{text} ({advice})".replace(" ()", "")
         ) from None
-    return fds[0], fds[1]
+    return fds
 
 
 def _offload(fd: int) -> None:

@@ -53,3 +53,11 @@ def test_who_is_counted_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "COUNTED_MAX", 2)
     rate = AskingRate(1)
     assert [rate.allows(who, 0.0) for who in "abccab"] == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize("rate", [0, 0.5])
+def test_a_slow_bucket_is_one(rate: float) -> None:
+    bucket = TokenBucket(rate, burst=1)
+    assert bucket.take(0.0)
+    assert not bucket.take(1.0)
+    assert bucket.take(4.0) == (rate > 0)

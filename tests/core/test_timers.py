@@ -107,7 +107,20 @@ def test_it_behaves_as_a_dict_that_is_searched(
 
 def test_deadlines_that_are_brought_forward_leave_no_rubbish() -> None:
     timers: Timers[str] = Timers()
+    others = [str(n) for n in range(GARBAGE_MIN)]
+    for other in others:
+        timers.set(other, 2000.0)
     for n in range(10 * GARBAGE_MIN):
         timers.set("a", 1000.0 - n)
-    assert len(timers._heap) <= 2 + GARBAGE_MIN
+        assert len(timers._heap) <= 2 * len(timers) + GARBAGE_MIN
     assert timers.deadline == 1000.0 - 10 * GARBAGE_MIN + 1
+    assert timers.expire(2000.0) == ["a", *others]
+
+
+def test_keys_that_are_stopped_leave_no_rubbish() -> None:
+    timers: Timers[int] = Timers()
+    for key in range(10 * GARBAGE_MIN):
+        timers.set(key, 1.0)
+    for key in range(10 * GARBAGE_MIN):
+        timers.stop(key)
+        assert len(timers._heap) <= 2 * len(timers) + GARBAGE_MIN

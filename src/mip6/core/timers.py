@@ -62,7 +62,7 @@ class Timers(Generic[K]):
             if wanted == at:
                 return at
             heappop(self._heap)
-            if wanted is not None and wanted > at:
+            if wanted is not None:  # put off
                 self._push(key, wanted)
         return None
 

@@ -4,7 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.support.skips import expected_skips
+
+# How long an example takes says something of the machine's load, nothing of the code.
+settings.register_profile(
+    "mip6", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("mip6")
 
 EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
 

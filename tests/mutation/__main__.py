@@ -56,7 +56,6 @@ def survivors(some: list[Mutant]) -> Iterator[Mutant]:
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    settings.load_profile("mutation")
     with tempfile.TemporaryDirectory(prefix="mip6-mutation-") as directory:
         copied(Path(directory))
         try:

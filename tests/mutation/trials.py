@@ -12,6 +12,7 @@ import json
 import mmap
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -36,10 +37,14 @@ QUIET = (
     "--ignore=tests/conformance/test_ledger.py",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
 )  # fmt: skip
-CPU_MAX = 10
-"""Seconds beyond what the tests of a change take without it: a loop may be endless."""
+PROFILE = "--hypothesis-profile=mutation"
+CPU_MAX = 0.5
+"""Seconds that a test may take beyond five times what it takes when nothing is changed:
+a loop may have become endless."""
+IMPORT_CPU_MAX = 60.0
+"""Seconds that all of them may take."""
 MEMORY_MAX = 2 << 30
-TESTS_CPU_MAX = 1.0
+TESTS_CPU_MAX = 0.6
 """Seconds that the tests of one change may take in all, if it changes nothing."""
 RECENT = 8
 """So many tests that noticed something in a function last go first for the next."""
@@ -108,11 +113,7 @@ class Imported:
         self._functions.find()
         self._took = self._durations()
         gc.freeze()
-        for number, mutant in enumerate(self._mutants):
-            if number % 50 == 0:
-                print(
-                    number, mutant.file, time.monotonic(), file=sys.stderr, flush=True
-                )
+        for mutant in self._mutants:
             line = json.dumps([*mutant.key, self._survives(mutant)]) + "\n"
             os.write(self._to, line.encode())
         return True
@@ -142,7 +143,7 @@ class Imported:
         self._noticed[:] = bytes(8)
         if (child := os.fork()) == 0:
             try:
-                limit(CPU_MAX + 2 * sum(self._took[test] for test in tests))
+                limit()
                 gc.disable()
                 if mutant.is_inside:
                     self._functions.change(code, mutant.place.function)
@@ -150,6 +151,7 @@ class Imported:
                     change_names(code, f"mip6.core.{Path(mutant.file).stem}")
                 for number, test in enumerate(tests, 1):
                     self._noticed[:] = number.to_bytes(8)
+                    end_after(CPU_MAX + 5 * self._took[test])
                     run(self._items[test])
                 os._exit(0)
             finally:
@@ -257,15 +259,17 @@ def run(item: pytest.Item) -> None:
     runtestprotocol(item, log=False, nextitem=None)
 
 
-def limit(cpu: float) -> None:
-    """Of a process that is about to run a change: silent, and it ends."""
-    seconds = int(cpu) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+def limit() -> None:
+    """Of a process that is about to run a change: silent, and not large."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+
+
+def end_after(cpu: float) -> None:
+    """The process, when it has run for so many seconds."""
+    signal.setitimer(signal.ITIMER_PROF, cpu)
 
 
 def imported(
@@ -278,7 +282,7 @@ def imported(
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         plugin = Imported(mutants, coverage, childs)
-        os._exit(int(pytest.main([*QUIET, *TESTS], [plugin])))
+        os._exit(int(pytest.main([*QUIET, PROFILE, *TESTS], [plugin])))
     os.close(childs)
     with os.fdopen(ours) as file:
         for mutant, line in zip(mutants, file, strict=True):
@@ -304,8 +308,9 @@ def survives_import(mutant: Mutant, coverage: Coverage) -> bool:
 
 def fails(tests: Sequence[str]) -> bool:
     if (child := os.fork()) == 0:
-        limit(6 * CPU_MAX)
+        limit()
+        end_after(IMPORT_CPU_MAX)
         # Two changes of one second and size would share their bytecode.
         sys.dont_write_bytecode = True
-        os._exit(int(pytest.main([*QUIET, *tests])))
+        os._exit(int(pytest.main([*QUIET, PROFILE, *tests])))
     return os.waitpid(child, 0)[1] != 0

@@ -21,6 +21,14 @@ from mip6.linux import privileges
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MIP6 = str(Path(sys.executable).with_name("mip6"))
 
+AGENT: dict[str, Any] = {
+    "address": "2001:db8:a::1",
+    "current": True,
+    "failed": None,
+    "status": None,
+    "failed_for_s": None,
+    "bound_for_s": None,
+}
 STATUS: dict[str, Any] = {
     "name": "mip6",
     "roles": ["mobile_node", "correspondent_node"],
@@ -32,6 +40,13 @@ STATUS: dict[str, Any] = {
     "mobile_node": {
         "home_address": "2001:db8:a::100",
         "home_agent": "2001:db8:a::1",
+        "home_agents": [
+            AGENT,
+            AGENT | {"address": "2001:db8:a::2", "current": False},
+            AGENT | {"failed": "silent", "failed_for_s": 7.2},
+            AGENT | {"failed": "refused", "status": 130, "failed_for_s": 1.0},
+            AGENT | {"current": False, "bound_for_s": 60.0},
+        ],
         "place": "registering",
         "link": "eth0",
         "care_of_address": None,
@@ -184,6 +199,11 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "link              eth0",
         "home agent        2001:db8:a::1",
         "registered for    -",
+        "known             2001:db8:a::1: asked now",
+        "known             2001:db8:a::2: not needed",
+        "known             2001:db8:a::1: silent, 7 s ago",
+        "known             2001:db8:a::1: refused: 130",
+        "known             2001:db8:a::1: told to let go, may hold a binding 60 s",
         "home prefix       2001:db8:a::/64, valid for 5 min 0 s, "
         "not for new connections",
         "home prefix       2001:db8:1a::/64, for new connections for 3 min 20 s",

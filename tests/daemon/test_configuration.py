@@ -246,7 +246,7 @@ def changed(text: str, old: str, new: str) -> str:
         ),
         (
             changed(MOBILE_NODE, '"2001:db8:a::1"', '"2001:db8:a::100"'),
-            "f:4: is the home address itself",
+            "f:4: [mobile_node] home_agent is the home address itself",
         ),
         (
             changed(MOBILE_NODE, '["eth0"]', "[]"),

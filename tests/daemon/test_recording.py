@@ -110,6 +110,8 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     roamer.do(roamer.mobile_node.name_servers((IPv6Address("2001::53"),), roamer.now))
     other = Adopted(address=PREFIX_C[7], prefix_length=64)
     roamer.do(roamer.mobile_node.configured("eth0", (other,), (ROUTER_C,), roamer.now))
+    agents = (ROAMERS_HOME_AGENT, ROAMERS_PREFIX[0xB])
+    roamer.do(roamer.mobile_node.home_agents_found(agents, roamer.now))
     roamer.do(roamer.mobile_node.neighbor_lost(ROUTER_C, "eth0", roamer.now))
     roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.wait(5)

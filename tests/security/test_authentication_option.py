@@ -101,7 +101,9 @@ def home_agent(*associations: MobilitySecurityAssociation) -> AuthenticationOpti
 def sent(
     node: AuthenticationOptions, packet: Packet = BINDING_UPDATE, wall: float = WALL
 ) -> bytes:
-    return node.protect(write(packet), wall).octets
+    verdict = node.protect(write(packet), wall)
+    assert isinstance(verdict, Protected)
+    return verdict.octets
 
 
 def options(octets: bytes) -> tuple[Option, ...]:
@@ -449,12 +451,18 @@ def test_the_answer_uses_the_key_of_the_update() -> None:
 # What is none of its business.
 
 
+assert isinstance(BINDING_UPDATE.message, BindingUpdate)
+FOR_CORRESPONDENT = replace(
+    BINDING_UPDATE, message=replace(BINDING_UPDATE.message, home_registration=False)
+)
+
+
 @pytest.mark.parametrize("end", End)
 @pytest.mark.parametrize(
     "packet",
     [
-        replace(BINDING_UPDATE, home_address=OTHER_HOME_ADDRESS),
-        replace(BINDING_UPDATE, destination=CORRESPONDENT),
+        replace(FOR_CORRESPONDENT, home_address=OTHER_HOME_ADDRESS),
+        replace(FOR_CORRESPONDENT, destination=CORRESPONDENT),
         replace(ACKNOWLEDGEMENT, source=CORRESPONDENT),
         replace(AT_HOME, tunnel=(CARE_OF_ADDRESS, HOME_AGENT)),
     ],
@@ -589,7 +597,7 @@ def test_associations_are_replaced_and_timestamps_go_on() -> None:
     there.replace((new,))
     assert new.mobility_spi in {
         option.mobility_spi
-        for option in options(there.protect(write(ACKNOWLEDGEMENT), WALL + 1).octets)
+        for option in options(sent(there, ACKNOWLEDGEMENT, WALL + 1))
         if isinstance(option, MobilityMessageAuthentication)
     }
     assert reason(there.verify(sent(here, wall=WALL + 2), NOW, WALL)) == "spi_unknown"

@@ -31,10 +31,13 @@ from mip6.core.packet import Packet, read, write
 from mip6.core.state import End
 from mip6.security.keys import Direction
 from mip6.security.verdict import Protected, Rejected, Verified
-from mip6.wire.messages import (
-    CareOfTestInit,
-)
+from mip6.wire.messages import BindingUpdate, CareOfTestInit
 from mip6.wire.packet import IPv6Packet, read_packet, write_packet
+
+assert isinstance(BINDING_UPDATE.message, BindingUpdate)
+FOR_CORRESPONDENT = replace(
+    BINDING_UPDATE, message=replace(BINDING_UPDATE.message, home_registration=False)
+)
 
 # Policy: what should have been protected.
 
@@ -52,8 +55,8 @@ def test_unprotected_signalling_is_rejected(
 @pytest.mark.parametrize(
     "packet",
     [
-        replace(BINDING_UPDATE, home_address=OTHER_HOME_ADDRESS),
-        replace(BINDING_UPDATE, destination=CORRESPONDENT),
+        replace(FOR_CORRESPONDENT, home_address=OTHER_HOME_ADDRESS),
+        replace(FOR_CORRESPONDENT, destination=CORRESPONDENT),
         replace(ACKNOWLEDGEMENT, source=CORRESPONDENT),
         replace(HOME_TEST, tunnel=None),
         replace(HOME_TEST, tunnel=(CORRESPONDENT, CARE_OF_ADDRESS)),

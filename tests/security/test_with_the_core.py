@@ -15,6 +15,7 @@ from mip6.core.packet import Packet, read, write
 from mip6.core.state import End, Tunnel
 from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.associations import Associations
+from mip6.security.authentication_option import AuthenticationOptions
 from mip6.security.keys import Secret
 from mip6.security.verdict import Protected, Rejected, Verified
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
@@ -164,3 +165,39 @@ def test_prefix_discovery_and_revocation_are_protected() -> None:
     )
     exchange(replace(BINDING_UPDATE, message=acknowledged), 2.5)
     assert node.home_agent.binding(HOME_ADDRESS) is None
+
+
+@pytest.mark.parametrize("kind", ["esp", "option"])
+@pytest.mark.rfc("11.7.1-17", "also where there are no keys for a home agent")
+def test_a_binding_update_does_not_leave_without_keys_for_its_home_agent(
+    kind: str,
+) -> None:
+    """Such as to one that was discovered a moment ago."""
+    protection: Associations | AuthenticationOptions
+    if kind == "esp":
+        protection = Associations(End.MOBILE_NODE, random=bytes)
+    else:
+        protection = AuthenticationOptions(End.MOBILE_NODE, (), random=bytes)
+    for home_registration in (True, False):
+        packet = Packet(
+            source=CARE_OF_ADDRESS,
+            destination=HOME_AGENT,
+            home_address=HOME_ADDRESS,
+            message=BindingUpdate(
+                sequence_number=1,
+                lifetime=40,
+                acknowledge=True,
+                home_registration=home_registration,
+            ),
+        )
+        octets = write(packet)
+        if isinstance(protection, Associations):
+            verdict = protection.protect(octets)
+        else:
+            verdict = protection.protect(octets, 0)
+        if home_registration:
+            assert verdict == Rejected(
+                "no_security_association", "5.1", CARE_OF_ADDRESS
+            )
+        else:  # to a correspondent
+            assert verdict == Protected(octets)

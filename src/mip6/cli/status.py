@@ -48,9 +48,10 @@ def _text(document: dict[str, Any]) -> str:
             ("home address", mobile_node["home_address"]),
             ("care-of address", mobile_node["care_of_address"] or "-"),
             ("link", mobile_node["link"] or "-"),
-            ("home agent", mobile_node["home_agent"]),
+            ("home agent", mobile_node["home_agent"] or "looked for"),
             ("registered for", seconds(mobile_node["expires_in_s"])),
         ]
+        lines += _home_agents(mobile_node)
         lines += _home_prefixes(mobile_node)
         for key in ("native", "name_servers"):
             if found := mobile_node.get(key):
@@ -87,6 +88,26 @@ def _text(document: dict[str, Any]) -> str:
         )
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
+
+
+def _home_agents(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where there are several, what came of each."""
+    found = mobile_node["home_agents"]
+    lines = []
+    for agent in found if len(found) > 1 else ():
+        words = "asked now" if agent["current"] else "not needed"
+        if agent["current"] and mobile_node["place"] in ("registered", "at_home"):
+            words = "in use"
+        if agent["failed"] is not None:
+            ago = seconds(agent["failed_for_s"])
+            status = agent["status"]
+            words = f"silent, {ago} ago" if status is None else f"refused: {status}"
+        elif agent["bound_for_s"] is not None and not agent["current"]:
+            words = (
+                f"told to let go, may hold a binding {seconds(agent['bound_for_s'])}"
+            )
+        lines.append(("known", f"{agent['address']}: {words}"))
+    return lines
 
 
 def _home_prefixes(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:

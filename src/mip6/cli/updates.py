@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _text(document: dict[str, Any]) -> str:
     rows = [
         [
-            update["peer"],
+            update["peer"] or "-",
             update["care_of_address"] or "-",
             seconds(update["expires_in_s"]),
             "-" if (number := update["sequence_number"]) is None else str(number),

@@ -28,6 +28,7 @@ from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
+from .home_agent_names import DISCOVER, HomeAgentEntries, wrong_home_agents
 from .home_prefixes import PrefixSection, elsewhere, home_prefix
 from .route_optimization import CorrespondentNodeSection, RouteOptimizationSection
 from .router import Routers, RouterSection, problems
@@ -199,7 +200,8 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
 
     home_address: Interface
     """With the length of the home prefix: 2001:db8:a::100/64."""
-    home_agent: Address
+    home_agent: HomeAgentEntries = (DISCOVER,)
+    """Addresses, names, or "discover"; of several the first that serves us."""
     interfaces: Annotated[tuple[LinkName, ...], Field(strict=False)]
     """In order of preference."""
     manage: bool
@@ -226,7 +228,20 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     on_home: Command = ()
     on_failure: Command = ()
 
-    _home_agent = field_validator("home_agent")(_usable)
+    @property
+    def home_agents(self) -> tuple[IPv6Address, ...]:
+        """Those that are given by address."""
+        return tuple(e for e in self.home_agent if isinstance(e, IPv6Address))
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the home link is asked for others (§11.4.1)."""
+        return DISCOVER in self.home_agent
+
+    @property
+    def has_fixed_home_agents(self) -> bool:
+        """Whether no others than `home_agents` can come."""
+        return len(self.home_agents) == len(self.home_agent)
 
     @field_validator("home_address")
     @classmethod
@@ -355,7 +370,7 @@ class Configuration(Section):
         if self.authentication not in ("mn_ha", "none"):
             return frozenset()
         if self.mobile_node is not None:
-            return frozenset({self.mobile_node.home_agent})
+            return frozenset(self.mobile_node.home_agents)
         networks = self.home_agent.home_networks if self.home_agent else ()
         return frozenset(n.network_address for n in networks if n.prefixlen == 128)
 
@@ -433,6 +448,16 @@ def parse(text: str, name: str) -> Configuration:
         errors += [_told(detail, lines) for detail in error.errors()]
     if configuration is not None and not errors:
         errors += _contradictions(configuration, lines)
+        if (mobile_node := configuration.mobile_node) is not None:
+            line = _line(lines, ("mobile_node", "home_agent"))
+            home_agents = wrong_home_agents(
+                mobile_node.home_agent,
+                mobile_node.home_address.ip,
+                any_key=configuration.authentication in ("shared_key", "mn_ha")
+                and mobile_node.mobility_spi is None,
+                authenticates=configuration.authenticates,
+            )
+            errors += ((line, f"[mobile_node] home_agent {w}") for w in home_agents)
         wrong = problems(configuration.router, configuration.home_agent)
         errors += ((_line(lines, keys), what) for keys, what in wrong)
     if errors:
@@ -453,7 +478,7 @@ def _contradictions(
     def wrong(section: str, key: str, what: str) -> None:
         found.append((_line(lines, (section, key)), what))
 
-    home_agent, mobile_node = configuration.home_agent, configuration.mobile_node
+    home_agent = configuration.home_agent
     mechanism = configuration.authentication or "none"
     for keys, _, trust in configuration.trusts():
         for key, what in contradictions(mechanism, trust):
@@ -495,10 +520,6 @@ def _contradictions(
                 "address",
                 f"must be in home_prefix {home_agent.home_prefix} on a home link",
             )
-    if mobile_node is not None and (
-        mobile_node.home_agent == mobile_node.home_address.ip
-    ):
-        wrong("mobile_node", "home_agent", "is the home address itself")
     return found
 
 

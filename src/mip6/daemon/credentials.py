@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from itertools import product
@@ -38,6 +38,35 @@ KEY_FILE_SIZE_MAX = 64 * 1024
 """Octets; a key file has a few lines."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The keys of one mobile node, of which those for each of its home agents are
+    derived: also for one that is found later.
+
+    identifier: with the MN-HA option; None with ESP.
+    """
+
+    home_address: IPv6Address
+    keys: tuple[Secret, ...]
+    identifier: str | None
+
+    def credentials(
+        self,
+        home_agents: Iterable[IPv6Address],
+        fingerprints: dict[IPv6Address, list[str]],
+    ) -> "Credentials":
+        """What they come to with these home agents."""
+        found = Credentials(fingerprints=fingerprints, shared=self)
+        for peers in product((self.home_address,), home_agents):
+            for key in self.keys:
+                if self.identifier is None:
+                    found.associations += association.from_key(key, *peers)
+                else:
+                    one = mobility_association.from_key(key, *peers, self.identifier)
+                    found.mobility.append(one)
+        return found
+
+
 @dataclass(slots=True)
 class Credentials:
     """What the keys of a configuration come to."""
@@ -48,6 +77,28 @@ class Credentials:
     """For the MN-HA option (mn_ha)."""
     fingerprints: dict[IPv6Address, list[str]] = field(default_factory=dict)
     """By which people compare the shared keys of two machines."""
+    shared: Shared | None = None
+    """At a mobile node whose keys are derived."""
+
+    @property
+    def by_esp(self) -> bool:
+        """Whether it is ESP that protects, also while no home agent is known."""
+        return bool(self.associations) or (
+            self.shared is not None and self.shared.identifier is None
+        )
+
+    @property
+    def by_option(self) -> bool:
+        """Whether it is the MN-HA option."""
+        return bool(self.mobility) or (
+            self.shared is not None and self.shared.identifier is not None
+        )
+
+    def with_home_agents(self, home_agents: Iterable[IPv6Address]) -> "Credentials":
+        """The same keys with these home agents, where they can be for any."""
+        if self.shared is None:
+            return self
+        return self.shared.credentials(home_agents, self.fingerprints)
 
     @property
     def by_home_address(
@@ -81,10 +132,12 @@ class _Reader:
         user = own_user(configuration)
         self._group = user.pw_gid if user is not None and user.pw_gid else None
         if configuration.home_agent is not None:
-            self._home_agent = configuration.home_agent.address
+            self._home_agents: tuple[IPv6Address, ...] = (
+                configuration.home_agent.address,
+            )
         else:
             assert configuration.mobile_node is not None
-            self._home_agent = configuration.mobile_node.home_agent
+            self._home_agents = configuration.mobile_node.home_agents
 
     def read(self) -> Credentials:
         seen: set[tuple[str, ...]] = set()
@@ -130,12 +183,13 @@ class _Reader:
         self, where: tuple[str, ...], home_address: IPv6Address, trust: Trust
     ) -> list[Secret]:
         """Adds what one mobile node's keys come to; the keys, to be compared."""
-        peers = (home_address, self._home_agent)
         if self._configuration.authentication == "manual":
-            return self._manual(where, peers, trust)
+            [home_agent] = self._home_agents
+            return self._manual(where, (home_address, home_agent), trust)
         where = (*where, "key")
         if trust.mobility_spi is not None:
-            return self._mobility_by_hand(where, peers, trust)
+            [home_agent] = self._home_agents
+            return self._mobility_by_hand(where, (home_address, home_agent), trust)
         keys = [
             key for file in trust.key for key in self._file(where, file, parse_keys)
         ]
@@ -145,13 +199,14 @@ class _Reader:
         if len(set(keys)) < len(keys):
             self._wrong(where, f"the same key twice for {home_address}")
             return []
-        for key in keys:
-            if self._configuration.authentication == "mn_ha":
-                name = trust.identifier or ""
-                one = mobility_association.from_key(key, *peers, name)
-                self._found.mobility.append(one)
-            else:
-                self._found.associations += association.from_key(key, *peers)
+        by_option = self._configuration.authentication == "mn_ha"
+        identifier = trust.identifier or "" if by_option else None
+        shared = Shared(home_address, tuple(keys), identifier)
+        found = shared.credentials(self._home_agents, {})
+        self._found.associations += found.associations
+        self._found.mobility += found.mobility
+        if self._configuration.mobile_node is not None:
+            self._found.shared = shared
         self._found.fingerprints[home_address] = [fingerprint(key) for key in keys]
         return keys
 

@@ -18,6 +18,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAgentsChanged,
     Phase,
     PhaseReached,
     Place,
@@ -37,6 +38,7 @@ from .advertiser import advertiser
 from .configuration import Configuration
 from .credentials import Credentials
 from .feed import Feed
+from .home_agent_names import NameLookup
 from .hooks import HOOKS, Hooks
 from .links import Links
 from .log import Log
@@ -171,6 +173,9 @@ class Daemon:
         self._advertiser = advertiser(self.configuration, self.report)
         self._signalling = Signalling(self)
         self._traffic = Traffic(self)
+        self._names = NameLookup(
+            mobile.home_agent if mobile else (), self._home_agents, self._no_home_agents
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
 
@@ -238,6 +243,7 @@ class Daemon:
         readers |= self._surroundings.readers()
         for descriptor, reader in readers.items():
             loop.add_reader(descriptor, reader)
+        self._names.wake()
         self._surroundings.look()
         self._announce()
         if self._advertiser is not None:
@@ -247,6 +253,7 @@ class Daemon:
         notify("STOPPING=1")
         if self._advertiser is not None:
             self._advertiser.stop(loop, silently=self._keep)
+        self._names.stop()
         await self._leave()
         self._keep_prefixes()
         await self._hooks.finish()
@@ -266,13 +273,9 @@ class Daemon:
     def configure(self, wanted: Configuration, credentials: Credentials) -> None:
         """Works by these from now on; `reload` has seen to it that it can.  No packet
         is looked at in between, so each is judged by one configuration."""
-        self.protection.replace(credentials)
-        self.machine.data_plane.divert_esp(self.protection.spis)
-        self.machine.data_plane.know(wanted.known)
-        self.configuration, self.credentials = wanted, credentials
+        self.configuration = wanted
+        self._trust(credentials)
         self.log.change_level(wanted.log_level)
-        with contextlib.suppress(StoreError):  # told when something is promised
-            self._reserve()
         self.perform(roles.configure(self.node, wanted, self.now()))
         if self.store is not None and wanted.home_agent is not None:
             with contextlib.suppress(StoreError):  # the next start tells all anew
@@ -280,6 +283,32 @@ class Daemon:
         for address in self._standing.diverted():  # new prefixes have anycast addresses
             self.machine.data_plane.divert(address)
         self._surroundings.follow_links()
+
+    def _trust(self, credentials: Credentials) -> None:
+        """Let these be the keys; a mobile node's with all home agents that it knows.
+        Raises OSError."""
+        known = set(self.configuration.known)
+        if self.mobile_node is not None:
+            home_agents = self.mobile_node.home_agents.known
+            credentials = credentials.with_home_agents(home_agents)
+            if self.configuration.authentication in ("mn_ha", "none"):
+                known |= {*home_agents}
+        self.protection.replace(credentials)
+        self.credentials = credentials
+        self.machine.data_plane.divert_esp(self.protection.spis)
+        self.machine.data_plane.know(known)
+        with contextlib.suppress(StoreError):  # told when something is promised
+            self._reserve()
+
+    def _home_agents(self, found: tuple[IPv6Address, ...]) -> None:
+        """What the names of home agents say now."""
+        assert self.mobile_node is not None
+        self.perform(self.mobile_node.home_agents_found(found, self.now()))
+        self.finish()
+
+    def _no_home_agents(self, names: list[str]) -> None:
+        what = f"nobody knows an address of {', '.join(names)}"
+        self.report(Problem(what, "check home_agent, and the name servers"))
 
     def _hung_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self._reload())
@@ -428,9 +457,11 @@ class Daemon:
                 text = f"{what}: {advice}" if advice else what
                 if text not in self.problems:
                     self.problems.append(text)
+            case HomeAgentsChanged():
+                self._trust(self.credentials)
+                self._names.wake()
             case PlaceChanged(place=place):
-                if place in (Place.REGISTERED, Place.AT_HOME):
-                    asyncio.get_running_loop().call_soon(self._standing.settle)
+                self._placed(place)
         self.log.event(event, now)
         self.feed.event(event, now)
         self._hooks.event(event)
@@ -440,6 +471,12 @@ class Daemon:
         if self.home_agent is not None and self.store is not None:
             with contextlib.suppress(StoreError):
                 self.store.keep_prefixes(self.home_agent.prefixes_heard)
+
+    def _placed(self, place: Place) -> None:
+        if place in (Place.REGISTERED, Place.AT_HOME):
+            asyncio.get_running_loop().call_soon(self._standing.settle)
+        elif place is Place.REGISTERING:
+            self._names.wake()
 
     def links_in_use(self) -> list[LinkInfo]:
         return self.machine.attachable()

@@ -143,10 +143,15 @@ def _mobile_node(configuration: Configuration) -> Iterator[str]:
         for setting, value in MANAGED.items():
             yield line(ipv6(link, setting), value)
         yield _program(link, "ingress", "link_ingress")
+    home_agents = wanted.home_agents
+    if not home_agents:
+        network = wanted.home_address.network
+        home_agents = (network.network_address + 1,)
+        yield f"# its home agent is found at work; here it is {home_agents[0]}"
     role = MobileNode(
         wanted.home_address.ip,
         wanted.home_address.network,
-        (wanted.home_agent,),
+        home_agents,
         device=configuration.device,
         links=wanted.interfaces,
         lifetime=wanted.lifetime,
@@ -180,7 +185,7 @@ def _mobile_node(configuration: Configuration) -> Iterator[str]:
     )
     effects += node.receive(write(advertisement), 0.0, link=link)
     answer = Packet(
-        source=wanted.home_agent,
+        source=home_agents[0],
         destination=role.care_of_address or ROUTER,
         routing_address=wanted.home_address.ip,
         message=BindingAcknowledgement(

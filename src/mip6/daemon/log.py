@@ -10,6 +10,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAgentsChanged,
     PhaseReached,
     PlaceChanged,
     PrefixesTold,
@@ -85,6 +86,13 @@ class Log:
                     care_of_address=event.care_of_address,
                     link=event.link,
                     detail=event.detail,
+                )
+            case HomeAgentsChanged():
+                self.line(
+                    "info",
+                    "home_agents",
+                    current=event.current,
+                    known=",".join(map(str, event.known)),
                 )
             case WayChanged():
                 self.line(

@@ -132,7 +132,9 @@ class Machine:
             protect_home_tests=home_agent is not None and bool(self._spis),
             known=self.configuration.known,
             # What anybody sends must not be in the way of whom we know.
-            open_rate=OPEN_RATE if self._spis or self.configuration.known else None,
+            open_rate=OPEN_RATE
+            if self.configuration.authenticates or self.configuration.known
+            else None,
         )
         self.data_plane.load()
         self.data_plane.attach_device(index)

@@ -25,7 +25,7 @@ class Protection:
         self.fingerprints: Mapping[IPv6Address, list[str]] = credentials.fingerprints
         self._esp: Associations | None = None
         self._options: AuthenticationOptions | None = None
-        if credentials.associations:
+        if credentials.by_esp:
             self._esp = Associations(
                 end,
                 credentials.associations,
@@ -34,7 +34,7 @@ class Protection:
                 # Should the file be lost, the peer's window is not ahead of us.
                 first=int(time.time()),
             )
-        elif credentials.mobility:
+        elif credentials.by_option:
             self._options = AuthenticationOptions(
                 end, credentials.mobility, random=os.urandom, stored=stored
             )

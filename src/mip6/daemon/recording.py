@@ -66,6 +66,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "address_checked",
         "configured",
         "handover",
+        "home_agents_found",
         "name_servers",
         "neighbor_lost",
         "prefer",

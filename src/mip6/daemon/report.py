@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
+from mip6.core.home_agents import Candidate
 from mip6.core.link import Prefix
 from mip6.core.mobile_node import MobileNode
 from mip6.core.route_optimization import Way
@@ -61,7 +62,10 @@ def status(daemon: "Daemon", now: float) -> Document:
         registration = mobile_node.registration
         document["mobile_node"] = {
             "home_address": str(mobile_node.home_address),
-            "home_agent": str(registration.home_agent),
+            "home_agent": _text(mobile_node.home_agent),
+            "home_agents": [
+                _candidate(one, now) for one in mobile_node.home_agents.candidates()
+            ],
             "place": str(mobile_node.place),
             "link": mobile_node.link,
             "care_of_address": _text(mobile_node.care_of_address),
@@ -95,6 +99,19 @@ def _prefix(prefix: Prefix, now: float) -> Document:
         "prefix": str(prefix.network),
         "valid_s": _lifetime(prefix.valid_until, now),
         "preferred_s": _lifetime(prefix.preferred_until, now),
+    }
+
+
+def _candidate(one: Candidate, now: float) -> Document:
+    """A home agent that a mobile node knows."""
+    failure = one.failure
+    return {
+        "address": str(one.address),
+        "current": one.current,
+        "failed": failure and ("silent" if failure.status is None else "refused"),
+        "status": failure and failure.status,
+        "failed_for_s": failure and round(now - failure.at, 3),
+        "bound_for_s": _left(one.bound_until, now),
     }
 
 
@@ -150,7 +167,7 @@ def updates(daemon: "Daemon", now: float) -> Document:
     aim = registration.aim
     home = {
         "home_address": str(registration.home_address),
-        "peer": str(registration.home_agent),
+        "peer": _text(registration.home_agent),
         "home_registration": True,
         "care_of_address": _text(aim.care_of_address if aim else None),
         "acknowledged_care_of_address": _text(registration.care_of_address),

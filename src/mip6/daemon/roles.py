@@ -176,7 +176,10 @@ class _Builder:
                 if t.end == End.MOBILE_NODE
                 and t.expires > self._now
                 and t.home_address == home_address
-                and t.home_agent == wanted.home_agent
+                and (
+                    t.home_agent in wanted.home_agents
+                    or not wanted.has_fixed_home_agents
+                )
             ),
             None,
         )
@@ -184,7 +187,8 @@ class _Builder:
             MobileNode,
             home_address,
             wanted.home_address.network,
-            (wanted.home_agent,),
+            wanted.home_agents,
+            discover=wanted.discovers,
             device=self._configuration.device,
             links=wanted.interfaces,
             lifetime=wanted.lifetime,

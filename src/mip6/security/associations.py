@@ -27,7 +27,7 @@ from .esp import EspError, spi_and_sequence_number
 from .keys import Direction, Purpose
 from .outline import Outline, excess, outline, with_payload
 from .replay import Counter, Window
-from .verdict import Mark, Protected, Rejected, Verified
+from .verdict import Mark, Protected, Rejected, Verified, is_home_registration
 
 TRANSPORT = {
     (Direction.TO_HOME_AGENT, NextHeader.MOBILITY, BindingUpdate.TYPE): Purpose.BINDING,
@@ -192,6 +192,9 @@ class Associations:
             payload = octets[usual.payload_at :]
             outbound = self._outbound_of(octets, usual, payload)
             if outbound is None:
+                if self._unkept(payload):
+                    source = address(octets[8:24])
+                    return Rejected("no_security_association", "5.1", source)
                 return Protected(octets)
             try:
                 esp, mark = self._seal(outbound, _MOBILITY, payload)
@@ -202,6 +205,8 @@ class Associations:
         use = _needed(headers, unwrap(headers), self._outward)
         outbound = self._outbound.get(use) if use else None
         if outbound is None:
+            if headers.next_header == _MOBILITY and self._unkept(headers.payload):
+                return Rejected("no_security_association", "5.1", headers.source)
             return Protected(octets)
         try:
             esp, mark = self._seal(outbound, headers.next_header, headers.payload)
@@ -209,6 +214,12 @@ class Associations:
             return Rejected(error.reason, error.section, headers.source)
         sealed = replace(headers, next_header=_ESP, payload=esp)
         return Protected(write_packet(sealed), mark)
+
+    def _unkept(self, payload: bytes) -> bool:
+        """Whether it is a Binding Update to a home agent without keys, which must not
+        leave in plain (§11.7.1)."""
+        outward = self._outward is Direction.TO_HOME_AGENT
+        return outward and is_home_registration(payload)
 
     def _outbound_of(
         self, octets: bytes, usual: Outline, payload: bytes

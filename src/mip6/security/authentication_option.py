@@ -32,7 +32,14 @@ from .mobility_association import (
     check,
     mn_ha_option,
 )
-from .verdict import Mark, Protected, Refused, Rejected, Verified
+from .verdict import (
+    Mark,
+    Protected,
+    Refused,
+    Rejected,
+    Verified,
+    is_home_registration,
+)
 
 NTP_EPOCH = 2_208_988_800
 """Seconds from 1900, where NTP begins, to 1970."""
@@ -133,7 +140,7 @@ class AuthenticationOptions:
             return self._update(packet, message, association, authentic, now, wall)
         return self._acknowledgement(packet, message, association, authentic, wall)
 
-    def protect(self, octets: bytes, wall: float) -> Protected:
+    def protect(self, octets: bytes, wall: float) -> Protected | Rejected:
         """Protect one whole packet that this node is about to send, if it must be.
 
         Raises `WireError` for octets that are no packet.
@@ -141,6 +148,12 @@ class AuthenticationOptions:
         kind = BindingAcknowledgement if self._end is End.HOME_AGENT else BindingUpdate
         found = self._ours(octets, kind, received=False)
         if found is None:
+            headers = read_packet(octets)
+            mobility = headers.next_header == NextHeader.MOBILITY
+            mobile_node = self._end is End.MOBILE_NODE
+            if mobility and mobile_node and is_home_registration(headers.payload):
+                # To a home agent without keys: it must not leave in plain (§11.7.1).
+                return Rejected("no_security_association", "5.1", headers.source)
             return Protected(octets)
         packet, peers = found
         message = packet.message

@@ -5,7 +5,11 @@ from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from mip6.core.packet import Packet
+from mip6.wire.messages import BindingUpdate
 from mip6.wire.record import record
+
+HOME_REGISTRATION = 0x40
+"""The H bit, in the first octet behind the sequence number (§6.1.7)."""
 
 
 class Mark(NamedTuple):
@@ -54,3 +58,12 @@ class Protected:
     octets: bytes = field(repr=False)
     mark: Mark | None = None
     """What has to be on disk before the packet leaves; mostly nothing."""
+
+
+def is_home_registration(payload: bytes) -> bool:
+    """Whether a Mobility Header is a Binding Update for a home agent."""
+    return (
+        len(payload) > 8
+        and payload[2] == BindingUpdate.TYPE
+        and bool(payload[8] & HOME_REGISTRATION)
+    )

@@ -17,10 +17,11 @@ from tests.daemon.test_credentials import (
 
 from mip6.core.state import End
 from mip6.daemon import home_agent_names
-from mip6.daemon.configuration import MobileNodeSection, parse
+from mip6.daemon.configuration import parse
 from mip6.daemon.dry_run import lines
 from mip6.daemon.errors import ConfigurationError
 from mip6.daemon.home_agent_names import APART, NameLookup, look_up
+from mip6.daemon.mobile_node_section import MobileNodeSection
 from mip6.daemon.protection import Protection
 from mip6.security.associations import Associations
 

@@ -268,7 +268,8 @@ def test_another_core_is_noticed() -> None:
     line = json.loads(lines[3])
     line["effects"].pop()
     lines[3] = json.dumps(line)
-    assert [step.same for step in replay(lines)] == [False] + [True] * 8
+    same = [step.same for step in replay(lines)]
+    assert same == [False] + [True] * (len(same) - 1)
 
 
 def test_chance_that_was_not_recorded_is_the_same_each_time() -> None:

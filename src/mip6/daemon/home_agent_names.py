@@ -11,6 +11,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from .section import usable
+
 DISCOVER = "discover"
 """In place of a name: ask the home link, when those before it have failed."""
 ENTRIES_MAX = 16
@@ -40,15 +42,7 @@ def _entry(value: object) -> IPv6Address | str:
     if not isinstance(value, str):
         raise ValueError('must be a string such as "2001:db8:a::1"')
     if ":" in value:
-        address = IPv6Address(value)
-        if (
-            address.is_multicast
-            or address.is_link_local
-            or address.is_loopback
-            or address.is_unspecified
-        ):
-            raise ValueError(f"{address} is not a global unicast address")
-        return address
+        return usable(IPv6Address(value))
     name = value.removesuffix(".")
     if not re.fullmatch(rf"{_LABEL}(\.{_LABEL})*", name):
         raise ValueError(f'"{value}" is neither an IPv6 address nor a name')

@@ -12,8 +12,9 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.state import End, Tunnel
 
-from .configuration import Configuration, HomeAgentSection, MobileNodeSection
+from .configuration import Configuration, HomeAgentSection
 from .machine import Machine
+from .mobile_node_section import MobileNodeSection
 from .recording import Recorder
 from .restoration import restore, restore_prefixes
 from .route_optimization import CorrespondentNodeSection

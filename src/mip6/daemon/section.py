@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -41,3 +41,17 @@ Address = Annotated[IPv6Address, _parsed(IPv6Address)]
 Network = Annotated[IPv6Network, _parsed(IPv6Network)]
 Interface = Annotated[IPv6Interface, _parsed(IPv6Interface)]
 LinkName = Annotated[str, AfterValidator(_link_name)]
+Lifetime = Annotated[int, Field(ge=4, le=65535 * 4, multiple_of=4)]
+"""Seconds, of a binding."""
+
+
+def usable(address: IPv6Address) -> IPv6Address:
+    """Raises ValueError for what cannot be anybody's address elsewhere."""
+    if (
+        address.is_multicast
+        or address.is_link_local
+        or address.is_loopback
+        or address.is_unspecified
+    ):
+        raise ValueError(f"{address} is not a global unicast address")
+    return address

@@ -91,6 +91,7 @@ CORRESPONDENCE: dict[str, Any] = {
     "sequence_number": None,
     "expires_in_s": None,
 }
+TRAFFIC = ("packets_in", "octets_in", "packets_out", "octets_out")
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "/status": STATUS,
     "/bindings": {"bindings": [], "total": 0, "next": None},
@@ -137,6 +138,26 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         ],
         "total": 3,
         "next": "60.0/77/0",
+    },
+    "/bindings?counters=": {
+        "bindings": [
+            {
+                "home_address": f"2001:db8:a::{last}",
+                "care_of_address": "2001:db8:b::7",
+                "home_registration": True,
+                "correspondent": None,
+                "sequence_number": 7,
+                "lifetime_s": 600,
+                "expires_in_s": 60.0,
+                "traffic": traffic,
+            }
+            for last, traffic in (
+                (100, dict(zip(TRAFFIC, (11, 1100, 22, 2200), strict=True))),
+                (200, None),
+            )
+        ],
+        "total": 2,
+        "next": None,
     },
     "/bindings?limit=0": {"error": "limit is 1 to 10000"},
     "/stats": {
@@ -251,6 +272,18 @@ def test_pages_of_bindings(daemon: None, capsys: pytest.CaptureFixture[str]) -> 
     assert "1 of 3; more: --after 60.0/77/0" in text
     assert main.main(["bindings", "--limit", "0"]) == 2
     assert "limit is 1 to 10000" in capsys.readouterr().err
+
+
+def test_what_went_through_the_tunnels(
+    daemon: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, one, other = shown(capsys, "bindings", "--counters").splitlines()
+    assert header.endswith("PACKETS IN  OCTETS IN  PACKETS OUT  OCTETS OUT")
+    assert one.split()[-4:] == ["11", "1100", "22", "2200"]
+    assert other.split()[-4:] == ["-"] * 4
+    assert "PACKETS" not in shown(
+        capsys, "bindings", "--limit", "1", "--sort", "expires"
+    )
 
 
 def test_the_home_agents_list(daemon: None, capsys: pytest.CaptureFixture[str]) -> None:

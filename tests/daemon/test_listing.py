@@ -9,7 +9,9 @@ import pytest
 
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
+from mip6.core.state import End
 from mip6.daemon import listing
+from mip6.linux.layout import Traffic
 
 FIRST = IPv6Address("2001:db8:a::100")
 COUNT = 25
@@ -29,11 +31,17 @@ def binding(number: int) -> Binding:
 BINDINGS = [binding(number) for number in range(COUNT)]
 
 
+def traffic(end: End, home_address: IPv6Address) -> Traffic | None:
+    assert end is End.HOME_AGENT
+    return Traffic(1, 2, 3, 4) if home_address == FIRST else None
+
+
 def page(bindings: list[Any] = BINDINGS, **query: object) -> dict[str, Any]:
     daemon: Any = SimpleNamespace(
         home_agent=SimpleNamespace(bindings=iter(bindings)),
         correspondent=None,
         now=lambda: 500.0,
+        machine=SimpleNamespace(data_plane=SimpleNamespace(traffic=traffic)),
     )
     text = {name: str(value) for name, value in query.items()}
     return asyncio.run(listing.page(daemon, text))
@@ -119,3 +127,22 @@ def test_correspondents_of_one_mobile_node_are_told_apart() -> None:
     second = page(bindings, limit=2, after=first["next"])
     found = first["bindings"] + second["bindings"]
     assert [entry["correspondent"] for entry in found] == [str(a) for a in ours]
+
+
+def test_counters_where_they_are_asked_for() -> None:
+    counted = {"packets_in": 1, "octets_in": 2, "packets_out": 3, "octets_out": 4}
+    first, second, *_ = page(counters="")["bindings"]
+    assert first["traffic"] == counted
+    assert second["traffic"] is None, "the kernel has no tunnel for it"
+    assert page()["bindings"][0]["traffic"] is None
+    correspondents = [
+        CorrespondentBinding(
+            correspondent=FIRST,
+            home_address=FIRST,
+            care_of_address=FIRST,
+            sequence_number=1,
+            lifetime=1,
+            expires=1000.0,
+        )
+    ]
+    assert page(correspondents, counters="")["bindings"][0]["traffic"] is None

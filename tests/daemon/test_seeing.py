@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ def away(world: World) -> World:
     return world
 
 
-def metrics(world: World) -> dict[str, float]:
+def metrics(world: World, query: str = "") -> dict[str, float]:
     connection = http.client.HTTPConnection("mip6")
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(f"/run/mip6/{world.home_agent.name}.sock")
-    connection.request("GET", "/metrics")
+    connection.request("GET", f"/metrics{query}")
     response = connection.getresponse()
     assert response.headers["Content-Type"].startswith("text/plain")
     lines = response.read().decode().splitlines()
@@ -48,6 +49,45 @@ def test_what_prometheus_reads(away: World) -> None:
     for what in ("tunnel_in", "tunnel_out"):
         name = f'mip6_data_plane_packets_total{{what="{what}"}}'
         assert again[name] >= found[name] + 3
+
+
+def test_what_went_through_each_tunnel(away: World) -> None:
+    home_agent = away.home_agent
+    labels = f'home_address="{HOME_ADDRESS}",direction='
+    assert not any(labels in name for name in metrics(away))
+    before = metrics(away, "?bindings=1")
+
+    def grown(now: dict[str, float], unit: str, way: str) -> float:
+        name = f'mip6_tunnel_{unit}_total{{{labels}"{way}"}}'
+        return now[name] - before[name]
+
+    assert away.pings(3)
+    after = metrics(away, "?bindings=1")
+    for way in ("in", "out"):
+        assert grown(after, "packets", way) >= 3
+        assert grown(after, "octets", way) >= 3 * (40 + 64)
+    assert metrics(away, "?bindings=1&prefix=2001:db8:b::/64").keys() == (
+        metrics(away).keys()
+    )
+    # The same from the command, and across a restart.
+    schema = json.loads((SCHEMAS / "bindings.json").read_text())
+
+    def listed() -> dict[str, int]:
+        document = json.loads(
+            home_agent.call("bindings", "--json", "--counters").stdout
+        )
+        jsonschema.Draft202012Validator(schema).validate(document)
+        traffic: dict[str, int] = document["bindings"][0]["traffic"]
+        return traffic
+
+    assert listed()["packets_in"] >= 3
+    assert home_agent.read("bindings")["bindings"][0]["traffic"] is None
+    assert "OCTETS OUT" in home_agent.call("bindings", "--counters").stdout
+    assert "OCTETS OUT" not in home_agent.call("bindings").stdout
+    counted = listed()
+    home_agent.end(signal.SIGKILL)
+    home_agent.start()
+    assert all(listed()[name] >= number for name, number in counted.items())
 
 
 def test_lists_and_an_end(away: World) -> None:

@@ -113,8 +113,13 @@ async def _bindings(daemon: "Daemon", request: web.Request) -> web.StreamRespons
 async def _metrics(daemon: "Daemon", request: web.Request) -> web.StreamResponse:
     from . import metrics  # only where somebody asks: it is some megabytes
 
-    content_type = {"Content-Type": metrics.CONTENT_TYPE}
-    return web.Response(body=metrics.text(daemon), headers=content_type)
+    body = metrics.text(daemon)
+    if "bindings" in request.query:
+        try:
+            body += await metrics.tunnels(daemon, request.query)
+        except listing.ListingError as error:
+            return web.json_response({"error": str(error)}, status=400)
+    return web.Response(body=body, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 async def _stream(daemon: "Daemon", request: web.Request) -> web.StreamResponse:

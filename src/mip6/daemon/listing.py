@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mip6.core.binding_cache import Binding
 from mip6.core.correspondent_cache import CorrespondentBinding
+from mip6.core.state import End
+from mip6.linux.layout import Traffic
 
 from . import report
 
@@ -42,7 +44,8 @@ async def page(daemon: "Daemon", query: Mapping[str, str]) -> dict[str, Any]:
     """The bindings of one page, in order, and where the next one begins.
 
     query: `limit`; `after`, the `next` of the page before; `prefix` of home addresses;
-        `sort`, one of `ORDERS`.  Raises ListingError.
+        `sort`, one of `ORDERS`; `counters`, for what went through each tunnel.  Raises
+        ListingError.
     """
     limit = _limit(query.get("limit", str(LIMIT)))
     prefix = _prefix(query.get("prefix"))
@@ -58,6 +61,12 @@ async def page(daemon: "Daemon", query: Mapping[str, str]) -> dict[str, Any]:
         ours = entry.correspondent if isinstance(entry, CorrespondentBinding) else 0
         return order(entry), int(entry.home_address), int(ours)
 
+    def traffic(entry: Entry) -> Traffic | None:
+        if isinstance(entry, CorrespondentBinding):
+            return None  # it has no tunnel
+        return daemon.machine.data_plane.traffic(End.HOME_AGENT, entry.home_address)
+
+    counters = "counters" in query
     total = 0
     first: list[tuple[Key, Entry]] = []
     for start in range(0, len(entries), LOOKED_AT):
@@ -75,7 +84,10 @@ async def page(daemon: "Daemon", query: Mapping[str, str]) -> dict[str, Any]:
     shown = first[:limit]
     more = len(first) > limit
     return {
-        "bindings": [report.binding(entry, now) for _, entry in shown],
+        "bindings": [
+            report.binding(entry, now, traffic(entry) if counters else None)
+            for _, entry in shown
+        ],
         "total": total,
         "next": "/".join(map(str, shown[-1][0])) if more else None,
     }

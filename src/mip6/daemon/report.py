@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import asdict
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mip6.core.home_agents import Candidate
 from mip6.core.link import Prefix
 from mip6.core.mobile_node import MobileNode
 from mip6.core.route_optimization import Way
+from mip6.linux.layout import Traffic
 from mip6.linux.netlink import LinkInfo
 
 if TYPE_CHECKING:
@@ -122,8 +124,11 @@ def _user() -> str:
         return str(os.geteuid())
 
 
-def binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
-    """`correspondent`: by which of our addresses the mobile node knows us."""
+def binding(
+    binding: Binding | CorrespondentBinding, now: float, traffic: Traffic | None
+) -> Document:
+    """`correspondent`: by which of our addresses the mobile node knows us.  `traffic`:
+    what went through its tunnel, where that is asked for."""
     ours = binding.correspondent if isinstance(binding, CorrespondentBinding) else None
     return {
         "home_address": str(binding.home_address),
@@ -133,6 +138,7 @@ def binding(binding: Binding | CorrespondentBinding, now: float) -> Document:
         "sequence_number": binding.sequence_number,
         "lifetime_s": round(binding.lifetime, 3),
         "expires_in_s": _left(binding.expires, now),
+        "traffic": asdict(traffic) if traffic else None,
     }
 
 

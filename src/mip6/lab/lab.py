@@ -250,10 +250,22 @@ class Lab:
     def _advertise(self, link: str, advertising: Advertising) -> None:
         configuration = self.directory / f"radvd-{link}.conf"
         configuration.write_text(advertising.configuration(link), encoding="utf-8")
+        self._start_router(link)
+
+    def _start_router(self, link: str) -> None:
+        configuration = self.directory / f"radvd-{link}.conf"
         command = ["radvd", "-n", "-C", str(configuration), "-m", "stderr"]
         command += ["-p", str(configuration.with_suffix(".pid"))]
         log = configuration.with_suffix(".log")
         self.routers[link] = self.spawn(topology.ROUTER_OF[link], command, log=log)
+
+    def renew(self, link: str) -> None:
+        """Another router instead of the link's own: with another link-layer address,
+        another link-local one, and the same prefix."""
+        self.routers[link].terminate()
+        self.routers[link].wait()
+        topology.renew(self.name, link)
+        self._start_router(link)
 
     def down(self) -> None:
         """Takes away all that carries this lab's name; absent things are fine.

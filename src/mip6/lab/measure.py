@@ -17,6 +17,7 @@ import sys
 import time
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -45,17 +46,22 @@ class Stream:
 
     sent: "array[int]"
     arrived: dict[int, int]
+    again: tuple[int, ...] = ()
+    """When numbers arrived that had arrived before."""
 
     @classmethod
     def read(cls, sent: Path, received: Path) -> Self:
         times, pairs = array("Q"), array("Q")
         times.frombytes(sent.read_bytes())
         pairs.frombytes(received.read_bytes())
-        # A duplicate counts once, at its first arrival.
         arrived: dict[int, int] = {}
+        again: list[int] = []
         for number, moment in zip(pairs[::2], pairs[1::2], strict=True):
-            arrived.setdefault(number, moment)
-        return cls(times, arrived)
+            if number in arrived:
+                again.append(moment)
+            else:
+                arrived[number] = moment
+        return cls(times, arrived, tuple(again))
 
     def outage_ms(self, start: float, end: float) -> float:
         """The largest gap between arrivals from `start` to `end`, less the interval.
@@ -73,6 +79,11 @@ class Stream:
         first = bisect_left(self.sent, int(start * 1e9))
         last = bisect_left(self.sent, int(end * 1e9))
         return sum(number not in self.arrived for number in range(first, last))
+
+    def duplicated(self, start: float, end: float) -> int:
+        """How many came again from `start` to `end`."""
+        first, last = int(start * 1e9), int(end * 1e9)
+        return sum(first <= moment < last for moment in self.again)
 
     def arrived_in(self, start: float, end: float) -> int:
         """How many packets arrived from `start` to `end`."""
@@ -97,8 +108,12 @@ class MoveFigures:
     lost_up: int
     lost_unplugged: int
     lost_up_unplugged: int
+    duplicates: int
+    duplicates_up: int
     phases_ms: dict[str, float]
     """Cumulative from carrier up."""
+    wire_ms: dict[str, float]
+    """What of it passed the mobile node's link: `story.on_the_wire`."""
 
     def document(self) -> dict[str, Any]:
         move = self.move
@@ -112,6 +127,9 @@ class MoveFigures:
             "lost_up": self.lost_up,
             "lost_unplugged": self.lost_unplugged,
             "lost_up_unplugged": self.lost_up_unplugged,
+            "duplicates": self.duplicates,
+            "duplicates_up": self.duplicates_up,
+            "wire_ms": {name: round(at, 3) for name, at in self.wire_ms.items()},
             "unplugged_ms": round((move.plugged_at - move.unplugged_at) * 1000, 3),
         }
 
@@ -121,13 +139,15 @@ def figures(
     down: Stream,
     up: Stream,
     trace: list[dict[str, Any]],
+    wire: Sequence[dict[str, float]],
 ) -> list[MoveFigures]:
     """What each move cost, with the moment (seconds) until which it counts.
 
-    `trace` is the `moves` of `mip6 trace --json`, of several answers one after another.
+    `trace` is the `moves` of `mip6 trace --json`, of several answers one after another,
+    `wire` what was seen of each move.
     """
     answer = []
-    for move, last in moves:
+    for (move, last), seen in zip(moves, wire, strict=True):
         gone, back = move.unplugged_at, move.plugged_at
         phases = _phases(trace, gone, back, last)
         for name, stream in (("first_packet_in", down), ("first_packet_out", up)):
@@ -143,7 +163,10 @@ def figures(
                 lost_up=up.lost(gone, last),
                 lost_unplugged=down.lost(gone, back),
                 lost_up_unplugged=up.lost(gone, back),
+                duplicates=down.duplicated(gone, last),
+                duplicates_up=up.duplicated(gone, last),
                 phases_ms=phases,
+                wire_ms=seen,
             )
         )
     return answer

@@ -103,7 +103,7 @@ class OptimizedSession(Session):
         detail = f"{after - before} forwarded by the home agent"
         self.check(f"{name}: nothing goes by the home agent", before == after, detail)
         self.tell(f"{name}: {detail}")
-        self._quiet.append((name, begin, end))
+        self._account.quiet.append((name, begin, end))
         self._flowing.append((name, begin, end))
 
     def forgotten(self, peer: str) -> None:
@@ -137,7 +137,9 @@ class OptimizedSession(Session):
         time.sleep(1.0)
         self.lab.start_daemons(peer)
         time.sleep(SETTLE_S)
-        self._quiet.append((f"{peer}'s daemon killed and back", begin, boot_time()))
+        self._account.quiet.append(
+            (f"{peer}'s daemon killed and back", begin, boot_time())
+        )
         self.check(
             f"{peer}'s daemon takes its bindings over",
             HOME_ADDRESS in checks.bound_at(self.lab, peer),
@@ -147,7 +149,7 @@ class OptimizedSession(Session):
         """It loses all it knew, and meanwhile nothing reaches it."""
         if self._astray:
             return
-        self._cuts.append(boot_time())
+        self._account.cuts.append(boot_time())
         self.lab.cut_off(peer)
         self._stop_daemon(peer)
         self.lab.start_daemons(peer)

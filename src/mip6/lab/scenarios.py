@@ -17,6 +17,11 @@ from .session import Session
 CN: Mapping[str, str | None] = {"cn": None}
 """The correspondent runs `mip6` too."""
 OPTIMIZED_S = 2.0
+HURRIED_S = 0.5
+"""Between many moves that only their figures are wanted of; no more than two Binding
+Updates a second."""
+PROBED_S = 1.0
+"""The same where routers are probed, which may be once a second (RFC 6059 §5.2)."""
 QUICK_PING_MS = 20.0
 """So that the moment in which packets still go by the home agent has one."""
 BULK_RATE = 40_000_000
@@ -205,8 +210,9 @@ def _two_interfaces(session: Session) -> None:
     with session.undeceived("a second interface"):
         session.plug("eth1", "c")
         time.sleep(1.0)
+    hurried = None if session.options.moves is None else HURRIED_S
     for interface in islice(cycle(("eth1", "eth0")), session.options.moves or 4):
-        session.switch(interface)
+        session.switch(interface, stay=hurried)
     if session.lab.link_of("mn.eth1") == session.where:
         session.switch("eth0")
     session.unplug("eth0", "c")
@@ -234,9 +240,26 @@ def _moves_faster(session: Session) -> None:
     session.rush(*islice(cycle("cb"), session.options.moves or 20), stay=0.02)
 
 
+def _never_seen(session: Session) -> None:
+    """B ↔ C, each time with a router that nobody knows: the mobile node must wait for
+    its advertisement."""
+    session.start("b")
+    links = list(islice(cycle("cb"), session.options.moves or 2))
+    for number, link in enumerate(links, 1):
+        session.renew(link)
+        session.move(link, stay=None if number == len(links) else HURRIED_S)
+
+
 def _visited_again(session: Session) -> None:
+    """With `--moves` B ↔ C that many times, without a look at each."""
     session.start("b")
     session.move("c")
+    if session.options.moves is not None:
+        links = list(islice(cycle("bc"), session.options.moves))
+        for link in links[:-1]:
+            session.back(link, stay=PROBED_S)
+        session.back(links[-1])
+        return
     session.back("b")
     session.back("c")
     session.move("home")
@@ -306,6 +329,10 @@ SCENARIOS = {
     "moves_faster_than_registration": Scenario(
         "twenty moves in a second end in the right place",
         _moves_faster,
+    ),
+    "never_seen": Scenario(
+        "links never seen before: nothing is known but what their routers say",
+        _never_seen,
     ),
     "visited_again": Scenario(
         "links seen before, whose routers answer and do not advertise",

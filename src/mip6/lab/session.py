@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from math import inf
 from types import MappingProxyType
-from typing import Any
 
 from . import checks, story, topology
+from .account import Account
 from .capture import Capture, Frame
 from .lab import Lab, Move
 from .measure import (
@@ -36,8 +35,6 @@ OUTAGE_MAX_MS = 1500.0
 
 FRUITLESS_S = 9.0
 """Three Binding Updates without an answer take seven; then another link is taken."""
-UPDATES_MAX = 3
-"""Binding Updates in a second (MAX_UPDATE_RATE, §12)."""
 
 
 def boot_time() -> float:
@@ -64,19 +61,8 @@ class Session:
         self.options = options
         self.tell = tell
         self._pause = pause
-        self._moves: list[Move] = []
-        self._hurried: set[Move] = set()
-        """Moves that were not waited for: only what follows them is checked."""
-        self._cuts: list[float] = []
-        """Moments from which on a silence is no move's doing."""
-        self._quiet: list[tuple[str, float, float]] = []
-        """Times in which no packet may be lost."""
-        self._updates: list[tuple[str, float, float, range]] = []
-        """Times with the number of Binding Updates that may be sent in them."""
-        self._rates: list[tuple[str, float, float]] = []
-        """Times in which the rate of Binding Updates is looked at."""
+        self._account = Account()
         self._where: str | None = None
-        self._trace: list[dict[str, Any]] = []
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
         self._probes: list[Probes] = []
@@ -156,13 +142,19 @@ class Session:
         name = self._moved(move)
         self.tell(f"{name}: the cable is in")
         if stay is not None:
-            self._hurried.add(move)
+            self._account.hurried.add(move)
             time.sleep(stay)
             return
         time.sleep(SETTLE_S)
         self._arrive(name, link)
 
-    def back(self, link: str) -> None:
+    def renew(self, link: str) -> None:
+        """The router of a link that nobody is on gives way to one that nobody knows,
+        with the same prefix."""
+        self.tell(f"link {link.upper()} gets a router that was never seen")
+        self.lab.renew(link)
+
+    def back(self, link: str, *, stay: float | None = None) -> None:
         """Moves to a link seen before, whose router does not advertise: it answers a
         probe, and what it once advertised holds (RFC 6059).
 
@@ -171,7 +163,7 @@ class Session:
         self.tell(f"no advertisements on link {link.upper()}")
         self.lab.routers[link].send_signal(signal.SIGSTOP)
         try:
-            self.move(link)
+            self.move(link, stay=stay)
         finally:
             self.lab.routers[link].send_signal(signal.SIGCONT)
 
@@ -191,8 +183,9 @@ class Session:
         moment = self.lab.unplug(topology.plug(interface))
         self._elsewhere(f"{interface} has lost its cable", moment, other)
 
-    def switch(self, interface: str) -> None:
-        """`mip6 handover`, with both links working: no packet may be lost.
+    def switch(self, interface: str, *, stay: float | None = None) -> None:
+        """`mip6 handover`, with both links working: no packet may be lost; with `stay`,
+        only lets it be there for so many seconds.
 
         Does nothing once the mobile node is astray.
         """
@@ -202,8 +195,8 @@ class Session:
         assert link is not None
         self._pause(f"move to {interface}, on {_the(link)}")
         moment = self.lab.handover(interface)
-        name = self._elsewhere(f"mip6 handover {interface}", moment, link)
-        self._quiet.append((name, moment, boot_time()))
+        name = self._elsewhere(f"mip6 handover {interface}", moment, link, stay)
+        self._account.quiet.append((name, moment, boot_time()))
 
     def better(self, interface: str, link: str) -> None:
         """The preferred interface gets its cable: what works is used until it is
@@ -213,7 +206,7 @@ class Session:
         move = self.lab.move(link, role=topology.plug(interface))
         said = f"{interface} has its cable again"
         name = self._elsewhere(said, move.plugged_at, link)
-        self._quiet.append((name, move.plugged_at, boot_time()))
+        self._account.quiet.append((name, move.plugged_at, boot_time()))
 
     def broken(self, interface: str, link: str, other: str) -> None:
         """The preferred interface comes to a link that leads nowhere: it is left for
@@ -230,7 +223,7 @@ class Session:
         self.tell(f"{interface} is on link {link.upper()}, which leads nowhere")
         time.sleep(FRUITLESS_S)
         self._settle("a link that leads nowhere is left", other)
-        self._quiet.append(("a link that leads nowhere", begin, boot_time()))
+        self._account.quiet.append(("a link that leads nowhere", begin, boot_time()))
         self.lab.cut(router, cut=False)
         self.tell(f"link {link.upper()} is repaired")
         self.switch(interface)
@@ -240,13 +233,19 @@ class Session:
         """The link that the mobile node should be on."""
         return self._where
 
-    def _elsewhere(self, said: str, moment: float, link: str) -> str:
+    def _elsewhere(
+        self, said: str, moment: float, link: str, stay: float | None = None
+    ) -> str:
         """A move without a hand at its cable."""
         move = Move(
             origin=self._where, destination=link, unplugged_at=moment, plugged_at=moment
         )
         name = self._moved(move)
         self.tell(f"{name}: {said}")
+        if stay is not None:
+            self._account.hurried.add(move)
+            time.sleep(stay)
+            return name
         time.sleep(SETTLE_S + 1.0)  # the former care-of address counts for two seconds
         self._arrive(name, link)
         return name
@@ -271,7 +270,7 @@ class Session:
         name = self._moved(move)
         time.sleep(SETTLE_S + 1.0)
         self._arrive(name, link)
-        self._rates.append((name, begin, boot_time()))
+        self._account.rates.append((name, begin, boot_time()))
 
     def rush(self, *links: str, stay: float) -> None:
         """Moves that nobody waits for; only what is left after the last is checked.
@@ -285,11 +284,11 @@ class Session:
         for link in links:
             move = self.lab.move(link, unplugged_ms=5)
             name = self._moved(move)
-            self._hurried.add(move)
+            self._account.hurried.add(move)
             time.sleep(stay)
         time.sleep(SETTLE_S + 1.0)
         self._arrive(name, links[-1])
-        self._rates.append(("twenty moves", begin, boot_time()))
+        self._account.rates.append(("twenty moves", begin, boot_time()))
 
     def sleep(self, link: str, seconds: float) -> None:
         """The machine sleeps, and wakes up on another link.
@@ -300,7 +299,7 @@ class Session:
             return
         daemon = self.lab.daemons["mn"]
         self.tell(f"the mobile node sleeps for {seconds:.0f} s")
-        self._cuts.append(boot_time())
+        self._account.cuts.append(boot_time())
         gone = self.lab.unplug()
         daemon.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
@@ -316,13 +315,12 @@ class Session:
 
     def _moved(self, move: Move) -> str:
         self._where = move.destination
-        self._moves.append(move)
-        return f"move {len(self._moves)} {move.origin} → {move.destination}"
+        return self._account.moved(move)
 
     def _arrive(self, name: str, link: str) -> None:
         self._settle(name, link)
         # Now, because a daemon that is killed takes its account with it.
-        self._trace += (self.lab.ask("mn", "trace") or {}).get("moves", [])
+        self._account.trace += (self.lab.ask("mn", "trace") or {}).get("moves", [])
 
     def _settle(self, name: str, link: str) -> None:
         """Waits until both ends agree on `link` and checks the mobile node."""
@@ -363,12 +361,14 @@ class Session:
         self.tell(f"{role}'s daemon is killed (-9); the streams go on")
         time.sleep(2.0)
         between = boot_time()
-        self._quiet.append((f"{role}'s daemon dead", begin, between))
+        self._account.quiet.append((f"{role}'s daemon dead", begin, between))
         self.lab.start_daemons(role)
         self.tell(f"{role}'s daemon runs again")
         time.sleep(SETTLE_S)
         self._settle(f"{role}'s daemon started again", link)
-        self._quiet.append((f"{role}'s daemon takes over", between, boot_time()))
+        self._account.quiet.append(
+            (f"{role}'s daemon takes over", between, boot_time())
+        )
         status = self.lab.ask(role, "status") or {}
         took_over = bool(status.get("took_over"))
         self.check(f"{role}'s daemon says that it took over", took_over)
@@ -386,7 +386,7 @@ class Session:
         if self._astray:
             return
         self._pause(f"stop and start the daemon of {role}")
-        self._cuts.append(boot_time())
+        self._account.cuts.append(boot_time())
         self._stop_daemon(role)
         self.tell(f"{role}'s daemon has stopped")
         if role == "mn":
@@ -420,12 +420,12 @@ class Session:
         before, begin = checks.expires(self.lab), boot_time()
         time.sleep(seconds)
         end, after = boot_time(), checks.expires(self.lab)
-        self._quiet.append((f"{seconds:.0f} s on a link", begin, end))
+        self._account.quiet.append((f"{seconds:.0f} s on a link", begin, end))
         # Each is sent before the one in front of it has ended, and not much sooner.
         least = int(seconds // lifetime)
         most = int(seconds / lifetime * 2)
         name = f"the registration of {lifetime} s is refreshed"
-        self._updates.append((name, begin, end, range(least, most + 1)))
+        self._account.updates.append((name, begin, end, range(least, most + 1)))
         moved = (after or 0.0) - (before or 0.0)
         self.check(
             "the binding's end moves on",
@@ -440,8 +440,10 @@ class Session:
         begin = boot_time()
         yield
         end = boot_time()
-        self._quiet.append((name, begin, end))
-        self._updates.append((f"{name}: no Binding Update", begin, end, range(1)))
+        self._account.quiet.append((name, begin, end))
+        self._account.updates.append(
+            (f"{name}: no Binding Update", begin, end, range(1))
+        )
 
     def withhold(self, link: str, *seconds: float) -> None:
         """No advertisements from a link's router for so long, each time, and a few in
@@ -484,14 +486,13 @@ class Session:
         results = [probes.stop() for probes in self._probes]
         result = self.report.result = results[0]
         frames = self._capture.stop()
-        # The time of a move ends with the next one.
-        cuts = [*(move.unplugged_at for move in self._moves), *self._cuts, end]
-        ends = [min(x for x in cuts if x > move.plugged_at) for move in self._moves]
-        moves = list(zip(self._moves, ends, strict=True))
-        self.report.moves = figures(moves, result.down, result.up, self._trace)
+        moves = self._account.spans(end)
+        seen = [story.on_the_wire(frames, move, last) for move, last in moves]
+        trace = self._account.trace
+        self.report.moves = figures(moves, result.down, result.up, trace, seen)
         for number, figure in enumerate(self.report.moves, 1):
-            if figure.move not in self._hurried:
-                self._check_move(number, figure, frames, ends[number - 1])
+            if figure.move not in self._account.hurried:
+                self._check_move(number, figure, frames, moves[number - 1][1])
         self._check_quiet(results)
         self._check_updates(frames)
         for each in results:
@@ -528,26 +529,10 @@ class Session:
         self.check(f"{name}: the tunnel carries both ways", seen)
 
     def _check_quiet(self, results: list[Result]) -> None:
-        for name, begin, end in self._quiet:
-            down = sum(result.down.lost(begin, end) for result in results)
-            up = sum(result.up.lost(begin, end) for result in results)
-            detail = f"lost {down} down, {up} up"
-            self.check(f"{name}: no packet lost", down == up == 0, detail)
+        self._account.check_quiet(results, self.check)
 
     def _check_updates(self, frames: dict[str, list[Frame]]) -> None:
-        for name, begin, end, wanted in self._updates:
-            sent = story.updates(frames, begin, end)
-            detail = f"sequence numbers {sent or 'none'}"
-            self.check(name, len(set(sent)) in wanted, detail)
-
-        for name, begin, end in self._rates:
-            moments = story.update_moments(frames, begin, end)
-            close = [
-                b - a for a, b in zip(moments, moments[UPDATES_MAX:], strict=False)
-            ]
-            fine = min(close, default=inf) >= 1.0
-            detail = f"{len(moments)} in {end - begin:.1f} s"
-            self.check(f"{name}: at most {UPDATES_MAX} updates a second", fine, detail)
+        self._account.check_updates(frames, self.check)
 
     def _check_proof(self, frames: dict[str, list[Frame]]) -> None:
         mechanism = self.lab.settings["authentication"]
@@ -563,7 +548,7 @@ class Session:
         """The five steps, by the packets of the first move to a foreign link that was
         waited for."""
         for move, last in moves:
-            if move.destination != "home" and move not in self._hurried:
+            if move.destination != "home" and move not in self._account.hurried:
                 self.report.steps = story.five_steps(frames, move, last)
                 break
         for number, step in enumerate(self.report.steps, 1):

@@ -318,6 +318,28 @@ def update_moments(
     ]
 
 
+def on_the_wire(
+    frames: dict[str, list[Frame]], move: Move, end: float
+) -> dict[str, float]:
+    """When what a move needs passed the mobile node's link, in milliseconds from
+    carrier up: its first question, the first word of a router, the Binding Update after
+    these, and the answer.  What did not pass is left out."""
+    here = [
+        frame for frame in frames.get("mn", []) if move.plugged_at <= frame.at < end
+    ]
+    update = next((n for n, frame in enumerate(here) if _registers(frame)), len(here))
+    found: dict[str, float] = {}
+    for step, is_it, part in (
+        ("router_solicitation", _is_a(RouterSolicitation), here[:update]),
+        ("router_word", _is_routers_word, here[:update]),
+        ("binding_update", _registers, here[update:]),
+        ("binding_acknowledgement", _is_a(BindingAcknowledgement), here[update:]),
+    ):
+        if frame := next(filter(is_it, part), None):
+            found[step] = (frame.at - move.plugged_at) * 1000
+    return found
+
+
 def tunnel_seen(frames: dict[str, list[Frame]], move: Move, end: float) -> bool:
     """Whether packets went both ways through the tunnel after `move`, until `end`."""
     prefix = PREFIXES[move.destination]
@@ -358,6 +380,14 @@ def _agrees(frame: Frame, update: list[Frame]) -> bool:
         and frame.at > update[0].at
         and frame.ends[0] == update[0].ends[1]
         and frame.message.status < BindingStatus.REASON_UNSPECIFIED
+    )
+
+
+def _is_routers_word(frame: Frame) -> bool:
+    """An advertisement, or what a router says that was asked if it is there."""
+    message = frame.message
+    return isinstance(message, RouterAdvertisement) or (
+        isinstance(message, NeighborAdvertisement) and message.router
     )
 
 

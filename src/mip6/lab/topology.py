@@ -5,6 +5,7 @@ second correspondent or mobile node.  `links` holds the home link and the visite
 B and C as bridges; the mobile nodes' cables end there.
 """
 
+import os
 from collections.abc import Sequence
 from ipaddress import IPv6Address, IPv6Network
 
@@ -227,6 +228,18 @@ def _addressing(virtual: bool, around: list[str]) -> dict[str, list[str]]:
                 f"addr add {prefix[1]}/64 dev eth1 nodad",
             ]
     return lines
+
+
+def renew(name: str, link: str) -> None:
+    """Has the router of `link` be another one there, with the same prefix."""
+    octets = bytes((2, 0)) + os.urandom(4)
+    lines = [
+        "link set eth1 down",
+        f"link set eth1 address {octets.hex(':')}",
+        "link set eth1 up",
+        f"addr add {PREFIXES[link][1]}/64 dev eth1 nodad",
+    ]
+    ip_batch(lines, namespace=namespaces(name)[ROUTER_OF[link]])
 
 
 def disturb(name: str, *, delay_ms: float, loss_percent: float) -> None:

@@ -80,7 +80,7 @@ def test_a_move_is_put_together() -> None:
         {"started_at": 1.302, "phases_ms": {"link_up": 0.0, "binding_update": 8.5}},
         {"started_at": 1.5, "phases_ms": {"binding_update": 1.0}},
     ]
-    (figure,) = figures([(move, 1.9)], down, up, trace)
+    (figure,) = figures([(move, 1.9)], down, up, trace, [{"binding_update": 1.25}])
     assert figure.phases_ms == pytest.approx(
         {
             "link_up": 2.0,
@@ -96,9 +96,23 @@ def test_a_move_is_put_together() -> None:
     assert (document["lost"], document["lost_unplugged"]) == (120, 100)
     assert (document["lost_up"], document["lost_up_unplugged"]) == (110, 100)
     assert document["unplugged_ms"] == pytest.approx(100.0)
+    assert document["wire_ms"] == {"binding_update": 1.25}
+    assert (document["duplicates"], document["duplicates_up"]) == (0, 0)
+
+
+def test_what_comes_again_is_a_duplicate_and_no_arrival(tmp_path: Path) -> None:
+    sent = array("Q", [1000 * MS, 1001 * MS])
+    pairs = array("Q", [0, 1001 * MS, 1, 1002 * MS, 0, 1050 * MS, 0, 1060 * MS])
+    (tmp_path / "sent").write_bytes(sent.tobytes())
+    (tmp_path / "received").write_bytes(pairs.tobytes())
+    read = Stream.read(tmp_path / "sent", tmp_path / "received")
+    assert read.arrived == {0: 1001 * MS, 1: 1002 * MS}
+    assert read.duplicated(1.0, 1.1) == 2
+    assert read.duplicated(1.0, 1.055) == 1
+    assert read.arrived_in(1.0, 1.1) == 2
 
 
 def test_a_move_nobody_gave_account_of_has_the_packets_only() -> None:
     move = Move(origin="b", destination="c", unplugged_at=1.2, plugged_at=1.3)
-    (figure,) = figures([(move, 1.9)], stream(), stream(), [])
+    (figure,) = figures([(move, 1.9)], stream(), stream(), [], [{}])
     assert set(figure.phases_ms) == {"first_packet_in", "first_packet_out"}

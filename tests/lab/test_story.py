@@ -14,6 +14,7 @@ from mip6.lab.story import (
     describe,
     directly_seen,
     five_steps,
+    on_the_wire,
     tunnel_seen,
     unproved,
     updates,
@@ -30,6 +31,7 @@ from mip6.wire.messages import (
     write_message,
 )
 from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
     NeighborSolicitation,
     PrefixInformation,
     RouterAdvertisement,
@@ -181,6 +183,39 @@ def test_the_five_steps_are_found_in_order(frames: dict[str, list[Frame]]) -> No
         ],
     ]
     assert steps[1].lines[0].split()[0] == "4.0"
+
+
+def test_a_move_on_the_wire_counts_from_carrier_up(
+    frames: dict[str, list[Frame]],
+) -> None:
+    assert on_the_wire(frames, MOVE, 101.0) == {
+        "router_solicitation": pytest.approx(1.0, abs=0.01),
+        "router_word": pytest.approx(2.0, abs=0.01),
+        "binding_update": pytest.approx(4.0, abs=0.01),
+        "binding_acknowledgement": pytest.approx(5.0, abs=0.01),
+    }
+    assert on_the_wire(frames, MOVE, 100.0015) == {
+        "router_solicitation": pytest.approx(1.0, abs=0.01)
+    }
+    assert on_the_wire({}, MOVE, 101.0) == {}
+
+
+def test_a_router_that_answers_has_spoken_a_node_has_not(tmp_path: Path) -> None:
+    """And what is heard after the Binding Update did not bring it about."""
+    node = NeighborAdvertisement(target_address=NODE, solicited=True)
+    router = NeighborAdvertisement(target_address=ROUTER, router=True, solicited=True)
+    sent = [
+        (100.001, icmp(NODE, ROUTER, node)),
+        (100.002, icmp(ROUTER, NODE, router)),
+        (100.003, icmp(ROUTER, NODE, ADVERTISEMENT)),
+        (100.004, mobility(CARE_OF, AGENT, UPDATE)),
+        (100.005, icmp(NODE, ALL_ROUTERS, RouterSolicitation())),
+    ]
+    seen = on_the_wire({"mn": capture(tmp_path / "mn", sent)}, MOVE, 101.0)
+    assert seen == {
+        "router_word": pytest.approx(2.0, abs=0.01),
+        "binding_update": pytest.approx(4.0, abs=0.01),
+    }
 
 
 def test_a_step_that_was_not_seen_is_empty(frames: dict[str, list[Frame]]) -> None:

@@ -125,8 +125,7 @@ def is_signed(
     last = message.options[-1] if message.options else None
     if not isinstance(last, BindingAuthorizationData):
         return False
-    type_, data = last.write()
-    if not mobility_header.endswith(bytes((type_, len(data))) + data):
+    if not mobility_header.endswith(last.write()):
         return False
     expected = authenticator(key, care_of_address, correspondent, mobility_header)
-    return hmac.compare_digest(expected, data)
+    return hmac.compare_digest(expected, last.authenticator)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv6Address
 
 from mip6.core.packet import Packet
-from mip6.wire.buffer import PAD_1, Reader
+from mip6.wire.buffer import Reader
 from mip6.wire.messages import HEADER, BindingUpdate
 from mip6.wire.options import (
     AlternateCareOfAddress,
@@ -14,6 +14,7 @@ from mip6.wire.options import (
     Option,
 )
 from mip6.wire.record import record
+from mip6.wire.tlv import PAD_1
 
 from .esp import SPI_MIN
 from .keys import KEYS_MAX, Direction, Purpose, Secret, derive, derive_spi

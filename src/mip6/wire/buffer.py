@@ -1,15 +1,10 @@
-"""Bounds-checked cursors: the only code of this room that indexes bytes."""
+"""Bounds-checked cursors.  Beside them only the loop over options (`tlv`) indexes
+bytes: a call for each octet would cost more than all that it does."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address
 from struct import Struct
 from typing import Any
-
-PAD_1 = 0
-PAD_N = 1
-"""Types of the options that only pad (RFC 6275 §6.2.2, §6.2.3, RFC 8200 §4.2)."""
-
 
 address = lru_cache(maxsize=1024)(IPv6Address)
 """An address from its octets.  The same few come again and again: ours in every packet,
@@ -43,10 +38,10 @@ class Reader:
     error.  Reads raise `WireError("truncated", position)` when the octets run out.
     """
 
-    __slots__ = ("_octets", "end", "position")
+    __slots__ = ("end", "position", "whole")
 
     def __init__(self, octets: bytes) -> None:
-        self._octets = octets
+        self.whole = octets
         self.position = 0
         self.end = len(octets)
         """Who lowers it, to stay inside an option or a header, has checked first that
@@ -57,7 +52,7 @@ class Reader:
         if position >= self.end:
             raise WireError("truncated", self.end)
         self.position = position + 1
-        return self._octets[position]
+        return self.whole[position]
 
     def octets(self, count: int) -> bytes:
         start = self.position
@@ -65,7 +60,7 @@ class Reader:
         if stop > self.end:
             raise WireError("truncated", self.end)
         self.position = stop
-        return self._octets[start:stop]
+        return self.whole[start:stop]
 
     def unpack(self, layout: Struct) -> tuple[Any, ...]:
         """The fixed part of a figure in one step."""
@@ -74,33 +69,10 @@ class Reader:
         if stop > self.end:
             raise WireError("truncated", self.end)
         self.position = stop
-        return layout.unpack_from(self._octets, start)
+        return layout.unpack_from(self.whole, start)
 
     def address(self) -> IPv6Address:
         return address(self.octets(16))
-
-    def tlvs(self) -> Iterator[tuple[int, int, bytes]]:
-        """Offset, type and data of each option up to the end, without padding.
-
-        A generator, because a call for each costs more than what it does.  Raises
-        `WireError`: "truncated", or "option_length" when data leads beyond the end.
-        """
-        octets, start, end = self._octets, self.position, self.end
-        while start < end:
-            type_ = octets[start]
-            data = start + 2
-            if type_ == PAD_1:  # has no length
-                start += 1
-                continue
-            if data > end:
-                raise WireError("truncated", end)
-            stop = data + octets[start + 1]
-            if stop > end:
-                raise WireError("option_length", start + 1)
-            if type_ != PAD_N:
-                yield start, type_, octets[data:stop]
-            start = stop
-        self.position = end
 
     def rest(self) -> bytes:
         return self.octets(self.end - self.position)

@@ -3,8 +3,8 @@
     | Payload Proto |  Header Len   |   MH Type     |   Reserved    |
     |           Checksum            |         Message Data ...
 
-Figures in the classes show the Message Data.  `DATA` is its fixed part; what the Header
-Len covers beyond it are mobility options.
+Figures in the classes show the Message Data.  `DATA` is its fixed part, which `write`
+encodes; what the Header Len covers beyond it are mobility options.
 """
 
 from enum import IntEnum
@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, WireError, Writer, check_bits
+from .buffer import Reader, WireError, address, check_bits
 from .checksum import checksum
 from .next_header import NextHeader
 from .options import TIME_UNIT, Option, check_lifetime, read_options, write_options
@@ -92,9 +92,8 @@ class BindingRefreshRequest:
         reader.unpack(cls.DATA)
         return cls(options=read_options(reader))
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(self.DATA)
-        write_options(writer, self.options)
+    def write(self) -> bytes:
+        return self.DATA.pack()
 
 
 @record(kw_only=True)
@@ -120,9 +119,8 @@ class HomeTestInit:
         (cookie,) = reader.unpack(cls.DATA)
         return cls(home_init_cookie=cookie, options=read_options(reader))
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(self.DATA, self.home_init_cookie)
-        write_options(writer, self.options)
+    def write(self) -> bytes:
+        return self.DATA.pack(self.home_init_cookie)
 
 
 @record(kw_only=True)
@@ -148,9 +146,8 @@ class CareOfTestInit:
         (cookie,) = reader.unpack(cls.DATA)
         return cls(care_of_init_cookie=cookie, options=read_options(reader))
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(self.DATA, self.care_of_init_cookie)
-        write_options(writer, self.options)
+    def write(self) -> bytes:
+        return self.DATA.pack(self.care_of_init_cookie)
 
 
 @record(kw_only=True)
@@ -189,14 +186,12 @@ class HomeTest:
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(
-            self.DATA,
+    def write(self) -> bytes:
+        return self.DATA.pack(
             self.home_nonce_index,
             self.home_init_cookie,
             self.home_keygen_token,
         )
-        write_options(writer, self.options)
 
 
 @record(kw_only=True)
@@ -235,14 +230,12 @@ class CareOfTest:
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(
-            self.DATA,
+    def write(self) -> bytes:
+        return self.DATA.pack(
             self.care_of_nonce_index,
             self.care_of_init_cookie,
             self.care_of_keygen_token,
         )
-        write_options(writer, self.options)
 
 
 @record(kw_only=True)
@@ -286,7 +279,7 @@ class BindingUpdate:
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
+    def write(self) -> bytes:
         flags = (
             self.acknowledge << 15
             | self.home_registration << 14
@@ -295,8 +288,7 @@ class BindingUpdate:
             | self.mobile_router << 10
         )
         lifetime = self.lifetime // TIME_UNIT
-        writer.pack(self.DATA, self.sequence_number, flags, lifetime)
-        write_options(writer, self.options)
+        return self.DATA.pack(self.sequence_number, flags, lifetime)
 
 
 @record(kw_only=True)
@@ -336,15 +328,13 @@ class BindingAcknowledgement:
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(
-            self.DATA,
+    def write(self) -> bytes:
+        return self.DATA.pack(
             self.status,
             self.key_management_mobility_capability << 7 | self.mobile_router << 6,
             self.sequence_number,
             self.lifetime // TIME_UNIT,
         )
-        write_options(writer, self.options)
 
 
 @record(kw_only=True)
@@ -371,13 +361,12 @@ class BindingError:
         status, home_address = reader.unpack(cls.DATA)
         return cls(
             status=status,
-            home_address=IPv6Address(home_address),
+            home_address=address(home_address),
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
-        writer.pack(self.DATA, self.status, self.home_address.packed)
-        write_options(writer, self.options)
+    def write(self) -> bytes:
+        return self.DATA.pack(self.status, self.home_address.packed)
 
 
 @record
@@ -395,8 +384,8 @@ class UnknownMessage:
         if len(self.data) % 8 != 2 or len(self.data) > LENGTH_MAX - HEADER.size:
             raise ValueError("a Mobility Header is a multiple of 8 octets up to 2048")
 
-    def write(self, writer: Writer) -> None:
-        writer.octets(self.data)
+    def write(self) -> bytes:
+        return self.data
 
 
 KnownMessage = (
@@ -461,24 +450,21 @@ def write_message(
     Address option or a type 2 routing header (§6.1.1).  Raises `ValueError` when the
     options do not fit 2048 octets.
     """
-    writer = _without_checksum(message)
-    sum_ = checksum(source, destination, _MOBILITY, bytes(writer))
-    writer.put_u16(sum_, at=CHECKSUM_OFFSET)
-    return bytes(writer)
+    octets = write_message_to_sign(message)
+    sum_ = checksum(source, destination, _MOBILITY, octets)
+    behind = CHECKSUM_OFFSET + 2
+    return octets[:CHECKSUM_OFFSET] + sum_.to_bytes(2) + octets[behind:]
 
 
 def write_message_to_sign(message: Message) -> bytes:
     """The same with a Checksum of 0, as a signature covers it (§6.2.7)."""
-    return bytes(_without_checksum(message))
-
-
-def _without_checksum(message: Message) -> Writer:
-    type_ = message.type if isinstance(message, UnknownMessage) else message.TYPE
-    writer = Writer()
-    writer.pack(HEADER, _NO_NEXT_HEADER, 0, type_, 0)
-    message.write(writer)
-    length = len(writer)
+    data = message.write()
+    if isinstance(message, UnknownMessage):
+        type_ = message.type
+    else:
+        type_ = message.TYPE
+        data += write_options(message.options, HEADER.size + len(data))
+    length = HEADER.size + len(data)
     if length > LENGTH_MAX:
         raise ValueError(f"a Mobility Header of {length} octets; {LENGTH_MAX} fit")
-    writer.put_u8(length // 8 - 1, at=1)
-    return writer
+    return HEADER.pack(_NO_NEXT_HEADER, length // 8 - 1, type_, 0) + data

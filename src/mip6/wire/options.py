@@ -8,9 +8,9 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import PAD_1, PAD_N, Reader, Writer, check_bits
+from .buffer import Reader, address, check_bits
 from .record import record
-from .tlv import read_tlvs, write_tlvs
+from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
 
 TIME_UNIT = 4
 """Seconds in one unit of every lifetime in a mobility message (§6.1.7)."""
@@ -41,6 +41,7 @@ class BindingRefreshAdvice:
     TYPE: ClassVar[int] = 2
     LENGTH: ClassVar[int] = 2
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (2, 0)
 
     refresh_interval: int
@@ -53,9 +54,9 @@ class BindingRefreshAdvice:
     def read(cls, data: bytes) -> Self:
         return cls(int.from_bytes(data) * TIME_UNIT)
 
-    def write(self) -> tuple[int, bytes]:
+    def write(self) -> bytes:
         interval = self.refresh_interval // TIME_UNIT
-        return self.TYPE, interval.to_bytes(2)
+        return self.HEAD + interval.to_bytes(2)
 
 
 @record
@@ -69,16 +70,17 @@ class AlternateCareOfAddress:
     TYPE: ClassVar[int] = 3
     LENGTH: ClassVar[int] = 16
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (8, 6)
 
     care_of_address: IPv6Address
 
     @classmethod
     def read(cls, data: bytes) -> Self:
-        return cls(IPv6Address(data))
+        return cls(address(data))
 
-    def write(self) -> tuple[int, bytes]:
-        return self.TYPE, self.care_of_address.packed
+    def write(self) -> bytes:
+        return self.HEAD + self.care_of_address.packed
 
 
 @record
@@ -92,6 +94,7 @@ class NonceIndices:
     TYPE: ClassVar[int] = 4
     LENGTH: ClassVar[int] = 4
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (2, 0)
     DATA: ClassVar[Struct] = Struct(">HH")
 
@@ -109,9 +112,9 @@ class NonceIndices:
     def read(cls, data: bytes) -> Self:
         return cls(*cls.DATA.unpack(data))
 
-    def write(self) -> tuple[int, bytes]:
-        data = self.DATA.pack(self.home_nonce_index, self.care_of_nonce_index)
-        return self.TYPE, data
+    def write(self) -> bytes:
+        indices = self.DATA.pack(self.home_nonce_index, self.care_of_nonce_index)
+        return self.HEAD + indices
 
 
 @record
@@ -125,6 +128,7 @@ class BindingAuthorizationData:
     TYPE: ClassVar[int] = 5
     LENGTH: ClassVar[int] = 12
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (8, 2)
 
     authenticator: bytes
@@ -138,8 +142,8 @@ class BindingAuthorizationData:
     def read(cls, data: bytes) -> Self:
         return cls(data)
 
-    def write(self) -> tuple[int, bytes]:
-        return self.TYPE, self.authenticator
+    def write(self) -> bytes:
+        return self.HEAD + self.authenticator
 
 
 @record
@@ -153,6 +157,7 @@ class MobileNetworkPrefix:
     TYPE: ClassVar[int] = 6
     LENGTH: ClassVar[int] = 18
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (8, 4)
     DATA: ClassVar[Struct] = Struct(">xB16s")
 
@@ -166,11 +171,11 @@ class MobileNetworkPrefix:
     @classmethod
     def read(cls, data: bytes) -> Self:
         prefix_length, prefix = cls.DATA.unpack(data)
-        return cls(prefix_length, IPv6Address(prefix))
+        return cls(prefix_length, address(prefix))
 
-    def write(self) -> tuple[int, bytes]:
+    def write(self) -> bytes:
         prefix = self.mobile_network_prefix.packed
-        return self.TYPE, self.DATA.pack(self.prefix_length, prefix)
+        return self.HEAD + self.DATA.pack(self.prefix_length, prefix)
 
 
 @record
@@ -200,8 +205,9 @@ class MobileNodeIdentifier:
         reader = Reader(data)
         return cls(reader.u8(), reader.rest())
 
-    def write(self) -> tuple[int, bytes]:
-        return self.TYPE, bytes([self.subtype]) + self.identifier
+    def write(self) -> bytes:
+        head = bytes((self.TYPE, self.LENGTH + len(self.identifier), self.subtype))
+        return head + self.identifier
 
 
 @record
@@ -237,9 +243,10 @@ class MobilityMessageAuthentication:
         subtype, mobility_spi = reader.unpack(cls.DATA)
         return cls(subtype, mobility_spi, reader.rest())
 
-    def write(self) -> tuple[int, bytes]:
+    def write(self) -> bytes:
+        head = bytes((self.TYPE, self.LENGTH + len(self.authentication_data)))
         data = self.DATA.pack(self.subtype, self.mobility_spi)
-        return self.TYPE, data + self.authentication_data
+        return head + data + self.authentication_data
 
 
 @record
@@ -254,6 +261,7 @@ class MobilityMessageReplayProtection:
     TYPE: ClassVar[int] = 10
     LENGTH: ClassVar[int] = 8
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (8, 2)
 
     timestamp: int
@@ -266,8 +274,8 @@ class MobilityMessageReplayProtection:
     def read(cls, data: bytes) -> Self:
         return cls(int.from_bytes(data))
 
-    def write(self) -> tuple[int, bytes]:
-        return self.TYPE, self.timestamp.to_bytes(8)
+    def write(self) -> bytes:
+        return self.HEAD + self.timestamp.to_bytes(8)
 
 
 @record
@@ -285,8 +293,8 @@ class UnknownOption:
         if not (0 <= self.type <= 0xFF and len(self.data) <= 0xFF):
             raise ValueError("type and length of a mobility option have 8 bits")
 
-    def write(self) -> tuple[int, bytes]:
-        return self.type, self.data
+    def write(self) -> bytes:
+        return bytes((self.type, len(self.data))) + self.data
 
 
 KnownOption = (
@@ -323,7 +331,7 @@ def read_options(reader: Reader) -> tuple[Option, ...]:
     return read_tlvs(reader, KNOWN, UnknownOption, OPTIONS_MAX)
 
 
-def write_options(writer: Writer, options: tuple[Option, ...]) -> None:
-    """Write the options and their padding; the writer began with the message."""
-    if options or len(writer) % 8:
-        write_tlvs(writer, options)
+def write_options(options: tuple[Option, ...], position: int) -> bytes:
+    """The options and their padding, which begin so many octets behind the start of the
+    message."""
+    return write_tlvs(options, position) if options or position % 8 else b""

@@ -12,17 +12,17 @@ from ipaddress import IPv6Address
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import PAD_1, PAD_N, Reader, WireError, Writer, address, check_bits
+from .buffer import Reader, WireError, address, check_bits
 from .next_header import NextHeader
 from .record import record
-from .tlv import read_tlvs, write_tlvs
+from .tlv import PAD_1, PAD_N, read_tlvs, write_tlvs
 
 HEADER = Struct(">IHBB16s16s")
 """Version, traffic class and flow label; Payload Length; Next Header; Hop Limit;
 Source Address; Destination Address."""
 
-HEADER_LENGTH = Struct(">xB")
-"""Header Len of a Mobility Header, in units of 8 octets beyond the first."""
+HEAD = Struct("BB")
+"""Next Header and Hdr Ext Len, with which every extension header begins."""
 
 PAYLOAD_LENGTH_MAX = 0xFFFF
 
@@ -49,6 +49,7 @@ class HomeAddressOption:
     TYPE: ClassVar[int] = 0xC9
     LENGTH: ClassVar[int] = 16
     VARIES: ClassVar[bool] = False
+    HEAD: ClassVar[bytes] = bytes((TYPE, LENGTH))
     ALIGN: ClassVar[tuple[int, int]] = (8, 6)
 
     home_address: IPv6Address
@@ -57,8 +58,8 @@ class HomeAddressOption:
     def read(cls, data: bytes) -> Self:
         return cls(address(data))
 
-    def write(self) -> tuple[int, bytes]:
-        return self.TYPE, self.home_address.packed
+    def write(self) -> bytes:
+        return self.HEAD + self.home_address.packed
 
 
 @record
@@ -77,8 +78,8 @@ class UnknownDestinationOption:
         check_bits("type", self.type, 8)
         check_bits("length", len(self.data), 8)
 
-    def write(self) -> tuple[int, bytes]:
-        return self.type, self.data
+    def write(self) -> bytes:
+        return bytes((self.type, len(self.data))) + self.data
 
 
 DestinationOption = HomeAddressOption | UnknownDestinationOption
@@ -89,16 +90,13 @@ KNOWN_OPTIONS: dict[int, type[HomeAddressOption]] = {
 
 
 def _write_options_header(
-    writer: Writer, next_header: int, options: tuple[DestinationOption, ...]
-) -> None:
-    header = Writer()  # of its own, because options align to the header's start
-    header.u8(next_header)
-    header.u8(0)
-    write_tlvs(header, options)
-    if len(header) > EXTENSION_LENGTH_MAX:
-        raise ValueError(f"options of {len(header)} octets do not fit one header")
-    header.put_u8(len(header) // 8 - 1, at=1)
-    writer.octets(bytes(header))
+    next_header: int, options: tuple[DestinationOption, ...]
+) -> bytes:
+    octets = write_tlvs(options, HEAD.size)
+    length = HEAD.size + len(octets)
+    if length > EXTENSION_LENGTH_MAX:
+        raise ValueError(f"options of {length} octets do not fit one header")
+    return HEAD.pack(next_header, length // 8 - 1) + octets
 
 
 @record
@@ -120,8 +118,8 @@ class HopByHopOptions:
         )
         return cls(options)
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        _write_options_header(writer, next_header, self.options)
+    def write(self, next_header: int) -> bytes:
+        return _write_options_header(next_header, self.options)
 
 
 @record
@@ -143,8 +141,8 @@ class DestinationOptions:
         )
         return cls(options)
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        _write_options_header(writer, next_header, self.options)
+    def write(self, next_header: int) -> bytes:
+        return _write_options_header(next_header, self.options)
 
 
 @record
@@ -168,10 +166,10 @@ class RoutingHeaderType2:
     def __post_init__(self) -> None:
         check_bits("segments_left", self.segments_left, 8)
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        writer.u8(next_header)
-        writer.u8(self.LENGTH // 8 - 1)
-        writer.pack(self.BODY, self.TYPE, self.segments_left, self.home_address.packed)
+    def write(self, next_header: int) -> bytes:
+        return HEAD.pack(next_header, self.LENGTH // 8 - 1) + self.BODY.pack(
+            self.TYPE, self.segments_left, self.home_address.packed
+        )
 
 
 @record
@@ -198,11 +196,9 @@ class UnknownRoutingHeader:
         if len(self.data) % 8 != 4 or len(self.data) + 4 > EXTENSION_LENGTH_MAX:
             raise ValueError("a routing header is a multiple of 8 octets up to 2048")
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        writer.u8(next_header)
-        writer.u8(len(self.data) // 8)
-        writer.pack(self.BODY, self.type, self.segments_left)
-        writer.octets(self.data)
+    def write(self, next_header: int) -> bytes:
+        head = HEAD.pack(next_header, len(self.data) // 8)
+        return head + self.BODY.pack(self.type, self.segments_left) + self.data
 
 
 def _read_routing_header(reader: Reader) -> RoutingHeaderType2 | UnknownRoutingHeader:
@@ -248,10 +244,9 @@ class FragmentHeader:
             offset=bits & 0xFFF8, more=bits & 1 != 0, identification=identification
         )
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        writer.u8(next_header)
-        writer.u8(0)
-        writer.pack(self.BODY, self.offset | self.more, self.identification)
+    def write(self, next_header: int) -> bytes:
+        place = self.BODY.pack(self.offset | self.more, self.identification)
+        return HEAD.pack(next_header, 0) + place
 
 
 @record
@@ -276,10 +271,8 @@ class AuthenticationHeader:
     def read(cls, reader: Reader) -> Self:
         return cls(reader.rest())
 
-    def write(self, writer: Writer, next_header: int) -> None:
-        writer.u8(next_header)
-        writer.u8((len(self.data) + 2) // 4 - 2)
-        writer.octets(self.data)
+    def write(self, next_header: int) -> bytes:
+        return HEAD.pack(next_header, (len(self.data) + 2) // 4 - 2) + self.data
 
 
 Extension = (
@@ -344,18 +337,18 @@ class IPv6Packet:
             check_bits("traffic_class", self.traffic_class, 8)
             check_bits("flow_label", self.flow_label, 20)
             check_bits("next_header", self.next_header, 8)
-        if self.extensions:
-            if len(self.extensions) > EXTENSION_HEADERS_MAX:
+        extensions = self.extensions
+        if extensions:
+            if len(extensions) > EXTENSION_HEADERS_MAX:
                 raise ValueError(f"more than {EXTENSION_HEADERS_MAX} extension headers")
-            *others, last = self.extensions
-            for extension in others:
+            for extension in extensions[:-1]:
                 if _ends_chain(extension):
                     raise ValueError("nothing is known behind a fragment's start")
-            if _ends_chain(last):
+            if _ends_chain(extensions[-1]):
                 return
         if self.next_header in READ:
             raise ValueError(f"header {self.next_header} belongs to the extensions")
-        if self.next_header == _MOBILITY and _excess(self.payload):
+        if self.next_header == _MOBILITY and _excess(self.payload) > 0:
             raise ValueError("octets behind the Mobility Header")
 
 
@@ -365,12 +358,10 @@ def _ends_chain(extension: Extension) -> bool:
 
 
 def _excess(mobility_header: bytes) -> int:
-    """Octets behind a Mobility Header, which is the last of the chain (§6.1.1)."""
+    """Octets behind a Mobility Header, which is the last of the chain (§6.1.1); not
+    above 0 where there are none."""
     length = len(mobility_header)
-    if length < 8:
-        return 0
-    (units,) = HEADER_LENGTH.unpack_from(mobility_header)
-    return max(0, length - 8 - 8 * int(units))
+    return length - 8 - 8 * mobility_header[1] if length > 8 else 0
 
 
 def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
@@ -392,24 +383,14 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
             raise WireError("truncated", reader.end)
         end = reader.end
     reader.end = end
-    extensions: list[Extension] = []
+    extensions: tuple[Extension, ...] = ()
     whole = True
-    while whole and next_header in READ:
-        if len(extensions) == EXTENSION_HEADERS_MAX:
-            raise WireError("too_many_extension_headers", reader.position)
-        read, length_unit = READ[next_header]
-        start = reader.position
-        next_header, length = reader.u8(), reader.u8()
-        header_end = start + 8 + length * length_unit
-        if header_end > end:
-            raise WireError("header_length_beyond_packet", start + 1)
-        reader.end = header_end
-        extensions.append(read(reader))
-        reader.end = end
+    if next_header in READ:
+        next_header, extensions = _read_extensions(reader, next_header)
         whole = not _ends_chain(extensions[-1])
     payload_offset = reader.position
-    payload = reader.rest()
-    if next_header == _MOBILITY and whole and (excess := _excess(payload)):
+    payload = octets[payload_offset:end]
+    if next_header == _MOBILITY and whole and (excess := _excess(payload)) > 0:
         raise WireError("octets_behind_mobility_header", end - excess)
     return IPv6Packet(
         source=address(source),
@@ -417,11 +398,34 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
         hop_limit=hop_limit,
         traffic_class=first >> 20 & 0xFF,
         flow_label=first & 0xFFFFF,
-        extensions=tuple(extensions),
+        extensions=extensions,
         next_header=next_header,
         payload=payload,
         payload_offset=payload_offset,
     )
+
+
+def _read_extensions(
+    reader: Reader, next_header: int
+) -> tuple[int, tuple[Extension, ...]]:
+    """The chain that begins here with a header of this kind, and what comes behind."""
+    extensions: list[Extension] = []
+    end = reader.end
+    while next_header in READ:
+        if len(extensions) == EXTENSION_HEADERS_MAX:
+            raise WireError("too_many_extension_headers", reader.position)
+        read, length_unit = READ[next_header]
+        start = reader.position
+        next_header, length = reader.unpack(HEAD)
+        header_end = start + 8 + length * length_unit
+        if header_end > end:
+            raise WireError("header_length_beyond_packet", start + 1)
+        reader.end = header_end
+        extensions.append(read(reader))
+        reader.end = end
+        if _ends_chain(extensions[-1]):
+            break
+    return next_header, tuple(extensions)
 
 
 def write_packet(packet: IPv6Packet) -> bytes:
@@ -454,19 +458,12 @@ def assemble(
 
     flow: traffic class and flow label, as they stand behind the version.
     """
-    first = next_header
-    if extensions:
-        headers = [extension.HEADER for extension in extensions]
-        first = headers[0]
-        chain = Writer()
-        for extension, following in zip(
-            extensions, (*headers[1:], next_header), strict=True
-        ):
-            extension.write(chain, following)
-        chain.octets(payload)
-        payload = bytes(chain)
+    for extension in reversed(extensions):
+        payload = extension.write(next_header) + payload
+        next_header = extension.HEADER
     length = len(payload)
     if length > PAYLOAD_LENGTH_MAX:
         raise ValueError(f"a payload of {length} octets is too long")
+    flow |= 6 << 28  # the version
     addresses = source.packed, destination.packed
-    return HEADER.pack(6 << 28 | flow, length, first, hop_limit, *addresses) + payload
+    return HEADER.pack(flow, length, next_header, hop_limit, *addresses) + payload

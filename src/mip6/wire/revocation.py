@@ -4,8 +4,8 @@ from enum import IntEnum
 from struct import Struct
 from typing import ClassVar, Self
 
-from .buffer import Reader, Writer, check_bits
-from .options import Option, read_options, write_options
+from .buffer import Reader, check_bits
+from .options import Option, read_options
 from .record import record
 
 
@@ -80,13 +80,12 @@ class BindingRevocation:
             options=read_options(reader),
         )
 
-    def write(self, writer: Writer) -> None:
+    def write(self) -> bytes:
         flags = (
             self.proxy_binding << 15
             | self.ipv4_home_address_only << 14
             | self.all_bindings << 13
         )
-        writer.pack(
-            self.DATA, self.revocation_type, self.code, self.sequence_number, flags
+        return self.DATA.pack(
+            self.revocation_type, self.code, self.sequence_number, flags
         )
-        write_options(writer, self.options)

@@ -8,12 +8,14 @@ out and dropped on the way in.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from struct import Struct
 from typing import ClassVar, Protocol, Self, TypeVar
 
-from .buffer import PAD_1, PAD_N, Reader, WireError, Writer
+from .buffer import Reader, WireError
 
-HEAD = Struct("BB")
+PAD_1 = 0
+PAD_N = 1
+"""Types of the options that only pad (RFC 6275 §6.2.2, §6.2.3, RFC 8200 §4.2)."""
+
 PADDING = (b"", bytes([PAD_1]), *(bytes([PAD_N, n]) + bytes(n) for n in range(6)))
 """By its length: what keeps options at their places."""
 
@@ -23,8 +25,8 @@ class Writable(Protocol):
     def ALIGN(self) -> tuple[int, int]:  # noqa: N802
         """x and y of "xn+y": where the Option Type octet must stand."""
 
-    def write(self) -> tuple[int, bytes]:
-        """Option Type and Option Data."""
+    def write(self) -> bytes:
+        """The whole option, from its type on."""
 
 
 class Readable(Writable, Protocol):
@@ -53,29 +55,44 @@ def read_tlvs(
     leads beyond the end, "too_many_options", "truncated".
     """
     options: list[Known | Unknown] = []
-    for start, type_, data in reader.tlvs():
-        if len(options) == count_max:
-            raise WireError("too_many_options", start)
-        kind = known.get(type_)
-        if kind is None:
-            options.append(unknown(type_, data))
-        elif len(data) != kind.LENGTH and (len(data) < kind.LENGTH or not kind.VARIES):
+    octets, start, end = reader.whole, reader.position, reader.end
+    while start < end:
+        type_ = octets[start]
+        if type_ == PAD_1:  # has no length
+            start += 1
+            continue
+        begin = start + 2
+        if begin > end:
+            raise WireError("truncated", end)
+        length = octets[start + 1]
+        stop = begin + length
+        if stop > end:
             raise WireError("option_length", start + 1)
-        else:
-            options.append(kind.read(data))
+        if type_ != PAD_N:
+            if len(options) == count_max:
+                raise WireError("too_many_options", start)
+            kind = known.get(type_)
+            if kind is None:
+                options.append(unknown(type_, octets[begin:stop]))
+            elif length == kind.LENGTH or (kind.VARIES and length > kind.LENGTH):
+                options.append(kind.read(octets[begin:stop]))
+            else:
+                raise WireError("option_length", start + 1)
+        start = stop
+    reader.position = end
     return tuple(options)
 
 
-def write_tlvs(writer: Writer, options: Iterable[Writable]) -> None:
-    """Write options, each at its alignment, and pad to a multiple of 8 octets."""
-    position = len(writer)
+def write_tlvs(options: Iterable[Writable], position: int) -> bytes:
+    """Options that begin so many octets behind the start of what they are part of: each
+    at its alignment, and padded to a multiple of 8 octets."""
     pieces: list[bytes] = []
     for option in options:
         unit, remainder = option.ALIGN
-        padding = PADDING[(remainder - position) % unit]
-        type_, data = option.write()
-        length = len(data)
-        pieces += (padding, HEAD.pack(type_, length), data)
-        position += len(padding) + 2 + length
+        octets = option.write()
+        if skew := (remainder - position) % unit:
+            pieces.append(PADDING[skew])
+        pieces.append(octets)
+        position += skew + len(octets)
     pieces.append(PADDING[-position % 8])
-    writer.octets(b"".join(pieces))
+    return b"".join(pieces)

@@ -340,7 +340,7 @@ def replay_to_mobile_node(phase: Phase) -> tuple[Replay, MobileNode]:
     mobile_node = MobileNode(
         HOME_ADDRESS,
         HOME_PREFIX,
-        HOME_AGENT,
+        (HOME_AGENT,),
         lifetime=phase.lifetime,
         random=bytes,
         authentication_required=protected,

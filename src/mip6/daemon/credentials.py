@@ -28,6 +28,7 @@ from mip6.security.keys import (
     shared_keys,
 )
 from mip6.security.mobility_association import MobilitySecurityAssociation
+from mip6.wire.record import record
 
 from .configuration import Configuration
 from .errors import ConfigurationError
@@ -38,7 +39,7 @@ KEY_FILE_SIZE_MAX = 64 * 1024
 """Octets; a key file has a few lines."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shared:
     """The keys of one mobile node, of which those for each of its home agents are
     derived: also for one that is found later.

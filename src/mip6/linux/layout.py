@@ -1,11 +1,11 @@
 """bpf/layout.h in Python: what the maps hold, octet by octet."""
 
 import struct
-from dataclasses import dataclass
 from enum import IntFlag
 from ipaddress import IPv6Address
 
 from mip6.core.state import End, RouteOptimization, Tunnel
+from mip6.wire.record import record
 
 LAYOUT_VERSION = 4
 MARK = 0x6D697036
@@ -75,7 +75,7 @@ DIRECT_MAPS = {End.MOBILE_NODE: "correspondents", End.CORRESPONDENT: "mobile_nod
 """Which map holds the states of which end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Traffic:
     """What went through a tunnel since it stands, in packets and in octets of those
     inside (`struct traffic`)."""
@@ -176,7 +176,7 @@ def read_direct(end: End, key: bytes, value: bytes) -> RouteOptimization:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Talk:
     """An address of this node, and whom it talks to."""
 
@@ -184,7 +184,7 @@ class Talk:
     peer: IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FirstPacket:
     """The first packet of a home address that went by this care-of address."""
 

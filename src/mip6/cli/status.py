@@ -16,6 +16,23 @@ _PLACES = {
     "registered": "away, registered",
     "returning": "at home, the home agent does not know yet",
 }
+_TUNNELS = {
+    "open": "open: data gets through",
+    "blocked": "tunnel blocked (protocol 41): the network drops it, data is lost",
+}
+_CONDITIONS = {
+    "down": "down",
+    "waiting": "up, waits for a router",
+    "no_router": "no router answers: no IPv6 there, or one has to log in first",
+    "ipv4_only": "IPv4 only: there is an address of IPv4 and no router of IPv6",
+    "untried": "a router answers",
+    "works": "reaches the home agent",
+    "home": "the home link",
+    "silent": "its router does not answer any more",
+    "broken": "broken: the home agent does not answer what goes out there",
+    "captive": "captive: one has to log in on this network first",
+    "tunnel_blocked": "tunnel blocked (protocol 41): registering works, data does not",
+}
 _NATIVE = {
     "native": "not tunnelled",
     "name_servers": "name servers, natively",
@@ -53,6 +70,12 @@ def _text(document: dict[str, Any]) -> str:
         ]
         lines += _home_agents(mobile_node)
         lines += _home_prefixes(mobile_node)
+        if words := _TUNNELS.get(mobile_node.get("tunnel")):
+            lines.append(("tunnel", words))
+        lines += [
+            ("interface", f"{each['name']}: {_CONDITIONS[each['condition']]}")
+            for each in mobile_node.get("interfaces", ())
+        ]
         for key in ("native", "name_servers"):
             if found := mobile_node.get(key):
                 words = ", ".join(found)

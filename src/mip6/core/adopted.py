@@ -14,6 +14,8 @@ from .packet import Packet
 DOUBTS = 1.0
 """Seconds after the link has come up in which an address counts only if a router
 advertises its prefix: it may be left from the link before."""
+UNHEARD_TIME = 3.5
+"""Seconds for who configures a link to find its routers."""
 ADDRESSES_MAX = 64
 """Of one link; routers with many prefixes could make the kernel hold more."""
 
@@ -66,6 +68,14 @@ class AdoptedLink(ManagedLink):
 
     def probes(self) -> list[Packet]:
         return []
+
+    def deserted(self, now: float) -> bool:
+        """Whether nobody has configured it, though there was time to."""
+        since = now if self._since is None else self._since
+        return not self._gateways and now >= since + UNHEARD_TIME
+
+    def distrusts(self, router: IPv6Address, now: float) -> bool:
+        return self._reputation.distrusted_at((router, None), now) > -inf
 
     def places(self) -> list[Place]:
         return []

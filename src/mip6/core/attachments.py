@@ -65,6 +65,8 @@ class Attachments:
         self.trial: Attachment | None = None
         """A better way than `here` that becomes it once it is registered: until then
         packets go the way that works (decision 0017)."""
+        self.offers: dict[str, Attachment] = {}
+        """How one could be attached by each link."""
         self.wanted: str | None = None
         """The link that a person wants; it goes before the order of preference."""
         self.previous: Previous | None = None
@@ -202,7 +204,7 @@ class Attachments:
         stands: the home agent tunnels to where we are; it is not left for another link
             before that is registered too.
         """
-        offers: dict[str, Attachment] = {}
+        self.offers = offers = {}
         if possible:
             for name in self.names:
                 if name in self.up and (offer := self.up[name].attachment(now)):
@@ -255,6 +257,13 @@ class Attachments:
         """What routers of the link in use say whom to ask."""
         here = self.here
         return tuple(self.up[here.link].name_servers(now)) if here else ()
+
+    def way_of(self, care_of_address: IPv6Address) -> Attachment | None:
+        """By which packets from there leave."""
+        for way in (self.trial, self.here):
+            if way and way.care_of_address == care_of_address:
+                return way
+        return None
 
     def reached(
         self, care_of_address: IPv6Address, now: float, *, answered: bool

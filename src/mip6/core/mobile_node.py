@@ -10,6 +10,7 @@ from mip6.wire.icmpv6 import (
     MobilePrefixAdvertisement,
     PacketTooBig,
     ParameterProblem,
+    UnknownIcmp,
 )
 from mip6.wire.messages import (
     BindingAcknowledgement,
@@ -35,8 +36,10 @@ from .mobile_parts import MobileParts, check_lifetime
 from .movement import CONFLICTS_MAX
 from .packet import Packet
 from .path_mtu import too_big
+from .registration import Aim
 from .route_optimization import CorrespondentPolicy
 from .state import RouteOptimization, State
+from .tunnel_probe import ECHO_REPLY, Passage
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
@@ -213,6 +216,8 @@ class MobileNode(MobileParts):
                 return self._too_big(packet, message, now)
             case MobilePrefixAdvertisement() as message:
                 return self._prefixes_told(packet, message, now)
+            case UnknownIcmp(type=type_) as message if type_ == ECHO_REPLY:
+                return self._echoed(packet, message, now)
             case message if isinstance(message, CorrespondentMessage):
                 return self._corresponded(packet, message, now)
             case _:
@@ -251,7 +256,7 @@ class MobileNode(MobileParts):
                 BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
             )
             self.prefixes.registered(now, necessary=necessary)
-            self.attachments.reached(aim.care_of_address, now, answered=True)
+            self._way_works(aim, packet.source, now)
             phase = Phase.BINDING_ACKNOWLEDGEMENT
             effects += self._progress.reached(phase, aim.link)
         elif registration.refused:
@@ -268,6 +273,27 @@ class MobileNode(MobileParts):
             up = self.attachments.up[here.link]
             effects += map(Send, up.announcements(self.home_address))
         return effects
+
+    def _way_works(self, aim: Aim, home_agent: IPv6Address, now: float) -> None:
+        """The home agent has accepted what was sent this way.  Where the tunnel was
+        blocked the last time, that alone is not enough."""
+        at = self.attachments.way_of(aim.care_of_address)
+        if self.probe is not None and at is not None:
+            self.probe.begin(at, home_agent, now)
+            if self.probe.is_blocked(at):
+                return
+        self.attachments.reached(aim.care_of_address, now, answered=True)
+
+    def _echoed(self, packet: Packet, message: UnknownIcmp, now: float) -> list[Effect]:
+        """The home agent answers what asked for an echo, through the tunnel or not."""
+        probe, here = self.probe, self.attachments.here
+        if probe is None:
+            return _dropped("unexpected_message", "9.2", packet)
+        if reason := probe.answered(packet, message):
+            return _dropped(reason, "RFC 4443 4.2", packet)
+        if probe.passage is Passage.OPEN and here and here.care_of_address:
+            self.attachments.reached(here.care_of_address, now, answered=True)
+        return self._settle(now)
 
     def _home_signalled(
         self, packet: Packet, message: HomeSignalling, now: float

@@ -15,7 +15,7 @@ from mip6.wire.messages import BindingUpdate
 from .attachments import Attachments
 from .binding_update_list import BindingUpdateList
 from .effects import Effect, Notify, Send
-from .events import Phase, Place
+from .events import Phase, Place, Problem
 from .footprint import Footprint
 from .holding import Holding
 from .home_agents import HomeAgents
@@ -28,6 +28,7 @@ from .progress import Progress
 from .registration import Aim, Registration
 from .route_optimization import CorrespondentPolicy
 from .state import HomeAddress, RouteOptimization, State, Tunnel
+from .tunnel_probe import Passage, TunnelProbe
 from .whereabouts import whereabouts
 
 
@@ -58,6 +59,7 @@ class MobileParts:
     correspondents_max: how many of them at the same time.
     restored_ways: the direct ways that an earlier process left.
     prefix_discovery: whether the home agent is asked for the home link's prefixes.
+    probe_tunnel: whether the home agent is asked for an echo through each new tunnel.
     native: destinations that go out from the care-of address; see `Native`.
     native_name_servers: whether the name servers of visited links are among them.
     """
@@ -86,6 +88,7 @@ class MobileParts:
         correspondents_max: int = 256,
         restored_ways: tuple[RouteOptimization, ...] = (),
         prefix_discovery: bool = False,
+        probe_tunnel: bool = False,
         native: tuple[IPv6Network, ...] = (),
         native_name_servers: bool = True,
     ) -> None:
@@ -131,6 +134,7 @@ class MobileParts:
         self.native = Native(
             home_prefix, prefixes=native, with_name_servers=native_name_servers
         )
+        self.probe = TunnelProbe(home_address, random) if probe_tunnel else None
         self._optimistic = optimistic
         self._path = PathMtu()
         self._holding = Holding(home_address, held_max)
@@ -192,6 +196,8 @@ class MobileParts:
         moments += (self._footprint.deadline, self.prefixes.deadline)
         if self._stop_by is not None:
             moments.append(self._stop_by)
+        if self.probe is not None:
+            moments.append(self.probe.deadline)
         tunnel = self._footprint.tunnel(self.home_address)
         if tunnel and tunnel.expires > self._now:
             moments.append(tunnel.expires)
@@ -242,6 +248,10 @@ class MobileParts:
         packets += [asked] if asked else []
         effects += self._footprint.reconcile(self._wanted(now), now)
         effects += map(Send, packets)
+        if self.probe is not None:
+            if self.place is not Place.REGISTERED:
+                self.probe.attached(None)
+            effects += map(Send, self.probe.questions(now))
         effects += arrived
         effects += map(Notify, self.correspondents.events())
         if self._open:
@@ -260,6 +270,8 @@ class MobileParts:
         fruitless = registration.fruitless(now)
         if fruitless and tried:
             self.attachments.reached(tried.care_of_address, now, answered=False)
+        if self.probe is not None:
+            effects += self._judge(self.probe, now)
         self._attach(now)
         stopping = self._stop_by is not None
         aim = self.attachments.aim(self.home_address, stopping=stopping)
@@ -273,6 +285,19 @@ class MobileParts:
         self.home_agents.take_aim(aim, now)
         return aim
 
+    def _judge(self, probe: TunnelProbe, now: float) -> list[Effect]:
+        """A way by which nothing comes through the tunnel is as good as none."""
+        found, here = probe.judge(now), self.attachments.here
+        if found is None or here is None or here.care_of_address is None:
+            return []
+        blocked = found is Passage.BLOCKED
+        self.attachments.reached(here.care_of_address, now, answered=not blocked)
+        if not blocked:
+            return []
+        what = f"tunnel blocked (protocol 41) by the network on {here.link}"
+        advice = "registering works there and data does not: use another network"
+        return [Notify(Problem(what, advice))]
+
     def _attach(self, now: float) -> None:
         """Choose where to be; what an earlier process left is of use only there."""
         footprint = self._footprint
@@ -285,6 +310,8 @@ class MobileParts:
             footprint.left = None
         servers = self.attachments.name_servers(now)
         self.native.attached(here, servers, self.home_agent)
+        if self.probe is not None:
+            self.probe.attached(here)
 
     def _placed(self, now: float) -> list[Effect]:
         """What arriving somewhere brings."""

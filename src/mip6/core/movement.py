@@ -12,6 +12,7 @@ from math import inf
 
 from mip6.wire.neighbor_discovery import (
     AdvertisementInterval,
+    CaptivePortal,
     NeighborAdvertisement,
     PrefixInformation,
     RecursiveDnsServers,
@@ -53,6 +54,8 @@ ANSWER_TIME_SLOW = 4.5
 """The same for other routers: they may keep 3 s between multicast advertisements."""
 
 ROUTERS_MAX = 16
+UNRESTRICTED = b"urn:ietf:params:capport:unrestricted"
+"""There is no portal (RFC 8910 §2)."""
 CONFLICTS_MAX = 3
 """Duplicates after which a link is left alone (IDGEN_RETRIES, RFC 7217)."""
 
@@ -82,6 +85,8 @@ class ManagedLink:
         self._home_prefix = home_prefix
         self._random = random
         self._never_return_home = never_return_home
+        self.captive_portal = b""
+        """Where one has to log in, as a router says (RFC 8910)."""
         self._reputation = Reputation()
         self._current: tuple[IPv6Address, IPv6Network] | None = None
         self._unique: set[IPv6Address] = set()
@@ -174,6 +179,8 @@ class ManagedLink:
         addresses = set(router.addresses) if router else set()
         name_servers = router.name_servers if router else ()
         for option in message.options:
+            if isinstance(option, CaptivePortal):
+                self.captive_portal = option.uri.replace(UNRESTRICTED, b"")
             if isinstance(option, RecursiveDnsServers):
                 name_servers = learn_name_servers(name_servers, option, now)
             if not isinstance(option, PrefixInformation):
@@ -356,6 +363,16 @@ class ManagedLink:
             self._reputation.answered(_way(found))
         else:
             self._reputation.failed(_way(found), now)
+
+    def deserted(self, now: float) -> bool:
+        """Whether no router has answered, though they were asked for seconds."""
+        return not self.routers and self._asked >= UNHEARD
+
+    def distrusts(self, router: IPv6Address, now: float) -> bool:
+        """Whether the home agent did not answer what was sent by it not long ago."""
+        found = self.routers.get(router)
+        way = _way(found) if found else (router, None)
+        return self._reputation.distrusted_at(way, now) > -inf
 
     def _is_remembered(self, router: Router) -> bool:
         """Whether it was found again, and has not advertised yet."""

@@ -179,6 +179,11 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self._keep = False
 
+    @property
+    def _echo_identifier(self) -> int | None:
+        probe = self.mobile_node.probe if self.mobile_node is not None else None
+        return None if probe is None else probe.identifier
+
     def _reserve(self) -> None:
         """Sequence numbers for what a mobile node sends: now, and not in the middle of
         the first move."""
@@ -236,6 +241,7 @@ class Daemon:
             # Of other home agents too (§10.5.1).
             advertisements=self.mobile_node is not None or self._neighbors is not None,
             solicitations=self.mobile_node is not None and not self.machine.optimistic,
+            echo_identifier=self._echo_identifier,
         )
         readers[icmp.fileno()] = lambda: self._icmp(icmp)
         if self._neighbors is not None:

@@ -45,6 +45,9 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     """Unregistered, new connections leave with the visited network's address."""
     table: Annotated[int, Field(ge=1, le=4294967295)] = 100
     """The routing table for packets from the home address; and the three after it."""
+    probe_tunnel: bool = True
+    """The home agent is asked for an echo through each new tunnel: some networks drop
+    what is tunnelled, and let pass what registers (protocol 41, ESP)."""
     native: Annotated[
         tuple[Network, ...], Field(strict=False, max_length=NATIVE_MAX)
     ] = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mip6 import __version__
 from mip6.core.binding_cache import Binding
+from mip6.core.conditions import Condition, condition
 from mip6.core.correspondent_cache import CorrespondentBinding
 from mip6.core.home_agents import Candidate
 from mip6.core.link import Prefix
@@ -16,6 +17,7 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.route_optimization import Way
 from mip6.linux.layout import Traffic
 from mip6.linux.netlink import LinkInfo
+from mip6.linux.sockets import has_ipv4
 
 if TYPE_CHECKING:
     from .daemon import Daemon
@@ -78,6 +80,10 @@ def status(daemon: "Daemon", now: float) -> Document:
             "home_prefixes": [
                 _prefix(prefix, now) for prefix in mobile_node.prefixes.prefixes
             ],
+            "tunnel": str(mobile_node.probe.passage) if mobile_node.probe else None,
+            "interfaces": [
+                _interface(mobile_node, name, now) for name in mobile_node.links
+            ],
             "native": [str(network) for network in mobile_node.native.prefixes],
             "name_servers": [str(one) for one in mobile_node.native.name_servers],
             "route_optimization": configuration.optimizes_routes,
@@ -115,6 +121,19 @@ def _candidate(one: Candidate, now: float) -> Document:
         "failed_for_s": failure and round(now - failure.at, 3),
         "bound_for_s": _left(one.bound_until, now),
     }
+
+
+def _interface(mobile_node: MobileNode, name: str, now: float) -> Document:
+    """What an interface is worth to the mobile node."""
+    attachments = mobile_node.attachments
+    word = str(
+        condition(name, attachments, mobile_node.registration, mobile_node.probe, now)
+    )
+    if word == Condition.NO_ROUTER and has_ipv4(name):
+        word = "ipv4_only"
+    up = attachments.up.get(name)
+    portal = up.captive_portal.decode(errors="replace") if up else ""
+    return {"name": name, "condition": word, "captive_portal": portal or None}
 
 
 def _user() -> str:

@@ -202,6 +202,7 @@ class _Builder:
             optimistic=self._machine.optimistic,
             restored=restored,
             policies=self._configuration.policies,
+            probe_tunnel=wanted.probe_tunnel,
             native=wanted.native,
             native_name_servers=wanted.native_name_servers,
             restored_ways=tuple(

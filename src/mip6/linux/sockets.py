@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import fcntl
 import socket
 import struct
 import sys
@@ -13,6 +14,7 @@ _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
 _ERRORS = (1, 2, 3, 4)
 """Destination Unreachable, Packet Too Big, Time Exceeded, Parameter Problem."""
+_ECHO_REPLY = 129
 _ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 133, 134
 _NEIGHBOR_SOLICITATION, _NEIGHBOR_ADVERTISEMENT = 135, 136
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
@@ -72,6 +74,7 @@ class IcmpListener:
     and the questions of the latter, as whole packets with their link.
 
     of_hosts: the questions for routers instead, and nothing else.
+    echo_identifier: answers to echo requests with this identifier, too.
     """
 
     def __init__(
@@ -80,14 +83,18 @@ class IcmpListener:
         advertisements: bool,
         solicitations: bool = False,
         of_hosts: bool = False,
+        echo_identifier: int | None = None,
     ) -> None:
         self._socket = _raw(socket.IPPROTO_ICMPV6)
         blocked = [0xFFFFFFFF] * 8
         told = (_ROUTER_ADVERTISEMENT, _NEIGHBOR_ADVERTISEMENT) * advertisements
         asked = (_NEIGHBOR_SOLICITATION,) * solicitations
-        usual = (*_ERRORS, *told, *asked)
+        echoes = (_ECHO_REPLY,) * (echo_identifier is not None)
+        usual = (*_ERRORS, *told, *asked, *echoes)
         for kind in (_ROUTER_SOLICITATION,) if of_hosts else usual:
             blocked[kind // 32] &= ~(1 << kind % 32)
+        if echo_identifier is not None:
+            self._only_echoes_of(echo_identifier)
         packed = struct.pack("=8I", *blocked)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, packed)
         for option in (
@@ -96,6 +103,18 @@ class IcmpListener:
             _IPV6_RECVTCLASS,
         ):
             self._socket.setsockopt(socket.IPPROTO_IPV6, option, 1)
+
+    def _only_echoes_of(self, identifier: int) -> None:
+        """Those of others, a `ping -f` perhaps, do not even wake us."""
+        _attach_filter(
+            self._socket,
+            (_LOAD_8, 0, 0, 0),
+            (_EQUAL, 0, 2, _ECHO_REPLY),
+            (_LOAD_16, 0, 0, 4),
+            (_EQUAL, 0, 1, identifier),
+            (_RETURN, 0, 0, 0xFFFF),
+            (_RETURN, 0, 0, 0),
+        )
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -148,7 +167,7 @@ _PACKET_MR_ALLMULTI = 2
 _ETH_P_IPV6 = 0x86DD
 _SO_ATTACH_FILTER = 26
 _JOIN_ANYCAST = 27
-_LOAD_8, _LOAD_32, _EQUAL, _RETURN = 0x30, 0x20, 0x15, 0x06
+_LOAD_8, _LOAD_16, _LOAD_32, _EQUAL, _RETURN = 0x30, 0x28, 0x20, 0x15, 0x06
 _FILTER = (
     # Hop limit 255, ICMPv6; a Neighbor Advertisement, or a Neighbor Solicitation from
     # the unspecified address: (code, jump if true, jump if false, value).
@@ -183,10 +202,7 @@ class NeighborListener:
             socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
             0,  # of no protocol, until there is a link
         )
-        program = b"".join(struct.pack("=HBBI", *line) for line in _FILTER)
-        octets = ctypes.create_string_buffer(program)
-        pointer = struct.pack("@HP", len(_FILTER), ctypes.addressof(octets))
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+        _attach_filter(self._socket, *_FILTER)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._index = 0
         self._anycast = socket.socket(
@@ -231,9 +247,30 @@ class NeighborListener:
                     raise
 
 
+def _attach_filter(wanted: socket.socket, *lines: tuple[int, int, int, int]) -> None:
+    program = b"".join(struct.pack("=HBBI", *line) for line in lines)
+    octets = ctypes.create_string_buffer(program)
+    pointer = struct.pack("@HP", len(lines), ctypes.addressof(octets))
+    wanted.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+
+
 def _raw(protocol: int) -> socket.socket:
     return socket.socket(
         socket.AF_INET6,
         socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
         protocol,
     )
+
+
+_SIOCGIFADDR = 0x8915
+
+
+def has_ipv4(link: str) -> bool:
+    """Whether a link has an IPv4 address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        request = struct.pack("=16s24x", link.encode())
+        try:
+            fcntl.ioctl(asking, _SIOCGIFADDR, request)
+        except OSError:
+            return False
+    return True

@@ -124,6 +124,7 @@ def test_an_open_tunnel_is_known_after_one_echo(world: World) -> None:
 
 
 @NEEDS_NFT
+@pytest.mark.slow
 def test_a_home_agent_that_answers_no_echo_is_not_taken_for_a_wall(
     world: World,
 ) -> None:

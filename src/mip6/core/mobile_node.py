@@ -39,7 +39,7 @@ from .path_mtu import too_big
 from .registration import Aim
 from .route_optimization import CorrespondentPolicy
 from .state import RouteOptimization, State
-from .tunnel_probe import ECHO_REPLY, Passage
+from .tunnel_probe import Passage, is_echo_reply
 
 OF_THE_LINK = {BindingStatus.INVALID_CARE_OF_ADDRESS}
 """Refusals that another link may not meet with."""
@@ -216,7 +216,7 @@ class MobileNode(MobileParts):
                 return self._too_big(packet, message, now)
             case MobilePrefixAdvertisement() as message:
                 return self._prefixes_told(packet, message, now)
-            case UnknownIcmp(type=type_) as message if type_ == ECHO_REPLY:
+            case message if is_echo_reply(message):
                 return self._echoed(packet, message, now)
             case message if isinstance(message, CorrespondentMessage):
                 return self._corresponded(packet, message, now)

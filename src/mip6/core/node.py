@@ -40,6 +40,7 @@ from .role import (
 )
 from .router import AdvertisingRouter
 from .state import State, Tunnel
+from .tunnel_probe import is_echo_reply
 
 _IPV6 = int(NextHeader.IPV6)  # looking into an enum for each packet is slow
 
@@ -388,7 +389,9 @@ class Node:
             )
         ):
             return home_agent.receive(packet, now)
-        if self.mobile_node is not None and isinstance(message, FOR_MOBILE_NODE):
+        if self.mobile_node is not None and (
+            isinstance(message, FOR_MOBILE_NODE) or is_echo_reply(message)
+        ):
             if isinstance(message, BindingError):
                 packet = self._of_whom(packet)
             return self.mobile_node.receive(packet, now)

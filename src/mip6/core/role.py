@@ -10,7 +10,6 @@ from mip6.wire.icmpv6 import (
     MobilePrefixAdvertisement,
     MobilePrefixSolicitation,
     PacketTooBig,
-    UnknownIcmp,
 )
 from mip6.wire.messages import (
     BindingAcknowledgement,
@@ -43,7 +42,6 @@ FOR_MOBILE_NODE = (
     | HomeAgentAddressDiscoveryReply
     | NeighborMessage
     | ErrorMessage
-    | UnknownIcmp
 )
 FOR_CORRESPONDENT = BindingUpdate | HomeTestInit | CareOfTestInit
 FROM_AWAY = BindingUpdate | BindingRevocation

@@ -13,6 +13,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from math import inf
 from struct import Struct
+from typing import TypeGuard
 
 from mip6.wire.icmpv6 import UnknownIcmp
 
@@ -54,6 +55,10 @@ class Passage(StrEnum):
     BLOCKED = "blocked"
     UNKNOWN = "unknown"
     """Nobody answers echo requests, neither through the tunnel nor beside it."""
+
+
+def is_echo_reply(message: object) -> TypeGuard[UnknownIcmp]:
+    return isinstance(message, UnknownIcmp) and message.type == ECHO_REPLY
 
 
 class TunnelProbe:

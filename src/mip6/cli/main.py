@@ -9,6 +9,7 @@ from mip6 import __version__
 SUBCOMMANDS = {
     "run": "the daemon, in the foreground",
     "check": "validate a configuration file",
+    "doctor": "what this machine lacks, and the line that fixes it",
     "radvd-config": "what radvd must be told to advertise this configuration",
     "keygen": "a new key for a mobile node and its home agent to share",
     "status": "where this node is, and what it knows",

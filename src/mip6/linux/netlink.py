@@ -5,6 +5,7 @@ so nothing here ever blocks, and all of it may be called from a running event lo
 pyroute2 costs 0.7 ms a call and shows no proxy neighbours; it is used for set-up only.
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -373,7 +374,8 @@ def _open(groups: int) -> socket.socket:
     try:
         netlink.bind((0, groups))
         # Answers to a full batch must fit; FORCE because the usual limit is 212 kB.
-        netlink.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
+        with contextlib.suppress(PermissionError):  # who may only read needs less
+            netlink.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 8 << 20)
         netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
     except OSError:
         netlink.close()

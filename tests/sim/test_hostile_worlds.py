@@ -99,6 +99,22 @@ def act(world: World, what: str) -> None:
             world.reboot_correspondent()
 
 
+def act_there(world: World, what: str) -> None:
+    """What goes wrong beyond the visited link."""
+    other = world.agents.all[-1]
+    match what:
+        case "restart ha2" if not other.dead:
+            restart(world, other.party)
+        case "reboot ha2":
+            world.agents.reboot(other)
+        case "ha2 dies":
+            world.agents.die(other)
+        case "sever":
+            world.sever("b")
+        case "repair":
+            world.repair("b")
+
+
 def restart(world: World, party: Party | None) -> None:
     assert party is not None
     world.kill(party)
@@ -114,6 +130,7 @@ def play(world: World, script: list[Step]) -> None:
             world.reboot_home_agent()
         else:
             act(world, step.what)
+            act_there(world, step.what)
 
 
 # The de-registration takes the short way and overtakes the Binding Update.
@@ -173,6 +190,40 @@ def test_a_broken_home_link_heals(
     )
     play(world, script)
     world.faults = Faults()
+    world.run(world.now + HEALS_WITHIN)
+    invariants.both_ends_agree(world)
+    if world.plugged["eth0"] is not None:
+        invariants.packets_arrive(world)
+
+
+# Another home agent took over with a binding that the first still defended.
+@example(0, Faults(), QUIET, [Step(0.0, "b"), Step(40.0, "ha2 dies")], False)
+@example(0, Faults(), QUIET, [Step(0.0, "b"), Step(40.0, "reboot ha2")], True)
+@settings(hostile, max_examples=150)
+@given(
+    st.integers(0, 2**32),
+    faults,
+    advertising,
+    scripts((*ACTS, "restart ha2", "reboot ha2", "ha2 dies", "sever", "repair")),
+    st.booleans(),
+)
+def test_a_world_with_two_home_agents_heals(
+    seed: int, broken: Faults, how: Advertising, script: list[Step], discover: bool
+) -> None:
+    """Whichever of them serves in the end, it is where packets go."""
+    world = World(
+        seed,
+        faults=broken,
+        advertising=how,
+        check_time=1.0,
+        lifetime=40,
+        two_home_agents=True,
+        discover=discover,
+        inspect=invariants.at_every_step,
+    )
+    play(world, script)
+    world.faults = Faults()
+    world.severed.clear()
     world.run(world.now + HEALS_WITHIN)
     invariants.both_ends_agree(world)
     if world.plugged["eth0"] is not None:

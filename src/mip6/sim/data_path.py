@@ -16,9 +16,9 @@ from mip6.wire.packet import (
     write_packet,
 )
 
-from . import trace
+from .agents import Agent
 from .mobile import Mobile
-from .network import AT_HOME_AGENT, HOME, HOME_AGENT, delay, link_of
+from .network import AT_HOME_AGENT, HOME, delay, link_of
 from .peer import Peer
 
 if TYPE_CHECKING:
@@ -97,33 +97,41 @@ class DataPath:
             journey.lost("the care-of address is not of this link")
         elif headers.home_address:
             self._onward(journey, headers, mobile.name, link_of(source))
-        else:
-            journey.hop(mobile.name, trace.HOME_AGENT, TUNNELLED)
+        elif tunnel is not None:
+            agent = self._world.agents.at(tunnel.home_agent)
+            journey.hop(mobile.name, agent.party.name, TUNNELLED)
             self._later(
                 delay(link_of(source), AT_HOME_AGENT),
                 lambda: self._out_of_tunnel_at_home_agent(
-                    journey, headers, mobile, source
+                    journey, headers, mobile, source, agent
                 ),
             )
 
     def _out_of_tunnel_at_home_agent(
-        self, journey: "Journey", headers: Headers, mobile: Mobile, source: IPv6Address
+        self,
+        journey: "Journey",
+        headers: Headers,
+        mobile: Mobile,
+        source: IPv6Address,
+        agent: Agent,
     ) -> None:
         world = self._world
-        tunnel = world.ha.tunnel(End.HOME_AGENT, mobile.address, world.now)
-        if tunnel is None:
+        tunnel = agent.party.tunnel(End.HOME_AGENT, mobile.address, world.now)
+        if agent.dead:
+            journey.lost("the home agent is gone")
+        elif tunnel is None:
             journey.lost("no binding at the home agent")
             outer = IPv6Packet(
                 source=source,
-                destination=HOME_AGENT,
+                destination=agent.address,
                 next_header=NextHeader.IPV6,
                 payload=journey.octets,
             )
-            world.signalling.into_home_agent(write_packet(outer))
+            world.signalling.into_home_agent(agent, write_packet(outer))
         elif source == tunnel.care_of_address or (
             source == tunnel.previous and world.now < tunnel.previous_until
         ):
-            self._onward(journey, headers, trace.HOME_AGENT, AT_HOME_AGENT)
+            self._onward(journey, headers, agent.party.name, AT_HOME_AGENT)
         else:
             journey.lost("another care-of address at the home agent")
 
@@ -136,10 +144,11 @@ class DataPath:
         by_home_agent = isinstance(target, Mobile) and destination == target.address
         if place == HOME or (by_home_agent and place != AT_HOME_AGENT):
             label = "from home" if place == HOME else "to home address"
-            journey.hop(sender, trace.HOME_AGENT, label)
+            agent = self._world.agents.serving(destination)
+            journey.hop(sender, agent.party.name, label)
             self._later(
                 delay(place, AT_HOME_AGENT),
-                lambda: self._onward(journey, headers, trace.HOME_AGENT, AT_HOME_AGENT),
+                lambda: self._onward(journey, headers, agent.party.name, AT_HOME_AGENT),
             )
         elif by_home_agent:
             self._intercept(journey, headers)
@@ -159,17 +168,19 @@ class DataPath:
         """At the home agent, for a home address."""
         world, target = self._world, journey.target
         assert isinstance(target, Mobile)
-        tunnel = world.ha.tunnel(End.HOME_AGENT, target.address, world.now)
+        agent = world.agents.serving(target.address)
+        tunnel = agent.party.tunnel(End.HOME_AGENT, target.address, world.now)
         if tunnel is None:
-            journey.hop(trace.HOME_AGENT, target.name, "on the home link")
+            journey.hop(agent.party.name, target.name, "on the home link")
             action = lambda: self._on_home_link(journey, headers, target)  # noqa: E731
             self._later(delay(AT_HOME_AGENT, HOME), action)
             return
         care_of_address = tunnel.care_of_address
-        journey.hop(trace.HOME_AGENT, target.name, TUNNELLED)
+        journey.hop(agent.party.name, target.name, TUNNELLED)
+        outer = agent.address, care_of_address
         self._later(
             delay(AT_HOME_AGENT, link_of(care_of_address)),
-            lambda: self._out_of_tunnel(journey, headers, target, care_of_address),
+            lambda: self._out_of_tunnel(journey, headers, target, outer),
         )
 
     # Arriving.
@@ -189,14 +200,16 @@ class DataPath:
         journey: "Journey",
         headers: Headers,
         mobile: Mobile,
-        care_of_address: IPv6Address,
+        outer: tuple[IPv6Address, IPv6Address],
     ) -> None:
-        now = self._world.now
+        now, (home_agent, care_of_address) = self._world.now, outer
         tunnel = mobile.party.tunnel(End.MOBILE_NODE, mobile.address, now)
         if mobile.holder(care_of_address) is None:
             journey.lost("nobody has the care-of address")
         elif tunnel is None:
             journey.lost("no tunnel at the mobile node")
+        elif home_agent != tunnel.home_agent:
+            journey.lost("another home agent at the mobile node")
         elif care_of_address == tunnel.care_of_address or (
             care_of_address == tunnel.previous and now < tunnel.previous_until
         ):

@@ -96,7 +96,8 @@ def both_ends_agree(world: World) -> None:
 
 def _home_agent_agrees(world: World, mobile: Mobile) -> None:
     node = mobile.role
-    binding = world.home_agent.binding(mobile.address)
+    agent = world.agents.find(node.home_agent) if node.home_agent else None
+    binding = (agent or world.agents.first).role.binding(mobile.address)
     link = next((at for at in mobile.plugged.values() if at is not None), None)
     if link == HOME:
         if node.place is not Place.AT_HOME or binding is not None:

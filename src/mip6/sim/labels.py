@@ -25,6 +25,7 @@ from mip6.core.state import (
     State,
     Tunnel,
 )
+from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryReply
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingStatus,
@@ -42,7 +43,7 @@ from mip6.wire.neighbor_discovery import (
     RouterSolicitation,
 )
 
-from .network import HOME, HOME_AGENT
+from .network import HOME, HOME_AGENT, OTHER_HOME_AGENT
 
 PLACES = {
     Place.NOWHERE: "no link, or no router on it",
@@ -80,6 +81,9 @@ def _message_label(packet: Packet) -> str:
             return f"Neighbor Solicitation: is {message.target_address} here?"
         case NeighborAdvertisement():
             return f"Neighbor Advertisement: {message.target_address} is here"
+        case HomeAgentAddressDiscoveryReply():
+            found = ", ".join(map(str, message.home_agent_addresses))
+            return f"Home Agent Address Discovery Reply: {found}"
         case _:
             words = re.sub("(?<!^)([A-Z])", r" \1", type(message).__name__)
             return words.replace("Of ", "of ").replace("Care ", "Care-")
@@ -93,8 +97,8 @@ def packet_step(packet: Packet, link: str | None) -> int:
         case HomeTestInit() | CareOfTestInit() | HomeTest() | CareOfTest():
             return 5
         case BindingUpdate() | BindingAcknowledgement() if packet.message.lifetime:
-            at_home_agent = HOME_AGENT in (packet.source, packet.destination)
-            return 2 if at_home_agent else 5
+            ends = {packet.source, packet.destination}
+            return 2 if ends & {HOME_AGENT, OTHER_HOME_AGENT} else 5
         case _:
             return 0
 

@@ -9,6 +9,7 @@ COLUMNS = {
     trace.ROUTER: "router",
     trace.HOME_AGENT: "home agent",
     trace.CORRESPONDENT: "correspondent",
+    trace.OTHER_HOME_AGENT: "other home agent",
     trace.OTHER_CORRESPONDENT: "other correspondent",
     trace.OTHER_MOBILE_NODE: "other mobile node",
 }

@@ -28,6 +28,7 @@ PREFIXES = {
     "c": IPv6Network("2001:db8:c::/64"),
 }
 HOME_AGENT = IPv6Address("2001:db8:a::1")
+OTHER_HOME_AGENT = IPv6Address("2001:db8:a::2")
 HOME_ADDRESS = IPv6Address("2001:db8:a::100")
 OTHER_HOME_ADDRESS = IPv6Address("2001:db8:a::101")
 CORRESPONDENT = IPv6Address("2001:db8:e::2")

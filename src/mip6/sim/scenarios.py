@@ -8,7 +8,14 @@ from mip6.core.events import Place
 from mip6.wire.record import record
 
 from . import invariants
-from .network import CORRESPONDENT, HOME, HOME_ADDRESS, Advertising, Faults
+from .network import (
+    CORRESPONDENT,
+    HOME,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    Advertising,
+    Faults,
+)
 from .world import World
 
 UNPLUGGED = 0.020
@@ -97,6 +104,8 @@ class Scenario:
     two_mobile_nodes: bool = False
     correspondents: int = 1
     without_mip6: bool = False
+    two_home_agents: bool = False
+    discover: bool = False
 
 
 def handover(story: Story) -> None:
@@ -271,6 +280,25 @@ def mobile_node_restart(story: Story) -> None:
     world.run(world.now + 2.0)
 
 
+def home_agent_discovery(story: Story) -> None:
+    """The mobile node is told nothing: it asks the home link, and registers with the
+    one that is named first."""
+    story.begin("b")
+    story.talk(0.2)
+    story.move("c", stay=0.5)
+
+
+def home_agent_dies(story: Story) -> None:
+    """The machine of the one that serves it is gone; the refresh is not answered."""
+    world = story.world
+    story.begin("b")
+    story.talk(0.1, period=0.02)
+    # No cable moves, so the move begins when the machine ends.
+    story.plugged_at.append(("b", "b", world.now, world.now))
+    world.agents.die(world.agents.all[1])
+    world.run(world.now + 25.0)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "handover": Scenario("from the home link to link b, under traffic", handover),
     "roaming_two_handovers": Scenario(
@@ -354,6 +382,19 @@ SCENARIOS: dict[str, Scenario] = {
         "the home agent's daemon is killed, started again, and then asked to move",
         home_agent_restart,
     ),
+    "home_agent_discovery": Scenario(
+        "two home agents on the home link, and the mobile node has to find them",
+        home_agent_discovery,
+        two_home_agents=True,
+        discover=True,
+    ),
+    "home_agent_dies": Scenario(
+        "the home agent's machine is gone; the next one is taken",
+        home_agent_dies,
+        lifetime=20,
+        advertising=SELDOM,
+        two_home_agents=True,
+    ),
     "mobile_node_restart": Scenario(
         "the mobile node's daemon is killed and started again", mobile_node_restart
     ),
@@ -387,6 +428,8 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         two_mobile_nodes=scenario.two_mobile_nodes,
         correspondents=scenario.correspondents,
         without_mip6=scenario.without_mip6,
+        two_home_agents=scenario.two_home_agents,
+        discover=scenario.discover,
         inspect=invariants.at_every_step,
     )
     story = Story(world)
@@ -396,7 +439,9 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         world.run(world.now + 1.0)
     if world.mobile_node.place is not scenario.ends:
         raise invariants.InvariantError(world, f"ends {world.mobile_node.place}")
-    if (world.home_agent.binding(HOME_ADDRESS) is None) is not (
+    agent = world.agents.find(world.mobile_node.home_agent or HOME_AGENT)
+    assert agent is not None
+    if (agent.role.binding(HOME_ADDRESS) is None) is not (
         scenario.ends is Place.AT_HOME
     ):
         raise invariants.InvariantError(world, "the home agent does not agree")

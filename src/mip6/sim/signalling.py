@@ -21,13 +21,13 @@ from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
 
 from . import trace
+from .agents import HOME_LINK, Agent
 from .labels import packet_label, packet_step
 from .mobile import Mobile
 from .network import (
     ALL_NODES,
     AT_HOME_AGENT,
     HOME,
-    HOME_AGENT,
     LINK_DELAY,
     PREFIXES,
     delay,
@@ -37,9 +37,6 @@ from .peer import Peer
 
 if TYPE_CHECKING:
     from .world import World
-
-HOME_LINK = "eth1"
-"""The home agent's interface on the home link."""
 
 Tell = Callable[[str], None]
 """What became of a packet; "" if it arrived."""
@@ -51,13 +48,13 @@ class Signalling:
 
     # Who sends.
 
-    def from_home_agent(self, packet: Packet) -> None:
+    def from_home_agent(self, agent: Agent, packet: Packet) -> None:
         if isinstance(packet.message, NeighborMessage):
-            self._onto_home_link(packet.message)
+            self._onto_home_link(agent, packet.message)
         else:
-            self._onward(packet, write(packet), trace.HOME_AGENT, AT_HOME_AGENT)
+            self._onward(packet, write(packet), agent.party.name, AT_HOME_AGENT)
 
-    def forwarded_by_home_agent(self, octets: bytes) -> None:
+    def forwarded_by_home_agent(self, agent: Agent, octets: bytes) -> None:
         """What came out of a tunnel goes on, and may go into another."""
         try:
             packet = read(octets)
@@ -66,7 +63,7 @@ class Signalling:
         if packet.destination in PREFIXES[HOME]:
             self._intercept(packet, octets, packet.destination)
         else:
-            self._onward(packet, octets, trace.HOME_AGENT, AT_HOME_AGENT)
+            self._onward(packet, octets, agent.party.name, AT_HOME_AGENT)
 
     def from_peer(self, peer: Peer, packet: Packet) -> None:
         self._onward(packet, write(packet), peer.name, None)
@@ -84,7 +81,7 @@ class Signalling:
                 if tunnel is None:
                     return self._arrow(mobile.name, trace.HOME_AGENT, packet)("waits")
                 source = tunnel.care_of_address
-                packet = replace(packet, tunnel=(source, HOME_AGENT))
+                packet = replace(packet, tunnel=(source, tunnel.home_agent))
             elsewhere = link_of(source)
             if elsewhere and mobile.interface_on(elsewhere):
                 link = elsewhere
@@ -159,9 +156,13 @@ class Signalling:
         destination = packet.tunnel[1] if packet.tunnel else packet.destination
         peer = world.peers.get(destination)
         mobile = world.owner(destination)
+        agent = world.agents.find(destination)
         intercepted = destination in PREFIXES[HOME] and place != AT_HOME_AGENT
-        if destination == HOME_AGENT or intercepted:
-            target, to = trace.HOME_AGENT, AT_HOME_AGENT
+        if agent is None and intercepted:
+            agent = world.agents.serving(destination)
+        if agent is not None:
+            target, to = agent.party.name, AT_HOME_AGENT
+            fault = fault or ("nobody there" if agent.dead else "")
         elif peer is not None:
             target, to = peer.name, None
         elif mobile is not None:
@@ -175,10 +176,10 @@ class Signalling:
             return arrow(fault)
 
         def arrive(octets: bytes) -> None:
-            if destination == HOME_AGENT:
-                self.into_home_agent(octets)
-            elif intercepted:
-                self._at_home_agent(packet, octets, destination)
+            if agent is not None and agent.has(destination):
+                self.into_home_agent(agent, octets)
+            elif agent is not None:
+                self._at_home_agent(agent, packet, octets, destination)
             elif peer is not None:
                 self._into_peer(peer, octets)
             elif mobile is not None:
@@ -186,22 +187,23 @@ class Signalling:
 
         self.travel(octets, delay(place, to), arrive, arrow)
 
-    def into_home_agent(self, octets: bytes, link: str | None = None) -> None:
-        world = self._world
-        if world.ha.running:
-            world.perform(
-                world.ha, lambda now: world.ha.node.receive(octets, now, link=link)
+    def into_home_agent(
+        self, agent: Agent, octets: bytes, link: str | None = None
+    ) -> None:
+        party = agent.party
+        if party.running:
+            self._world.perform(
+                party, lambda now: party.node.receive(octets, now, link=link)
             )
 
     def _at_home_agent(
-        self, packet: Packet, octets: bytes, home_address: IPv6Address
+        self, agent: Agent, packet: Packet, octets: bytes, home_address: IPv6Address
     ) -> None:
         """A packet for a home address: a Home Test passes by the daemon, all others by
         the tunnel as the kernel has it."""
-        world = self._world
-        tunnel = world.ha.tunnel(End.HOME_AGENT, home_address, world.now)
+        tunnel = agent.party.tunnel(End.HOME_AGENT, home_address, self._world.now)
         if tunnel is not None and isinstance(packet.message, HomeTest):
-            self.into_home_agent(octets)
+            self.into_home_agent(agent, octets)
         else:
             self._intercept(packet, octets, home_address)
 
@@ -209,19 +211,20 @@ class Signalling:
         self, packet: Packet, octets: bytes, home_address: IPv6Address
     ) -> None:
         world = self._world
-        tunnel = world.ha.tunnel(End.HOME_AGENT, home_address, world.now)
+        agent = world.agents.serving(home_address)
+        tunnel = agent.party.tunnel(End.HOME_AGENT, home_address, world.now)
         if tunnel is not None:
-            outer = (HOME_AGENT, tunnel.care_of_address)
+            outer = (agent.address, tunnel.care_of_address)
             packet = replace(packet, tunnel=outer)
             octets = write_packet(
                 IPv6Packet(
-                    source=HOME_AGENT,
+                    source=agent.address,
                     destination=tunnel.care_of_address,
                     next_header=NextHeader.IPV6,
                     payload=octets,
                 )
             )
-        self._onward(packet, octets, trace.HOME_AGENT, AT_HOME_AGENT)
+        self._onward(packet, octets, agent.party.name, AT_HOME_AGENT)
 
     def _into_peer(self, peer: Peer, octets: bytes) -> None:
         world, party = self._world, peer.party
@@ -252,13 +255,13 @@ class Signalling:
                 party, lambda now: party.node.receive(octets, now, link=interface)
             )
 
-    def _onto_home_link(self, message: NeighborMessage) -> None:
+    def _onto_home_link(self, agent: Agent, message: NeighborMessage) -> None:
         """Another node there may hold what the home agent asks for."""
         world = self._world
         if not isinstance(message, NeighborSolicitation):
             return
         target = message.target_address
-        if target in world.taken:
+        if target in world.taken or world.agents.defended(target, agent):
             answer = Packet(
                 source=target,
                 destination=ALL_NODES,
@@ -268,7 +271,7 @@ class Signalling:
             octets = write(answer)
             world.at(
                 world.now + 2 * LINK_DELAY,
-                lambda: self.into_home_agent(octets, HOME_LINK),
+                lambda: self.into_home_agent(agent, octets, HOME_LINK),
             )
 
     # What happens on the way.

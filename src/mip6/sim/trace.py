@@ -5,6 +5,7 @@ from mip6.wire.record import record
 MOBILE_NODE = "mn"
 ROUTER = "router"
 HOME_AGENT = "ha"
+OTHER_HOME_AGENT = "ha2"
 CORRESPONDENT = "cn"
 OTHER_CORRESPONDENT = "cn2"
 OTHER_MOBILE_NODE = "mn2"

@@ -6,7 +6,7 @@ carried out on a ledger that stands for the kernel, and data follows those ledge
 
 import heapq
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address
 from math import inf
 
 from mip6.core.correspondent import Correspondent
@@ -21,6 +21,7 @@ from mip6.core.state import CareOfAddress, End, RouteOptimization, State, Tunnel
 from mip6.wire.messages import BindingUpdate
 
 from . import trace
+from .agents import DEVICE, Agents
 from .chance import Chance
 from .labels import event_label, state_label
 from .mobile import CHECK_TIME, Mobile
@@ -40,10 +41,9 @@ from .network import (
 )
 from .party import Party
 from .peer import Peer
-from .signalling import HOME_LINK, Signalling
+from .signalling import Signalling
 from .traffic import Flow, Traffic
 
-DEVICE = "mip0"
 LINK_LAYER_ADDRESSES = (
     bytes.fromhex("020000000064"),
     bytes.fromhex("020000000065"),
@@ -64,6 +64,8 @@ class World:
         else the mobile node talks to
     correspondents: so many, one or two,
     without_mip6: which know nothing of Mobile IPv6.
+    two_home_agents: on the home link; the mobile node knows both, the other one first.
+    discover: it knows neither, and asks the home link.
     inspect: called after every step of a node.
     """
 
@@ -82,6 +84,8 @@ class World:
         two_mobile_nodes: bool = False,
         correspondents: int = 1,
         without_mip6: bool = False,
+        two_home_agents: bool = False,
+        discover: bool = False,
         inspect: Callable[["World"], None] | None = None,
     ) -> None:
         self.now = 0.0
@@ -108,12 +112,10 @@ class World:
         self.severed: set[str] = set()
         """Links that work and do not lead to the home agent."""
         self.signalling = Signalling(self)
-        self.ha = self._party(
-            trace.HOME_AGENT,
-            Node(home_agent=self._home_agent()),
-            send=self.signalling.from_home_agent,
-            forward=self.signalling.forwarded_by_home_agent,
-        )
+        self.agents = Agents(self, two=two_home_agents)
+        self.ha = self.agents.first.party
+        self._asked = tuple(agent.address for agent in reversed(self.agents.all))
+        self._discover = discover
         self._two = two_mobile_nodes
         self.mobiles = [self._mobile(0, HOME_ADDRESS, links)]
         self.peers: dict[IPv6Address, Peer] = {}
@@ -131,9 +133,7 @@ class World:
 
     @property
     def home_agent(self) -> HomeAgent:
-        role = self.ha.node.home_agent
-        assert role is not None
-        return role
+        return self.agents.first.role
 
     # The first mobile node, which most stories are about.
 
@@ -170,7 +170,8 @@ class World:
     def parties(self) -> list[Party]:
         """All processes there are."""
         peers = [peer.party for peer in self.peers.values() if peer.party]
-        return [self.ha, *(mobile.party for mobile in self.mobiles), *peers]
+        agents = [agent.party for agent in self.agents.all]
+        return [*agents, *(mobile.party for mobile in self.mobiles), *peers]
 
     def owner(self, address: IPv6Address) -> Mobile | None:
         """The mobile node with this home address, or with this care-of address; on a
@@ -240,9 +241,10 @@ class World:
         self.traffic.path.forget(party.name)
         left = [s for s in party.ledger.values() if isinstance(s, Tunnel)]
         ways = [s for s in party.ledger.values() if isinstance(s, RouteOptimization)]
-        if party is self.ha:
-            party.restart(Node(home_agent=self._home_agent(*left)))
-            return
+        for agent in self.agents.all:
+            if agent.party is party:
+                party.restart(self.agents.node(agent.address, *left))
+                return
         for peer in self.peers.values():
             if peer.party is party:
                 party.restart(self._correspondent(peer.address, ways))
@@ -267,9 +269,7 @@ class World:
 
     def reboot_home_agent(self) -> None:
         """The home agent's machine starts anew, and knows nothing."""
-        self.note(trace.HOME_AGENT, "rebooted: no bindings")
-        self.ha.ledger.clear()
-        self.ha.restart(Node(home_agent=self._home_agent()))
+        self.agents.reboot(self.agents.first)
 
     def silence(self, link: str) -> None:
         """The router of a link stops, and the link stays up."""
@@ -295,24 +295,11 @@ class World:
 
     # The nodes.
 
-    def _home_agent(self, *restored: Tunnel) -> HomeAgent:
-        return HomeAgent(
-            HOME_AGENT,
-            PREFIXES[HOME],
-            home_link=None if self.virtual else HOME_LINK,
-            device=DEVICE,
-            bindings_max=100,
-            authentication_required=False,
-            mobile_nodes=tuple(map(IPv6Network, (HOME_ADDRESS, OTHER_HOME_ADDRESS))),
-            check_time=self.check_time,
-            restored=restored,
-        )
-
     def _mobile(
         self, number: int, address: IPv6Address, links: tuple[str, ...]
     ) -> Mobile:
         name = (trace.MOBILE_NODE, trace.OTHER_MOBILE_NODE)[number]
-        party = self._party(
+        party = self.party(
             name,
             self._mobile_node(address, links),
             send=lambda packet: self.signalling.from_mobile(mobile, packet),
@@ -335,7 +322,8 @@ class World:
         mobile_node = MobileNode(
             address,
             PREFIXES[HOME],
-            (HOME_AGENT,),
+            () if self._discover else self._asked,
+            discover=self._discover,
             device=DEVICE,
             links=links,
             lifetime=self.lifetime,
@@ -362,7 +350,7 @@ class World:
         address = (CORRESPONDENT, OTHER_CORRESPONDENT)[number]
         party = None
         if knows:
-            party = self._party(
+            party = self.party(
                 name,
                 self._correspondent(address, []),
                 send=lambda packet: self.signalling.from_peer(peer, packet),
@@ -385,7 +373,7 @@ class World:
             )
         )
 
-    def _party(
+    def party(
         self,
         name: str,
         node: Node,

@@ -114,8 +114,9 @@ class BindingCache:
         It is the caller's to ask `full` before adding one.
         """
         home_address = binding.home_address
-        assert home_address in self._bindings or not self.full
-        self._deleted.pop(home_address, None)
+        assert not self.full or home_address in self._bindings
+        if self._deleted:
+            self._deleted.pop(home_address, None)
         self._bindings[home_address] = binding
         self._timers.set(home_address, binding.expires)
 

@@ -334,7 +334,8 @@ class HomeRegistrations:
         self, home_address: IPv6Address, asked: int, now: float
     ) -> tuple[int, BindingStatus]:
         """Seconds, and whether the mobile node must ask for prefixes (§10.3.1)."""
-        lifetime = min(asked, self.policy.lifetime(home_address))
+        # Where they are the same it is one object for all bindings.
+        lifetime = min(self.policy.lifetime(home_address), asked)
         prefix = self._prefixes.find(home_address)
         if prefix is None or not prefix.ends:
             return lifetime, BindingStatus.ACCEPTED

@@ -135,7 +135,14 @@ class _Builder:
         data_plane = self._machine.data_plane
         found = restore(store, data_plane, wanted.address, self._now)
         listed = Networks(wanted.home_networks)
-        kept = [b for b in found.bindings if b.home_address in listed]
+        kept, changed = [], []
+        for binding in found.bindings:
+            may_stay = binding.home_address in listed
+            if may_stay:
+                kept.append(binding)
+            # One was not on disk, the other may register no longer.
+            if not may_stay or isinstance(binding, Tunnel):
+                changed.append(binding.home_address)
         authenticates = self._configuration.authenticates
         home_agent = self._recorder.new(
             HomeAgent,
@@ -162,10 +169,8 @@ class _Builder:
         )
         restore_prefixes(store, home_agent, wanted, self._now)
         store.follow(home_agent)
-        for binding in found.bindings:
-            # One was not on disk, the other may register no longer.
-            if isinstance(binding, Tunnel) or binding.home_address not in listed:
-                store.changed(binding.home_address)
+        for home_address in changed:
+            store.changed(home_address)
         return home_agent
 
     def _mobile_node(self, wanted: MobileNodeSection) -> MobileNode:

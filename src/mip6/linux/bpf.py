@@ -33,6 +33,8 @@ _LINK_CREATE, _LINK_UPDATE, _LINK_DETACH = 28, 29, 34
 
 HASH, ARRAY, PERCPU_ARRAY, LRU_HASH, RING = 1, 2, 6, 9, 27
 """Map types."""
+NO_PREALLOC = 1
+"""Flag of a map: memory for an entry is taken when it is put there."""
 SOCKET_FILTER, SCHED_CLS = 1, 3
 """Program types."""
 TCX_INGRESS, TCX_EGRESS = 46, 47

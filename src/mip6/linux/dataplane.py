@@ -11,6 +11,7 @@ loads the programs anew, over the maps that stand; attaching replaces them in on
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -69,6 +70,8 @@ _USE_OF = {
 }
 _UNPINNED = ("talks", "recent_talks", "firsts", "notices")
 """They begin anew with the daemon: what an earlier one was told is gone with it."""
+_GROWING = ("spis", "known", "mobile_nodes")
+"""Room in them is taken when it is needed: mostly little of it is."""
 _ENTRY = (1).to_bytes(4, "little")
 
 T = TypeVar("T")
@@ -400,6 +403,8 @@ def _map(
     old = bpf.Map.pinned(path) if path.exists() else None
     if old and old.info == wanted:
         return old
+    if path.name in _GROWING:
+        definition = replace(definition, flags=definition.flags | bpf.NO_PREALLOC)
     new = bpf.Map.create(path.name, definition, wanted.entries_max)
     if old and (old.info.key_size, old.info.value_size) == (
         wanted.key_size,

@@ -12,6 +12,7 @@ RESERVED_AT_ONCE = 256
 
 WINDOW = 64
 """Numbers below the highest seen that may still arrive, in any order."""
+_ALL = (1 << WINDOW) - 1
 
 
 class Counter:
@@ -68,7 +69,7 @@ class Window:
     def __init__(self, stored: int = 0) -> None:
         self.highest = stored
         # Bit n stands for `highest` - n.
-        self._seen = (1 << WINDOW) - 1
+        self._seen = _ALL
 
     def replayed(self, number: int) -> bool:
         """Whether `number` was accepted before, or is too old to know (§3.4.3)."""
@@ -81,8 +82,9 @@ class Window:
         """Remember `number`, of a packet that was found authentic."""
         age = self.highest - number
         if age < 0:
-            self._seen = (self._seen << -age if -age < WINDOW else 0) | 1
-            self._seen &= (1 << WINDOW) - 1
+            seen = ((self._seen << -age if -age < WINDOW else 0) | 1) & _ALL
+            # Mostly nothing is missing: one object for a million windows.
+            self._seen = _ALL if seen == _ALL else seen
             self.highest = number
         else:
             self._seen |= 1 << age

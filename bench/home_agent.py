@@ -1,7 +1,7 @@
 """How much signalling one home agent carries, and what a binding costs.
 
-    python -m bench.home_agent [--json] [--bindings N ...] [--protected] [--overload]
-        [--restart]
+    python -m bench.home_agent [--json] [--bindings N ...] [--sample N] [--protected]
+        [--overload] [--restart] [--filled]
 
 The daemon in a namespace, its home link virtual, and beyond one link N mobile nodes of
 distinct home and care-of addresses: all of them register, then a sample of at most
@@ -13,8 +13,10 @@ Latency is that of 2000 refreshes, 500 a second.
 
 Memory is resident and that of the maps, which are sized to N, per binding.  --protected
 has each mobile node's updates in ESP by a key of its own; --overload offers ten times
-what it can carry; --restart kills the daemon,
-takes the maps away, and times the start from the file.  Needs root.
+what it can carry (see `overloaded`); --restart kills the daemon, takes the maps away,
+and times the start from the file.  --filled has all but the sample in the file before
+the first start, which is timed: what is registered is the sample, the last of N, so
+that a million take two minutes.  Needs root.
 """
 
 import argparse
@@ -38,6 +40,7 @@ from typing import Any
 from tests.support.daemons import MIP6, Instance
 from tests.support.namespaces import Namespace, connect, namespaces
 
+from .filled import fill
 from .measure import report, show
 from .mobile_nodes import (
     HOME_AGENT,
@@ -77,6 +80,8 @@ bindings_max = {count}
 class Measured(Instance):
     """The daemon, on a core of its own where there are two."""
 
+    started_s = 0.0
+    """From the start to ready."""
     keys = 0
     """Mobile nodes with a key; then it is started with associations, not with files."""
 
@@ -88,6 +93,7 @@ class Measured(Instance):
                 f"{sys.executable} -m bench.home_agent --daemon {self.keys} "
                 f"--name {self.name} --file {self.file}"
             )
+        begin = time.perf_counter()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.namespace.inside(command).split(), stdout=log, stderr=log
@@ -95,6 +101,7 @@ class Measured(Instance):
         while self.call("status").returncode:
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.1)
+        self.started_s = time.perf_counter() - begin
         os.sched_setaffinity(self.pid, {0})
 
     @property
@@ -129,7 +136,7 @@ class Measured(Instance):
 
 @contextlib.contextmanager
 def world(
-    count: int, *, protected: bool
+    count: int, *, protected: bool, filled: int = 0
 ) -> Iterator[tuple[Measured, Namespace, bytes]]:
     with (
         namespaces("agent", "nodes") as (agent, nodes),
@@ -160,6 +167,8 @@ def world(
         daemon = Measured(agent, file, agent.name, Path(d, "log"))
         daemon.keys = count if protected else 0
         try:
+            if filled:
+                fill(daemon.name, filled)
             daemon.start()
             yield daemon, nodes, bytes.fromhex(_mac(agent).replace(":", ""))
         finally:
@@ -200,19 +209,34 @@ def phase(
 
 
 def measure(
-    count: int, sample_max: int, *, protected: bool, restart: bool
+    count: int, sample_max: int, *, protected: bool, restart: bool, filled: bool
 ) -> list[dict[str, Any]]:
     name = f"home agent, {count} bindings, {'ESP' if protected else 'unprotected'}"
     clock: dict[str, list[float]] = {}
     processor: dict[str, list[float]] = {}
     documents = []
-    with world(count, protected=protected) as (daemon, place, mac), place.entered():
+    before = max(0, count - sample_max) if filled else 0
+    empty = 0
+    if before:
+        with world(count, protected=protected) as (daemon, _, _):
+            empty = daemon.resident()
+    with (
+        world(count, protected=protected, filled=before) as (daemon, place, mac),
+        place.entered(),
+    ):
+        started_cpu_s = daemon.cpu_seconds()
         nodes = MobileNodes("eth0", mac, protected=protected)
-        everybody = list(range(count))
+        everybody = list(range(before, count))
         chance = random.Random(count)
         chance.shuffle(everybody)
         nodes.send([])
-        resident = daemon.resident()
+        resident = empty or daemon.resident()
+        if before:
+            figures = {
+                f"from {before} on disk to ready": [daemon.started_s],
+                "processor time of it": [started_cpu_s],
+            }
+            documents.append(report(f"{name}: start", figures, "s", {}))
 
         def done(what: str, numbers: Sequence[int], **update: int) -> None:
             rates = phase(daemon, nodes, numbers, **update)
@@ -225,7 +249,7 @@ def measure(
 
         done("register", everybody, move=0, sequence_number=1)
         grown = (daemon.resident() - resident) / count
-        sample = chance.sample(everybody, min(count, sample_max))
+        sample = chance.sample(range(count), min(count, sample_max))
         done("refresh", sample, move=0, sequence_number=2)
         chance.shuffle(sample)
         done("move", sample, move=1, sequence_number=3)
@@ -283,7 +307,10 @@ def _restart(
     started = time.perf_counter() - begin
     batch = nodes.send([nodes.update(number, 1, 5)], verify=number)
     assert batch.lost == 0, "it does not know what it knew"
-    figures = {"from the start to ready": [started]}
+    figures = {
+        "from the start to ready": [started],
+        "processor time of it": [daemon.cpu_seconds()],
+    }
     return report(f"{name}: start", figures, "s", {})
 
 
@@ -371,6 +398,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=SAMPLE_MAX)
     parser.add_argument("--protected", action="store_true")
     parser.add_argument("--restart", action="store_true")
+    parser.add_argument("--filled", action="store_true")
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--daemon", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--name", help=argparse.SUPPRESS)
@@ -379,7 +407,7 @@ def main() -> None:
     if arguments.daemon:
         serve(arguments.file, arguments.name, arguments.daemon)
         return
-    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
     documents = []
     for count in arguments.bindings:
         documents += measure(
@@ -387,6 +415,7 @@ def main() -> None:
             arguments.sample,
             protected=arguments.protected,
             restart=arguments.restart,
+            filled=arguments.filled,
         )
     if arguments.overload:
         documents += overloaded(protected=arguments.protected)

@@ -143,7 +143,8 @@ class MobileNodes:
     ) -> Batch:
         """Send them and wait for the answers: at most `window` at once, one each
         `interval` seconds at most.  `verify`: this one's answer must be authentic."""
-        batch, sent_at = Batch(), {}
+        batch = Batch()
+        sent_at: dict[bytes, float] = {}
         waiting = iter(updates)
         begin = heard = time.perf_counter()
         ended, due = False, begin

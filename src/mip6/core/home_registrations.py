@@ -265,7 +265,7 @@ class HomeRegistrations:
     ) -> BindingStatus:
         """The tests of §9.5.1 and §10.3, in their order."""
         home_address = packet.origin
-        last = self._last_sequence_number(home_address)
+        last = self._last_sequence_number(home_address, binding)
         if last is not None and not follows(update.sequence_number, last):
             return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
         if (
@@ -315,10 +315,14 @@ class HomeRegistrations:
             return True
         return len(self._cache) + self._link.waiting >= self._cache.bindings_max
 
-    def _last_sequence_number(self, home_address: IPv6Address) -> int | None:
+    def _last_sequence_number(
+        self, home_address: IPv6Address, binding: Binding | None
+    ) -> int | None:
         waiting = self._link.find(home_address) if self._link else None
         if waiting is not None:
             return waiting.update.sequence_number
+        if binding is not None and binding.sequence_number is not None:
+            return binding.sequence_number
         return self._cache.last_sequence_number(home_address)
 
     def _register(
@@ -424,7 +428,8 @@ class HomeRegistrations:
         """To where the Binding Update came from, whatever is in the cache (§9.5.4)."""
         number = update.sequence_number
         if status is BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            last = self._last_sequence_number(packet.origin)
+            binding = self._cache.find(packet.origin)
+            last = self._last_sequence_number(packet.origin, binding)
             assert last is not None
             number = last
         at_home = packet.source == packet.origin

@@ -22,6 +22,17 @@ INLINE int is_signalling(struct __sk_buff *skb, const struct chain *chain)
 		       ICMPV6_PREFIX_ADVERTISEMENT);
 }
 
+/* What a mobile node says of groups that it listens to: RFC 6275 10.4.3. */
+INLINE int is_from_listener(struct __sk_buff *skb, const struct settings *config,
+			    const struct address *destination, const struct chain *chain)
+{
+	return config->uses & SENDS_MULTICAST && *(const u8 *)destination == 0xFF &&
+	       (is_icmp(skb, chain->next, chain->offset, ICMPV6_LISTENER_REPORT,
+			ICMPV6_LISTENER_DONE) ||
+		is_icmp(skb, chain->next, chain->offset, ICMPV6_LISTENER_REPORT_2,
+			ICMPV6_LISTENER_REPORT_2));
+}
+
 /* Whole, and from there to the daemon. */
 INLINE int hand_to_daemon(struct __sk_buff *skb, const struct settings *config, u32 reason)
 {
@@ -317,14 +328,15 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	struct address source = inner.source, destination = inner.destination;
 	struct address from = outer->source, to = outer->destination;
 	u64 now = boot_clock();
-	int signalling = 0, ends_here = 0, mobile = 0;
+	int signalling = 0, ends_here = 0, mobile = 0, listener = 0;
 	if (inner.next_header != IPV6 && is_of_interest(inner.next_header) &&
 	    follow(skb, chain->offset + sizeof(inner), inner.next_header, &within)) {
 		signalling = is_signalling(skb, &within);
+		listener = is_from_listener(skb, config, &destination, &within);
 		ends_here = (signalling || within.option || within.routing) && is_ours(&to) &&
 			    is_ours(&destination);
 	}
-	if (signalling && ends_here)
+	if ((signalling && ends_here) || (listener && is_ours(&to)))
 		return hand_over_signalling(skb, config, &inner, &within);
 	u32 reason = COUNTERS; /* no such home address: not ours */
 	if (config->uses & USES_REGISTRATIONS) {

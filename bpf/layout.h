@@ -96,6 +96,7 @@ enum use {
 	USES_CORRESPONDENTS = 4,
 	USES_MOBILE_NODES = 8,
 	PROTECTS_HOME_TESTS = 16,	/* at the home agent: the daemon puts them into ESP */
+	SENDS_MULTICAST = 32,		/* there, too: MLD in tunnels is for the daemon */
 };
 
 struct settings {

@@ -7,11 +7,13 @@ from tests.support.bench import (
     HOME_ADDRESS,
     HOME_AGENT,
     PASS,
+    REDIRECT,
     Bench,
 )
 from tests.support.octets import HOP_BY_HOP, ICMPV6, IPV6, UDP, ipv6, options, udp
 
 from mip6.core.state import End
+from mip6.linux.layout import MARK
 
 pytestmark = pytest.mark.root
 
@@ -70,3 +72,35 @@ def test_group_membership_is_of_the_link(bench: Bench, kind: int) -> None:
         packet = report(kind, source, "ff0e::1")
         result = bench.out(packet)
         assert (result.verdict, result.packet) == (PASS, packet)
+
+
+@pytest.mark.rfc("10.4.3-1", "out of the tunnel, to the daemon")
+@pytest.mark.parametrize("source", ["fe80::2", "::", HOME_ADDRESS])
+@pytest.mark.parametrize("kind", REPORTS)
+def test_reports_in_the_tunnel_are_the_daemons(
+    bench: Bench, kind: int, source: str
+) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    bench.divert(HOME_AGENT)
+    bench.data_plane.configure(multicast=True)
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, report(kind, source, "ff02::16"))
+    result = bench.arrive(packet)
+    assert (result.verdict, result.packet, result.mark) == (REDIRECT, packet, MARK)
+    assert result.counted == {"signalling": 1}
+
+
+def test_reports_are_nobodys_where_groups_stay_at_home(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    bench.divert(HOME_AGENT)
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, report(143, "::", "ff02::16"))
+    assert bench.arrive(packet).counted == {"unknown_tunnel": 1}
+    bench.data_plane.configure(multicast=True)
+    for kind in (128, 130, 144):
+        packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, report(kind, "::", "ff02::16"))
+        assert bench.arrive(packet).counted == {"unknown_tunnel": 1}
+    packet = ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, report(143, "::", CORRESPONDENT))
+    assert bench.arrive(packet).counted == {"unknown_tunnel": 1}
+    elsewhere = ipv6(
+        CARE_OF_ADDRESS, CORRESPONDENT, IPV6, report(143, "::", "ff02::16")
+    )
+    assert bench.arrive(elsewhere).counted == {}

@@ -512,3 +512,11 @@ def test_home_addresses_in_all_prefixes(
     assert wanted is not None
     networks = [str(network) for network in wanted.home_networks]
     assert networks[len(wanted.mobile_nodes) :] == more
+
+
+def test_multicast_needs_a_home_link() -> None:
+    text = HOME_AGENT + "multicast = true\n"
+    wanted = parse(text, "f").home_agent
+    assert wanted is not None and wanted.multicast
+    [error] = errors(text.replace('home_link = "eth1"\n', ""))
+    assert '"multicast" needs home_link' in error

@@ -158,6 +158,7 @@ def serve(file: io.StringIO) -> None:
     )
     home_agent.overloaded(False, 203.5)
     home_agent.revoke(HOME_ADDRESS, 204.0)
+    home_agent.multicast(b"", 204.0)
     heard = HomePrefix(network=IPv6Network("2001:db8:1a::/64"), valid_until=900.0)
     home_agent.prefixes_restored((heard,), 205.0, changed=True)
 

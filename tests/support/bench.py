@@ -145,7 +145,7 @@ class Bench:
             talks.delete(pair)
         self.data_plane.notices.read()
         self.data_plane.forget_first_packets()
-        self.data_plane.configure(uses=Use(0))
+        self.data_plane.configure(uses=Use(0), multicast=False)
         for address in self.data_plane.diverted():
             self.data_plane.undivert(address)
         self.data_plane.divert_esp(())

@@ -25,6 +25,7 @@ from .addresses import is_unicast_routable
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
 from .effects import Effect, Notify, Send, difference
 from .events import Problem
+from .groups import Groups
 from .home_agents_list import HomeAgentsList, ListedHomeAgent, home_agents_anycast
 from .home_link import CHECK_TIME, HomeLink
 from .home_registrations import HomeRegistrations
@@ -41,7 +42,7 @@ from .prefix_discovery import PrefixDiscovery
 from .prefixes import HomePrefix, HomePrefixes
 from .rate import TokenBucket
 from .revocations import Revocations
-from .state import End, ProxyNeighbor, Route, State, Tunnel
+from .state import End, Membership, ProxyNeighbor, Route, State, Tunnel
 from .timers import earliest
 from .tunnel_errors import TunnelError, TunnelErrors
 
@@ -75,6 +76,8 @@ class HomeAgent:
     updates_max: Binding Updates of one mobile node in a second; what comes beyond them
         is ignored, since it sends fewer (MAX_UPDATE_RATE, §12).  None: any number.
     check_time: seconds of duplicate address detection on the home link; 0 for none.
+    multicast: packets for groups that mobile nodes listen to through their tunnels are
+        sent there from the home link (§10.4.2, §10.4.3).
     restored: bindings that were kept on disk, and tunnels found in the kernel at the
         start.  They are bindings again, with what is left of their lifetime.
     sequence_numbers: the last one of each home address, as `last_sequence_number` told
@@ -101,6 +104,7 @@ class HomeAgent:
         grace: float = 2.0,
         updates_max: int | None = None,
         check_time: float = CHECK_TIME,
+        multicast: bool = False,
         restored: Iterable[Tunnel | Binding] = (),
         sequence_numbers: Iterable[tuple[IPv6Address, int]] = (),
     ) -> None:
@@ -113,7 +117,11 @@ class HomeAgent:
         self._device = device
         self._unrouted: set[IPv6Network] = set()
         """Prefixes whose routes the kernel refused, until the next change."""
-        self._interception = Interception(address, device, self._link)
+        self.groups: Groups | None = None
+        """None: no multicast goes into the tunnels."""
+        if multicast and home_link is not None:
+            self.groups = Groups(address, home_link, random)
+        self._interception = Interception(address, device, self._link, self.groups)
         policy = Policy(
             mobile_nodes=mobile_nodes,
             permissions=permissions,
@@ -196,6 +204,7 @@ class HomeAgent:
             self._home_agents.deadline,
             self._revocations.deadline,
             self._reviewed.deadline,
+            self.groups.deadline if self.groups else None,
         )
 
     @property
@@ -206,12 +215,14 @@ class HomeAgent:
     def states(self) -> Iterator[State]:
         """The same one by one, for a million bindings."""
         yield from self._prefix_routes()
+        yield from self.groups.states() if self.groups else ()
         for binding in self._cache:
             yield from self._interception.states(binding)
 
     def states_beside_tunnels(self) -> Iterator[State]:
         """Those in the kernel's tables: few where the prefix has its route."""
         yield from self._prefix_routes()
+        yield from self.groups.states() if self.groups else ()
         for binding in self._cache:
             if self._link is not None or binding.path_mtu is not None:
                 for state in self._interception.states(binding):
@@ -372,6 +383,10 @@ class HomeAgent:
         self._cache.put(smaller)
         return self._interception.change(binding, smaller)
 
+    def multicast(self, octets: bytes, now: float) -> list[Effect]:
+        """A packet to a group of global scope came on the home link (§10.4.2)."""
+        return self.groups.copies(octets, now) if self.groups is not None else []
+
     def tick(self, now: float) -> list[Effect]:
         """End what is over (§10.3.1, §10.6); `deadline` is still due when there is too
         much for one go."""
@@ -392,6 +407,8 @@ class HomeAgent:
             else:
                 effects += self._indicate(home_address, number)
         effects += self._prefix_discovery.tick(now)
+        if self.groups is not None:
+            effects += self.groups.tick(now)
         return effects + self._registrations.tick(now)
 
     def failed(self, state: State, now: float) -> list[Effect]:
@@ -402,6 +419,10 @@ class HomeAgent:
         binding stood behind the state, so it never left.  At any other time there is
         nobody to tell, and the binding ends.
         """
+        if isinstance(state, Membership):
+            assert self.groups is not None
+            self.groups.refused(state)
+            return [Notify(Problem(f"the kernel joins no more groups: {state.group}"))]
         if state in self._prefix_routes():
             assert isinstance(state, Route)
             self._unrouted.add(state.destination)
@@ -505,7 +526,7 @@ class HomeAgent:
 
     def owns(self, state: State) -> bool:
         """Whether `state` is wanted by a binding here, or a prefix."""
-        if state in self._prefix_routes():
+        if isinstance(state, Membership) or state in self._prefix_routes():
             return True
         address = self._interception.home_address_of(state)
         if address is None:

@@ -5,6 +5,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 from .binding_cache import Binding
 from .effects import Effect, Install, Remove, difference
+from .groups import Groups
 from .home_link import HomeLink, link_local_of
 from .path_mtu import inner_mtu, outer_mtu
 from .state import End, ProxyNeighbor, Route, State, Tunnel
@@ -16,14 +17,20 @@ class Interception:
     address: the home agent's.
     device: the mobility device that packets for home addresses are routed to.
     home_link: None when the prefix is routed here and no such link exists.
+    groups: None when no multicast goes into the tunnels.
     """
 
     def __init__(
-        self, address: IPv6Address, device: str, home_link: HomeLink | None
+        self,
+        address: IPv6Address,
+        device: str,
+        home_link: HomeLink | None,
+        groups: Groups | None = None,
     ) -> None:
         self._address = address
         self._device = device
         self._home_link = home_link
+        self._groups = groups
 
     def states(self, binding: Binding | None) -> Sequence[State]:
         """The states of one binding, in the order of installing."""
@@ -100,6 +107,8 @@ class Interception:
         """From what stands to `after`; a link-local address stays as long as anybody
         needs it, and is there once."""
         effects = difference(standing, self.states(after))
+        if self._groups is not None:
+            self._groups.moved(before, after)
         home_link = self._home_link
         if home_link is None:
             return effects

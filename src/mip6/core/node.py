@@ -13,6 +13,7 @@ from mip6.wire.messages import (
     KnownMessage,
     UnknownMessage,
 )
+from mip6.wire.multicast_listener import is_from_listener
 from mip6.wire.neighbor_discovery import NeighborMessage, RouterSolicitation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet
@@ -198,9 +199,8 @@ class Node:
                 wrapping = unwrap(headers)
             except WireError as error:
                 return [_malformed(error, tunnel[0], "RFC 8200 4")]
-            if not self._is_our_tunnel(tunnel[0], headers.source, now):
-                return self._not_our_tunnel(outer, headers.source, link, now)
-            if (passed := self._out_of_tunnel(headers, octets)) is not None:
+            passed = self._through_tunnel(outer, headers, octets, link, now)
+            if passed is not None:
                 return passed
             if effects := self._refused(headers, wrapping, link, now):
                 return effects
@@ -253,6 +253,22 @@ class Node:
         if self.home_agent is None or headers.destination in self._addresses:
             return None
         return into_tunnel(self.home_agent, headers, wrapping, octets)
+
+    def _through_tunnel(
+        self,
+        outer: IPv6Packet,
+        headers: IPv6Packet,
+        octets: bytes,
+        link: str | None,
+        now: float,
+    ) -> list[Effect] | None:
+        """A packet in a tunnel that this is the end of; None: look what is in it."""
+        groups = self.home_agent.groups if self.home_agent is not None else None
+        if groups is not None and is_from_listener(headers):
+            return groups.receive(outer, headers, now)
+        if not self._is_our_tunnel(outer.source, headers.source, now):
+            return self._not_our_tunnel(outer, headers.source, link, now)
+        return self._out_of_tunnel(headers, octets)
 
     def _out_of_tunnel(self, headers: IPv6Packet, octets: bytes) -> list[Effect] | None:
         if self.home_agent is None or headers.destination in self._addresses:

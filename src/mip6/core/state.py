@@ -183,6 +183,18 @@ class Rule:
         return (Rule, self.priority, self.source, self.destination)
 
 
+@record
+class Membership:
+    """Packets for `group` on `link` are heard here (§10.4.3)."""
+
+    group: IPv6Address
+    link: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (Membership, self.group, self.link)
+
+
 State = (
     Tunnel
     | RouteOptimization
@@ -192,4 +204,5 @@ State = (
     | Neighbor
     | Route
     | Rule
+    | Membership
 )

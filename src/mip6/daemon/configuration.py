@@ -106,6 +106,9 @@ class HomeAgentSection(Section):
     preference: Annotated[int, Field(ge=0, le=65535)] = 0
     """Among the home agents of the home link; the highest is named first (§10.5.1)."""
 
+    multicast: bool = False
+    """Packets for groups of global scope on the home link are sent to mobile nodes that
+    are away and listen to them (§10.4.2, §10.4.3)."""
     prefixes: Annotated[dict[Network, PrefixSection], Field(max_length=32)] = Field(
         default_factory=dict
     )
@@ -113,6 +116,13 @@ class HomeAgentSection(Section):
     renumber the home link add the new one, deprecate the old one, then remove it."""
 
     _address = field_validator("address")(usable)
+
+    @field_validator("multicast")
+    @classmethod
+    def _multicast(cls, value: bool, information: ValidationInfo) -> bool:
+        if value and information.data.get("home_link") is None:
+            raise ValueError("needs home_link: no multicast gets to a virtual one")
+        return value
 
     @field_validator("prefix_interval_max")
     @classmethod

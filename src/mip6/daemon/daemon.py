@@ -30,6 +30,7 @@ from mip6.core.events import (
 from mip6.core.state import End
 from mip6.linux import clock
 from mip6.linux.executor import Executor
+from mip6.linux.multicast import HomeLinkGroups
 from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
 
@@ -125,6 +126,8 @@ class Daemon:
             self.report,
             hold=self.configuration.home_agent is not None,
         )
+        wanted = self.configuration.home_agent
+        groups = HomeLinkGroups() if wanted and wanted.multicast else None
         self.executor = Executor(
             netlink=self.machine.netlink,
             tunnels=self.machine.data_plane,
@@ -132,6 +135,7 @@ class Daemon:
             record=self.machine.journal,
             links=self.machine.links,
             report=self.report,
+            memberships=groups,
         )
         own_addresses: OwnAddresses | None = None
         if self.configuration.correspondent and not self.configuration.mobile_node:
@@ -168,7 +172,7 @@ class Daemon:
         if self.home_agent is not None and self.home_agent.home_link is not None:
             self._neighbors = NeighborListener()
         self._surroundings = Surroundings(
-            self, self._links, own_addresses, self._neighbors, self._standing
+            self, self._links, own_addresses, self._neighbors, groups, self._standing
         )
         self._advertiser = advertiser(self.configuration, self.report)
         self._signalling = Signalling(self)

@@ -130,6 +130,7 @@ class Machine:
             spis=self._spis,
             # Without ESP there is nothing to protect them with.
             protect_home_tests=home_agent is not None and bool(self._spis),
+            multicast=home_agent is not None and home_agent.multicast,
             known=self.configuration.known,
             # What anybody sends must not be in the way of whom we know.
             open_rate=OPEN_RATE

@@ -37,6 +37,7 @@ from mip6.core.route_optimization import CorrespondentPolicy
 from mip6.core.state import (
     CareOfAddress,
     HomeAddress,
+    Membership,
     Neighbor,
     ProxyNeighbor,
     Route,
@@ -58,6 +59,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "prefixes_changed",
         "prefixes_restored",
         "revoke",
+        "multicast",
     ),
     MobileNode: (
         "configure",
@@ -86,6 +88,7 @@ VALUES: dict[str, type[Any]] = {
         CorrespondentPolicy,
         HomeAddress,
         HomePrefix,
+        Membership,
         Neighbor,
         Permission,
         ProxyNeighbor,

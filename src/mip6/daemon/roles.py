@@ -162,6 +162,7 @@ class _Builder:
             random=os.urandom,
             grace=wanted.grace,
             updates_max=wanted.updates_max,
+            multicast=wanted.multicast,
             check_time=self._machine.check_time(),
             restored=kept,
             # Without authentication nothing is remembered beyond a binding (0007).

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
+from mip6.linux.multicast import HomeLinkGroups
 from mip6.linux.netlink import LinkInfo, Notice
 from mip6.linux.sockets import NeighborListener
 
@@ -21,6 +22,7 @@ class Surroundings:
     """Follows them, and tells the node; what others removed of ours is repaired.
 
     own_addresses: of a correspondent.  neighbors: of a home agent with a home link.
+    groups: of one that sends multicast into its tunnels.
     """
 
     def __init__(
@@ -29,24 +31,40 @@ class Surroundings:
         links: Links,
         own_addresses: OwnAddresses | None,
         neighbors: NeighborListener | None,
+        groups: HomeLinkGroups | None,
         standing: Standing,
     ) -> None:
         self._daemon = daemon
         self._links = links
         self._own_addresses = own_addresses
         self._neighbors = neighbors
+        self._groups = groups
         self._standing = standing
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolver = NameServers(self._asks) if daemon.mobile_node else None
 
     def readers(self) -> dict[int, Callable[[], None]]:
         """What tells of changes, beside the kernel's notices."""
-        resolver = self._resolver
-        return {} if resolver is None else {resolver.fileno(): resolver.read}
+        readers: dict[int, Callable[[], None]] = {}
+        if self._resolver is not None:
+            readers[self._resolver.fileno()] = self._resolver.read
+        if self._groups is not None:
+            readers[self._groups.fileno()] = self._multicast
+        return readers
 
     def close(self) -> None:
         if self._resolver is not None:
             self._resolver.close()
+        if self._groups is not None:
+            self._groups.close()
+
+    def _multicast(self) -> None:
+        """What is sent to groups on the home link (§10.4.2)."""
+        daemon = self._daemon
+        assert daemon.home_agent is not None and self._groups is not None
+        for octets in self._groups.read():
+            daemon.perform(daemon.home_agent.multicast(octets, daemon.now()))
+        daemon.finish()
 
     def noticed(self, notices: list[Notice] | None) -> None:
         """None: some were lost."""

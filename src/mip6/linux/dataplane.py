@@ -110,6 +110,7 @@ class DataPlane:
         known: Collection[IPv6Address] = (),
         open_rate: float | None = None,
         protect_home_tests: bool = False,
+        multicast: bool = False,
     ) -> Self:
         """Takes over what is pinned below `pins`, or begins anew.
 
@@ -124,7 +125,8 @@ class DataPlane:
         (`know`).  `open_rate`: packets a second of signalling without ESP that the
         daemon sees (`OPEN_RATE`); None for all, where nothing comes in ESP.
         `protect_home_tests`: a Home Test for a home address with a tunnel goes to the
-        daemon, and so not in plain through the tunnel (§10.4.6).
+        daemon, and so not in plain through the tunnel (§10.4.6).  `multicast`: so does
+        what mobile nodes say of groups in their tunnels (§10.4.3).
         """
         bpf.raise_memory_limit()
         bpf.mount()
@@ -162,6 +164,7 @@ class DataPlane:
             device=device,
             uses=uses,
             protect_home_tests=protect_home_tests,
+            multicast=multicast,
             told_interval=TELL,
             unmatched_rate=UNMATCHED_RATE,
             unmatched_burst=UNMATCHED_BURST,

@@ -15,6 +15,7 @@ from mip6.core.state import (
     CORRESPONDENT_TABLE,
     CareOfAddress,
     HomeAddress,
+    Membership,
     Neighbor,
     ProxyNeighbor,
     Route,
@@ -45,6 +46,13 @@ class Tunnels(Protocol):
     def drop(self, way: Tunnel | RouteOptimization) -> None: ...
     def divert(self, address: IPv6Address) -> None: ...
     def undivert(self, address: IPv6Address) -> None: ...
+
+
+class Memberships(Protocol):
+    """Who hears what is sent to groups; see `HomeLinkGroups`."""
+
+    def join(self, group: IPv6Address, link: str) -> None: ...
+    def leave(self, group: IPv6Address, link: str) -> None: ...
 
 
 class Packets(Protocol):
@@ -88,6 +96,8 @@ class Executor:
     links: dict[str, LinkInfo]
     report: Callable[[Event], None]
     counts: Counts = field(default_factory=Counts)
+    memberships: Memberships | None = None
+    """Of a home agent that sends multicast into its tunnels."""
     stood: set[IPv6Address] = field(default_factory=set)
     """Care-of addresses that stood before they were installed (a restart), and so may
     have been checked already; whoever asks takes them out."""
@@ -124,6 +134,10 @@ class Executor:
         if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.put(state)
             return
+        if isinstance(state, Membership):
+            assert self.memberships is not None
+            self.memberships.join(state.group, state.link)
+            return
         if isinstance(state, CareOfAddress) and state.adopted:
             self.tunnels.divert(state.address)
             return
@@ -142,6 +156,10 @@ class Executor:
         """Removes `state`; that it is gone already is no error."""
         if isinstance(state, Tunnel | RouteOptimization):
             self.tunnels.drop(state)
+            return
+        if isinstance(state, Membership):
+            assert self.memberships is not None
+            self.memberships.leave(state.group, state.link)
             return
         if isinstance(state, CareOfAddress) and state.adopted:
             self.tunnels.undivert(state.address)
@@ -188,7 +206,7 @@ class Executor:
                     held = (*rule, state.destination) in rules
                 case ProxyNeighbor(address=address, link=link):
                     held = (address, link) in proxies
-                case Neighbor() | Tunnel() | RouteOptimization():
+                case Neighbor() | Tunnel() | RouteOptimization() | Membership():
                     held = True
             if not held:
                 lost.append(state)
@@ -247,7 +265,7 @@ class Executor:
     def _request(self, state: State, *, add: bool) -> Request:
         if isinstance(state, Rule):
             return request(state, 0, add=add)
-        assert not isinstance(state, Tunnel | RouteOptimization)
+        assert not isinstance(state, Tunnel | RouteOptimization | Membership)
         link = self.links.get(state.link)
         if link is None:
             raise NetlinkError(errno.ENODEV, f"there is no link {state.link}")
@@ -314,8 +332,8 @@ def request(state: State, index: int, *, add: bool) -> Request:
                 destination=state.destination,
                 add=add,
             )
-        case Tunnel() | RouteOptimization():
-            raise TypeError("that is an entry of a map of the data plane")
+        case Tunnel() | RouteOptimization() | Membership():
+            raise TypeError("that is no state of the kernel's tables")
 
 
 def describe(state: State) -> str:
@@ -330,6 +348,8 @@ def describe(state: State) -> str:
             f"# direct way of {state.home_address}: "
             f"{state.care_of_address} <-> {state.correspondent} ({state.end})"
         )
+    if isinstance(state, Membership):
+        return f"# listener of {state.group} on {state.link}"
     return request(state, 0, add=True).line
 
 

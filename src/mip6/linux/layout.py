@@ -68,6 +68,7 @@ class Use(IntFlag):
     CORRESPONDENTS = 4
     MOBILE_NODES = 8
     PROTECTED_HOME_TESTS = 16
+    MULTICAST = 32
 
 
 TUNNEL_MAPS = {End.HOME_AGENT: "bindings", End.MOBILE_NODE: "registrations"}
@@ -214,6 +215,7 @@ def write_settings(
     *,
     uses: Use,
     protect_home_tests: bool,
+    multicast: bool,
     told_interval: float,
     unmatched_rate: float,
     unmatched_burst: int,
@@ -239,7 +241,9 @@ def write_settings(
 
     return _SETTINGS.pack(
         device,
-        uses | (Use.PROTECTED_HOME_TESTS if protect_home_tests else 0),
+        uses
+        | (Use.PROTECTED_HOME_TESTS if protect_home_tests else 0)
+        | (Use.MULTICAST if multicast else 0),
         *bucket(unmatched_rate, unmatched_burst),
         *bucket(unverified_rate, unverified_burst),
         *bucket(open_rate, open_burst),

@@ -15,6 +15,8 @@ from tests.support.correspondents import (
 
 from mip6.core.correspondent_cache import (
     EXPIRED_MAX,
+    UNREACHABLE_GAP_MAX,
+    UNREACHABLE_MIN,
     CorrespondentBinding,
     CorrespondentCache,
     Due,
@@ -52,6 +54,7 @@ def test_limit() -> None:
     assert not cache.full
     assert cache.find(ENDS) is None
     cache.put(binding(), 0.0)
+    assert cache.find(ENDS) == binding()
     assert cache.full
     cache.put(binding(sequence_number=2), 0.0)
     assert [b.sequence_number for b in cache] == [2]
@@ -84,6 +87,9 @@ def test_the_least_recently_used_goes_if_it_is_out_of_use() -> None:
     assert cache.idle(40.0) == OTHER
     cache.put(OTHER, 45.0)
     assert cache.idle(60.0) == binding()
+    cache.drop(ENDS)
+    assert cache.idle(74.9) is None
+    assert cache.idle(75.0) == OTHER
 
 
 def test_nothing_is_asked_for_without_traffic() -> None:
@@ -119,6 +125,32 @@ def test_requests_are_repeated_and_end() -> None:
     assert asked(cache, 59.0) == 0
     cache.talked(ENDS, 59.5)
     assert cache.deadline == 60.0
+
+
+def test_traffic_that_ended_is_no_reason() -> None:
+    cache = CorrespondentCache(1)
+    cache.put(binding(), 0.0)
+    cache.talked(ENDS, 15.0)
+    assert asked(cache, 45.0) == 0
+
+
+def test_the_end_of_a_binding_is_no_time_to_ask() -> None:
+    cache = CorrespondentCache(1)
+    cache.put(binding(), 0.0)
+    assert asked(cache, 45.0) == 0
+    cache.talked(ENDS, 45.0)
+    assert cache.deadline == 45.0
+    assert cache.due(60.0) == [(Due.END, binding())]
+    cache.drop(ENDS)
+    assert cache.deadline is None
+
+
+def test_who_is_gone_is_asked_nothing() -> None:
+    cache = CorrespondentCache(1)
+    cache.put(binding(), 0.0)
+    cache.drop(ENDS)
+    assert cache.deadline is None
+    assert cache.due(60.0) == []
 
 
 def test_traffic_that_begins_late() -> None:
@@ -158,6 +190,23 @@ def test_persistently_unreachable() -> None:
         False
     ] * 5
     assert cache.unreachable(ENDS, 10.0)
+
+
+def test_many_errors_in_a_short_time_are_not_persistent() -> None:
+    cache = CorrespondentCache(1)
+    cache.put(binding(lifetime=420, expires=420.0), 0.0)
+    # Counted from the first one, not from the binding's beginning.
+    for n in range(20):
+        assert not cache.unreachable(ENDS, 9.0 + n / 4)
+    assert cache.unreachable(ENDS, 19.0)
+
+
+def test_errors_may_be_as_far_apart_as_that() -> None:
+    cache = CorrespondentCache(1)
+    cache.put(binding(lifetime=420, expires=420.0), 0.0)
+    times = [UNREACHABLE_GAP_MAX * n for n in range(UNREACHABLE_MIN)]
+    told = [cache.unreachable(ENDS, now) for now in times]
+    assert told == [False] * (UNREACHABLE_MIN - 1) + [True]
 
 
 def test_a_few_errors_are_not_persistent() -> None:

@@ -127,6 +127,27 @@ def test_spent_with_others_of_the_same_nonce() -> None:
     assert table.is_spent(ENDS, first, second)
 
 
+def test_what_is_spent_later_outlasts_the_nonce_before() -> None:
+    table = nonces()
+    first, second = table.current(0.0), table.current(30.0)
+    table.spend(ENDS, first.serial)
+    table.spend(ENDS, second.serial)
+    table.expire(240.0)
+    assert table.find(first.index, 240.0) is None
+    assert table.is_spent(ENDS, second)
+
+
+def test_a_nonce_that_is_gone_takes_nobodys_place() -> None:
+    table = nonces(spent_max=1)
+    gone = table.current(0.0)
+    table.expire(240.0)
+    nonce = table.current(240.0)
+    table.spend(ENDS)
+    table.spend(OTHER_ENDS, gone.serial)
+    assert table.find(nonce.index, 240.0) is nonce
+    assert table.is_spent(ENDS, nonce)
+
+
 def test_nothing_is_remembered_that_no_nonce_could_bring_back() -> None:
     table = nonces()
     table.spend(ENDS)
@@ -157,6 +178,7 @@ def test_memory_of_spent_nonces_has_a_limit() -> None:
     # And when the only one left is worn out by too many, that one.
     table.spend((CORRESPONDENT, addresses[3]))
     assert table.find(second.index, 30.0) is None
+    assert not table.is_spent((CORRESPONDENT, addresses[3]), second)
     assert table.current(30.0).serial == second.serial + 1
 
 

@@ -61,3 +61,9 @@ def test_a_slow_bucket_is_one(rate: float) -> None:
     assert bucket.take(0.0)
     assert not bucket.take(1.0)
     assert bucket.take(4.0) == (rate > 0)
+
+
+def test_who_is_counted_goes_on_being_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "COUNTED_MAX", 2)
+    rate = AskingRate(2)
+    assert [rate.allows(who, 0.0) for who in "abaac"] == [True] * 3 + [False, True]

@@ -1,6 +1,6 @@
 """Whether the tests of the core notice when the core is changed.
 
-    python -m tests.mutation [FILE...] [--list] [--all]
+    python -m tests.mutation [FILE...] [--seconds 1] [--again PRINTED] [--list] [--all]
 
 Changes one thing at a time in a copy of src/mip6/core, or of some files of it, and
 runs those tests of tests/core and tests/conformance that reach the line.  Prints every
@@ -11,6 +11,7 @@ difference are listed in docs/mutation.toml, with the reason, and left out.
 import argparse
 import importlib
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from .trials import CORE, Coverage, imported, survives_import
 
 ROOT = Path(__file__).parent.parent.parent
 LISTED = ROOT / "docs/mutation.toml"
+WITHOUT_LINE = re.compile(r":\d+(?=: )")
 
 
 def listed(path: Path) -> dict[tuple[str, str, str], str]:
@@ -50,7 +52,7 @@ def copied(to: Path) -> None:
         importlib.import_module(f"mip6.wire.{module.stem}")
 
 
-def survivors(some: list[Mutant]) -> Iterator[Mutant]:
+def survivors(some: list[Mutant], seconds: float) -> Iterator[Mutant]:
     settings.register_profile(
         "mutation", derandomize=True, database=None, deadline=None,
         phases=(Phase.explicit, Phase.generate),
@@ -61,7 +63,7 @@ def survivors(some: list[Mutant]) -> Iterator[Mutant]:
         try:
             coverage = Coverage()
             again = []
-            for mutant, survived in imported(some, coverage):
+            for mutant, survived in imported(some, coverage, seconds):
                 if survived and mutant.is_inside:
                     yield mutant
                 elif survived:
@@ -77,6 +79,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="*", default=["*.py"], help="of src/mip6/core")
     parser.add_argument("--list", action="store_true", help="run nothing")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="of tests for each, the likeliest"
+    )
+    parser.add_argument(
+        "--again", type=Path, help="only those that this file has, printed by a run"
+    )
     parser.add_argument("--all", action="store_true", help="the listed ones, too")
     arguments = parser.parse_args()
     found = [
@@ -86,6 +94,9 @@ def main() -> int:
     every = [mutant for file in files for mutant in mutants(file)]
     known = listed(LISTED)
     tried = [one for one in every if arguments.all or one.key not in known]
+    if arguments.again:
+        printed = {WITHOUT_LINE.sub("", one) for one in arguments.again.open()}
+        tried = [one for one in tried if WITHOUT_LINE.sub("", f"{one}\n") in printed]
     if arguments.list:
         print(*tried, sep="\n")
         return 0
@@ -93,7 +104,7 @@ def main() -> int:
     skipped = count - Counter(one.file for one in tried)
     survived: Counter[str] = Counter()
     unknown = 0
-    for mutant in survivors(tried):
+    for mutant in survivors(tried, arguments.seconds):
         survived[mutant.file] += 1
         unknown += mutant.key not in known
         print(mutant, flush=True)

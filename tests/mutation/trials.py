@@ -44,8 +44,6 @@ a loop may have become endless."""
 IMPORT_CPU_MAX = 60.0
 """Seconds that all of them may take."""
 MEMORY_MAX = 2 << 30
-TESTS_CPU_MAX = 0.6
-"""Seconds that the tests of one change may take in all, if it changes nothing."""
 RECENT = 8
 """So many tests that noticed something in a function last go first for the next."""
 
@@ -94,8 +92,11 @@ class Coverage:
 class Imported:
     """A plugin of pytest: once all is collected, the trials take place of the tests."""
 
-    def __init__(self, mutants: Sequence[Mutant], coverage: Coverage, to: int) -> None:
+    def __init__(
+        self, mutants: Sequence[Mutant], coverage: Coverage, seconds: float, to: int
+    ) -> None:
         self._mutants = mutants
+        self._seconds = seconds
         self._coverage = coverage
         self._to = to
         self._functions = Functions()
@@ -166,14 +167,15 @@ class Imported:
     def _tests(self, mutant: Mutant) -> list[str]:
         """The likeliest first, as many as the time allows."""
         recent = self._recent[mutant.key[:2]]
-        own = f"test_{Path(mutant.file).stem}"
-        left = TESTS_CPU_MAX
+        own = f"test_{Path(mutant.file).stem.split('_')[0]}"
+        left = self._seconds
         chosen = []
         for test in sorted(
             self._coverage.of(mutant),
             key=lambda test: (
                 test not in recent,
                 own not in test,
+                self._took[test] > self._seconds / 10,
                 -self._coverage.passed(mutant.file, test),
                 self._took[test],
             ),
@@ -273,15 +275,16 @@ def end_after(cpu: float) -> None:
 
 
 def imported(
-    mutants: Sequence[Mutant], coverage: Coverage
+    mutants: Sequence[Mutant], coverage: Coverage, seconds: float
 ) -> Iterator[tuple[Mutant, bool]]:
-    """Each, with whether no test notices."""
+    """Each, with whether no test notices; those of a change may take so many seconds in
+    all, if it changes nothing."""
     ours, childs = os.pipe()
     if (child := os.fork()) == 0:
         os.close(ours)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
-        plugin = Imported(mutants, coverage, childs)
+        plugin = Imported(mutants, coverage, seconds, childs)
         os._exit(int(pytest.main([*QUIET, PROFILE, *TESTS], [plugin])))
     os.close(childs)
     with os.fdopen(ours) as file:

@@ -200,7 +200,6 @@ class CorrespondentCache:
         one (§9.5.5)."""
         entry = self._entries.get(ends)
         if entry is not None and entry.requests:
-            entry.requests = REFRESH_REQUESTS_MAX
             self._timers.set(ends, entry.binding.expires)
 
     def unreachable(self, ends: Ends, now: float) -> bool:

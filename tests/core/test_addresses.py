@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
-from mip6.core.addresses import is_router_anycast, is_unicast_routable
+from mip6.core.addresses import Networks, is_router_anycast, is_unicast_routable
 
 
 @pytest.mark.rfc("6.3", "a home address is a unicast routable address")
@@ -42,3 +42,12 @@ def test_unicast_routable(text: str, routable: bool) -> None:
 def test_router_anycast(text: str, anycast: bool) -> None:
     prefix = IPv6Network("2001:db8:a::/64")
     assert is_router_anycast(IPv6Address(text), prefix) is anycast
+
+
+def test_networks_end_where_they_end() -> None:
+    networks = Networks(map(IPv6Network, ("2001:db8:0:1::/64", "2001:db8:f::/48")))
+    for inside in ("2001:db8:0:1::", "2001:db8:0:1:ffff::1", "2001:db8:f:ffff::1"):
+        assert IPv6Address(inside) in networks
+    for outside in ("2001:db8::1", "2001:db8:0:2::1", "2001:db8:e::1", "::"):
+        assert IPv6Address(outside) not in networks
+    assert IPv6Address("::1") not in Networks(())

@@ -37,6 +37,13 @@ def test_an_entry_is_found_under_its_home_address() -> None:
     assert len(cache) == 1
 
 
+def test_bindings_and_remembered_numbers_are_known() -> None:
+    cache = BindingCache(2, [(address(5), 7), (address(6), 8)])
+    assert cache.known == 2
+    cache.put(binding(1))
+    assert cache.known == 3
+
+
 @pytest.mark.rfc("9.1", "at most one entry for a home address")
 def test_a_second_entry_for_a_home_address_replaces_the_first() -> None:
     cache = BindingCache(1)

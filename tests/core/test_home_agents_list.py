@@ -218,6 +218,27 @@ def test_an_address_goes_with_its_prefix() -> None:
     assert listed.addresses == (elsewhere,)
 
 
+def test_an_address_is_listed_once() -> None:
+    home = role()
+    for now in (0.0, 1.0):
+        home.receive(advertisement(information(7, 600), prefix(ADDRESS)), now)
+    [listed] = home.home_agents
+    assert listed.addresses == (ADDRESS,)
+    assert listed.mobile_router_support is False
+
+
+@pytest.mark.parametrize(
+    ("network", "anycast"),
+    [
+        ("2001:db8:a::/64", "2001:db8:a:0:fdff:ffff:ffff:fffe"),
+        ("2001:db8::/32", "2001:db8::fdff:ffff:ffff:fffe"),
+        ("2001:db8:a::/65", "2001:db8:a:0:7fff:ffff:ffff:fffe"),
+    ],
+)
+def test_the_address_that_home_agents_share(network: str, anycast: str) -> None:
+    assert home_agents_anycast(IPv6Network(network)) == IPv6Address(anycast)
+
+
 # Answering.
 
 

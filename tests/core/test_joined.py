@@ -37,3 +37,8 @@ def test_a_refusal_of_something_else() -> None:
 def test_a_refusal_long_after() -> None:
     answers, _ = joined()
     assert answers.behind(ONE, 10.1 + REFUSAL_MAX) == []
+
+
+def test_the_last_moment_of_a_refusal() -> None:
+    answers, _ = joined()
+    assert answers.behind(ONE, 10.0 + REFUSAL_MAX) == [[], [Install(THIRD)]]

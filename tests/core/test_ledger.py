@@ -42,3 +42,12 @@ def test_the_last_of_two_installs_is_the_one_refused() -> None:
         ledger.answered(ledger.reconcile(wanted))
     assert ledger.refused(RULE) == [Install(RULE), Install(ROUTE)]
     assert ledger.standing == set()
+
+
+def test_what_was_undone_once_is_not_undone_again() -> None:
+    ledger = standing()
+    ledger.answered(ledger.reconcile([RULE, ROUTE, NEXT]))
+    assert ledger.refused(ROUTE) == [Install(ROUTE), Install(NEXT)]
+    assert ledger.standing == {RULE}
+    assert ledger.refused(NEXT) == [Install(NEXT)]
+    assert ledger.standing == {RULE}

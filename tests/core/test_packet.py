@@ -18,7 +18,7 @@ from tests.support.core import (
 
 from mip6.core.packet import Packet, read, write
 from mip6.wire.buffer import WireError
-from mip6.wire.icmpv6 import MobilePrefixSolicitation, write_icmpv6
+from mip6.wire.icmpv6 import MobilePrefixSolicitation, UnknownIcmp, write_icmpv6
 from mip6.wire.messages import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -302,3 +302,20 @@ def test_any_octets_are_read_or_raise_wire_error(data: bytes) -> None:
         assert 0 <= error.offset <= len(data)
     else:
         assert packet.octets in data
+
+
+def test_an_option_that_may_change_on_the_way_may_be_skipped() -> None:
+    """The third bit says so (RFC 8200 §4.2); the two before it say what to do."""
+    option = UnknownDestinationOption(0x3E, bytes(2))
+    assert read(octets(DestinationOptions((option,)))).message == UPDATE
+
+
+def test_the_shortest_icmp_message() -> None:
+    packet = Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        message=UnknownIcmp(type=200, code=0, data=b""),
+    )
+    data = write(packet)
+    assert len(data) == 44
+    assert read(data).message == packet.message

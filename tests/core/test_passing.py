@@ -18,8 +18,10 @@ from tests.support.core import (
 
 from mip6.core.effects import Forward, Send
 from mip6.core.node import Node
-from mip6.core.packet import Packet, write
+from mip6.core.packet import Packet, unwrap, write
+from mip6.core.passing import into_tunnel
 from mip6.wire.messages import BindingError, HomeTest, HomeTestInit
+from mip6.wire.packet import IPv6Packet, read_packet, write_packet
 
 INIT = Packet(
     source=HOME_ADDRESS,
@@ -129,3 +131,21 @@ def test_a_damaged_home_test_goes_nowhere(node: Node) -> None:
 def test_who_is_no_home_agent_passes_nothing_on() -> None:
     node = Node([CORRESPONDENT])
     assert discarded(node.receive(write(TEST), 0.0)) == ("not_for_us", "RFC 8200 3")
+
+
+def test_with_two_hops_left_it_passes(node: Node) -> None:
+    [effect] = node.receive(write(replace(INIT, hop_limit=2)), 1.0)
+    assert effect == Forward(write(replace(INIT, tunnel=None, hop_limit=1)))
+    [effect] = node.receive(write(replace(TEST, hop_limit=2)), 1.0)
+    onwards = replace(TEST, tunnel=(HOME_AGENT, CARE_OF_ADDRESS), hop_limit=1)
+    assert effect == Send(onwards)
+
+
+def test_data_for_a_mobile_node_is_not_ours_to_pass(node: Node) -> None:
+    assert node.home_agent is not None
+    data = IPv6Packet(
+        source=CORRESPONDENT, destination=HOME_ADDRESS, next_header=17, payload=bytes(8)
+    )
+    octets = write_packet(data)
+    headers = read_packet(octets)
+    assert into_tunnel(node.home_agent, headers, unwrap(headers), octets) is None

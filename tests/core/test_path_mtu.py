@@ -20,7 +20,7 @@ from tests.support.core import (
 from mip6.core.home_agent import HomeAgent
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
-from mip6.core.path_mtu import MTU_LIFETIME
+from mip6.core.path_mtu import MTU_LIFETIME, length_of, optimized, too_big
 from mip6.core.state import Route, Tunnel
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.next_header import NextHeader
@@ -326,3 +326,24 @@ def test_the_mobile_nodes_data_plane_knows_it_too() -> None:
     assert (table_mtu(roamer), path_mtu()) == (1280, 1300)
     roamer.do(mobile_node.tick(roamer.now + MTU_LIFETIME))
     assert path_mtu() is None
+
+
+def test_the_quote_is_of_a_tunnel_or_of_none() -> None:
+    """Octets that could be a packet are one only if the header before says so."""
+    octets = bytearray(
+        tunnelled(HOME_AGENT, CARE_OF_ADDRESS, CORRESPONDENT, HOME_ADDRESS)
+    )
+    assert too_big(PacketTooBig(mtu=1400, packet=bytes(octets))) is not None
+    octets[6] = 17
+    assert too_big(PacketTooBig(mtu=1400, packet=bytes(octets))) is None
+
+
+def test_the_length_is_in_the_header_whatever_the_flow_label() -> None:
+    octets = tunnelled(HOME_AGENT, CARE_OF_ADDRESS, CORRESPONDENT, HOME_ADDRESS)
+    labelled = octets[:1] + b"\xff\xff\xff" + octets[4:]
+    assert length_of(labelled) == length_of(octets) == 40 + 40 + 1400
+
+
+def test_a_packet_without_a_routing_header_took_no_direct_way() -> None:
+    octets = tunnelled(HOME_AGENT, CARE_OF_ADDRESS, CORRESPONDENT, HOME_ADDRESS)
+    assert optimized(octets) is None

@@ -96,7 +96,7 @@ class AddressTest:
     def repeat(self, now: float) -> None:
         """Send once more if no answer comes now: the last one may have left too early
         to be answered."""
-        if self.running and self.tries:
+        if self.tries:
             self._send_at = now + REPEAT_AFTER
 
     def stop(self) -> None:

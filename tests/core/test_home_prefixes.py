@@ -1,0 +1,95 @@
+"""The list of the home link's prefixes by itself (§10.6.1)."""
+
+from ipaddress import IPv6Address, IPv6Network
+from math import inf
+from typing import Any
+
+import pytest
+
+from mip6.core.prefix_delivery import PrefixDelivery
+from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
+from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
+
+OWN = IPv6Network("2001:db8:a::/64")
+HEARD = IPv6Network("2001:db8:1a::/64")
+
+
+def prefix(network: IPv6Network = OWN, **more: Any) -> HomePrefix:
+    return HomePrefix(network=network, **more)
+
+
+def advertisement(*networks: IPv6Network, lifetime: int = 100) -> RouterAdvertisement:
+    return RouterAdvertisement(
+        router_lifetime=1800,
+        options=tuple(
+            PrefixInformation(
+                prefix=network.network_address,
+                prefix_length=64,
+                valid_lifetime=lifetime,
+                preferred_lifetime=lifetime,
+                on_link=True,
+            )
+            for network in networks
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "ends"),
+    [
+        ({}, False),
+        ({"valid_lifetime": 5.0}, True),
+        ({"preferred_lifetime": 5.0}, True),
+        ({"valid_until": 5.0}, True),
+        ({"preferred_until": 5.0}, True),
+    ],
+)
+def test_whether_any_lifetime_ends(more: dict[str, float], ends: bool) -> None:
+    assert prefix(**more).ends is ends
+
+
+def test_nothing_is_left_of_what_is_over() -> None:
+    over = prefix(valid_until=100.0, preferred_until=90.0)
+    assert (over.valid(89.75), over.preferred(89.75)) == (10.25, 0.25)
+    assert (over.valid(90.5), over.preferred(90.5)) == (9.5, 0.0)
+    assert (over.valid(99.75), over.preferred(99.75)) == (0.25, 0.0)
+    assert (over.valid(100.5), over.preferred(100.5)) == (0.0, 0.0)
+    assert prefix(valid_until=100.0).preferred(99.0) == 1.0
+
+
+def test_the_next_end_is_known() -> None:
+    prefixes = HomePrefixes([prefix()])
+    assert prefixes.deadline is None
+    prefixes.restore([prefix(HEARD, valid_until=200.0)], 0.0)
+    assert prefixes.deadline == 200.0
+    assert prefixes.heard(advertisement(HEARD), 50.0) is False
+    assert prefixes.deadline == 150.0
+    assert prefixes.expire(150.0) == [HEARD]
+    assert prefixes.deadline is None
+
+
+def test_nobody_else_says_how_long_ours_last() -> None:
+    prefixes = HomePrefixes([prefix()])
+    assert prefixes.heard(advertisement(OWN), 0.0) is False
+    assert prefixes.heard_from_others == ()
+    assert prefixes.find(IPv6Address("2001:db8:a::1")) == prefix()
+    assert prefixes.find(IPv6Address("2001:db8:1a::1")) is None
+
+
+def test_those_of_others_have_a_limit() -> None:
+    prefixes = HomePrefixes([prefix()])
+    networks = [
+        IPv6Network((n << 64, 64)) for n in range(0x2001 << 48, (0x2001 << 48) + 40)
+    ]
+    assert prefixes.heard(advertisement(*networks), 0.0) is True
+    assert len(prefixes.heard_from_others) == PREFIXES_MAX - 1
+    assert prefixes.heard(advertisement(networks[-1]), 0.0) is False
+    assert len(list(prefixes)) == PREFIXES_MAX
+    # One goes, another comes.
+    assert prefixes.heard(advertisement(networks[0], lifetime=0), 0.0) is True
+    assert prefixes.heard(advertisement(networks[-1]), 0.0) is True
+
+
+def test_identifiers_of_advertisements_have_sixteen_bits() -> None:
+    delivery = PrefixDelivery(lambda octets: b"\xff" * octets, 1.0, inf)
+    assert delivery.identifier() == 0xFFFF

@@ -122,6 +122,7 @@ def test_packets_under_way_to_the_previous_care_of_address() -> None:
         tunnelled(data(destination=OTHER_HOME_ADDRESS)),
         tunnelled(data(), source=ROUTER),
         tunnelled(data(), destination=NEXT_CARE_OF_ADDRESS),
+        tunnelled(data(), next_header=17),
         # About which no error is ever sent.
         tunnelled(data(payload=bytes((1, 0)) + bytes(30))),
         tunnelled(data(source=IPv6Address("ff02::1"))),
@@ -133,6 +134,7 @@ def test_packets_under_way_to_the_previous_care_of_address() -> None:
         "no binding",
         "not from here",
         "not to there",
+        "looks like a tunnel",
         "an error",
         "from a group",
     ],

@@ -43,7 +43,7 @@ def test_what_one_end_protects_the_other_verifies(
     assert again == replace(packet, protected_for=HOME_ADDRESS)
 
 
-@pytest.mark.rfc("11.3.2", "the Home Address option stands before the IPsec header")
+@pytest.mark.rfc("11.3.2-1", "the Home Address option stands before the IPsec header")
 def test_the_order_of_headers() -> None:
     octets = protected(node(End.MOBILE_NODE), BINDING_UPDATE)
     assert octets[6] == 60 and octets[40] == 50  # Destination Options, ESP

@@ -96,6 +96,7 @@ class Pair:
 
 
 @ends
+@pytest.mark.rfc("10.4.2-9", "what the policy protects is sealed before it leaves")
 @pytest.mark.rfc("10.4.6-1", "Home Test Init and Home Test travel in ESP tunnel mode")
 @pytest.mark.rfc("10.4.6-2", "encrypted and authentic: neither cookie nor token shows")
 @pytest.mark.rfc("6.1.3-3", "the Init leaves so from the mobile node")

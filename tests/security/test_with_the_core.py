@@ -61,6 +61,7 @@ def home_agent() -> Node:
     return Node(home_agent=role)
 
 
+@pytest.mark.rfc("11.7.1-17", "what is protected is believed")
 @ends
 def test_a_protected_registration_binds_and_is_acknowledged(
     associations: tuple[SecurityAssociation, ...],
@@ -87,6 +88,7 @@ def test_a_protected_registration_binds_and_is_acknowledged(
     assert packet.message.status == 0
 
 
+@pytest.mark.rfc("11.7.1-17", "what is not is no Binding Update of the mobile node")
 @ends
 def test_the_same_without_protection_binds_nothing(
     associations: tuple[SecurityAssociation, ...],

@@ -1,0 +1,154 @@
+"""What may be advertised, and when it leaves (§7; RFC 4861 §6.2)."""
+
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from typing import Any
+
+import pytest
+
+from mip6.core.effects import Notify, Send
+from mip6.core.events import Dropped
+from mip6.core.link import Link, interface_identifier, learn
+from mip6.core.packet import Packet
+from mip6.core.router import Advertising, AdvertisingRouter
+from mip6.wire.neighbor_discovery import (
+    HomeAgentInformation,
+    NeighborSolicitation,
+    PrefixInformation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+
+LINK = Link("eth1", bytes.fromhex("020000000001"), IPv6Address("fe80::1"))
+HOST = IPv6Address("fe80::9")
+ALL_ROUTERS = IPv6Address("ff02::2")
+
+
+def advertising(**more: Any) -> Advertising:
+    address = IPv6Interface("2001:db8:a::1/64")
+    return Advertising(link="eth1", addresses=(address,), **more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"interval_max": 1800},
+        {"interval_max": 5.0, "interval_min": 5.0},
+        {"preferred_lifetime": 600, "valid_lifetime": 600},
+        {"lifetime": 0},
+        {"lifetime": 9000},
+        {"home_agent": True, "home_agent_lifetime": 1},
+        {"home_agent": True, "home_agent_lifetime": 0xFFFF},
+        {"home_agent": True, "home_agent_preference": 0xFFFF},
+    ],
+)
+def test_the_most_that_may_be_advertised(more: dict[str, Any]) -> None:
+    made = advertising(**more)
+    assert [getattr(made, name) for name in more] == list(more.values())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"interval_max": 1801},
+        {"interval_max": 5.0, "interval_min": 5.5},
+        {"preferred_lifetime": 601, "valid_lifetime": 600},
+        {"lifetime": 9001},
+        {"home_agent": True, "home_agent_lifetime": 0},
+        {"home_agent": True, "home_agent_lifetime": 0x10000},
+        {"home_agent": True, "lifetime": 0},
+        {"home_agent": True, "home_agent_preference": 0x10000},
+        {"home_agent_preference": -1},
+    ],
+)
+def test_what_may_not_be_advertised(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"seconds|lifetime|preference"):
+        advertising(**more)
+
+
+def test_intervals() -> None:
+    assert advertising(interval_max=20.0, interval_min=5.0).intervals == (5.0, 20.0)
+    assert advertising(interval_max=100.0).intervals == (33.0, 100.0)
+
+
+@pytest.mark.rfc("7.4", "who ceases is a home agent no longer")
+def test_the_last_one_says_nothing_of_a_home_agent() -> None:
+    made = advertising(home_agent=True, home_agent_preference=7)
+    for ceasing, told in ((False, 1), (True, 0)):
+        message = made.message(LINK, ceasing=ceasing)
+        options = [o for o in message.options if isinstance(o, HomeAgentInformation)]
+        assert len(options) == told
+        assert message.home_agent is not ceasing
+        assert bool(message.router_lifetime) is not ceasing
+        assert message.cur_hop_limit == 64
+
+
+def router() -> AdvertisingRouter:
+    made = AdvertisingRouter(
+        [advertising(unsolicited=False)], random=lambda octets: bytes(octets)
+    )
+    assert made.link_up(LINK, 0.0) == []
+    return made
+
+
+def test_solicitations_are_answered_and_nothing_else() -> None:
+    made = router()
+    assert made.deadline is None
+    packet = Packet(
+        source=HOST,
+        destination=ALL_ROUTERS,
+        message=NeighborSolicitation(target_address=HOST),
+        link="eth1",
+        hop_limit=255,
+    )
+    (effect,) = made.receive(packet, 50.0)
+    assert isinstance(effect, Notify) and isinstance(effect.event, Dropped)
+    assert made.deadline is None
+    packet = Packet(
+        source=HOST,
+        destination=ALL_ROUTERS,
+        message=RouterSolicitation(),
+        link="eth1",
+        hop_limit=255,
+    )
+    assert made.receive(packet, 50.0) == []
+    assert made.deadline == 50.0  # and not in the past, as chance would have it
+    (effect,) = made.tick(50.0)
+    assert isinstance(effect, Send)
+    assert isinstance(effect.packet.message, RouterAdvertisement)
+    assert made.deadline is None
+
+
+@pytest.mark.parametrize("length", [5, 7, 9])
+def test_link_layer_addresses_that_give_no_identifier(length: int) -> None:
+    with pytest.raises(ValueError, match=str(length)):
+        interface_identifier(bytes(length))
+
+
+def test_interface_identifiers() -> None:
+    six = interface_identifier(bytes.fromhex("020000000001"))
+    assert six == bytes.fromhex("000000fffe000001")
+    eight = interface_identifier(bytes.fromhex("0011223344556677"))
+    assert eight == bytes.fromhex("0211223344556677")
+
+
+@pytest.mark.parametrize(
+    ("length", "flag", "autonomous"),
+    [(64, True, True), (64, False, False), (48, True, False), (48, False, False)],
+)
+def test_addresses_are_formed_in_prefixes_of_sixty_four_bits(
+    length: int, flag: bool, autonomous: bool
+) -> None:
+    """RFC 4862 §5.5.3 (a), (d)."""
+    prefixes: dict[IPv6Network, Any] = {}
+    option = PrefixInformation(
+        prefix=IPv6Address("2001:db8:b::"),
+        prefix_length=length,
+        valid_lifetime=600,
+        preferred_lifetime=300,
+        on_link=True,
+        autonomous_address_configuration=flag,
+    )
+    learn(prefixes, option, 10.0)
+    [known] = prefixes.values()
+    assert known.autonomous is autonomous
+    assert (known.valid_until, known.preferred_until) == (610.0, 310.0)

@@ -13,6 +13,9 @@ from .measure import Result
 UPDATES_MAX = 3
 """Binding Updates in a second (MAX_UPDATE_RATE, §12)."""
 
+WITHOUT_S = 40.0
+"""Beyond the lifetime; it takes eleven, and duplicate address detection."""
+
 Check = Callable[[str, bool, str], None]
 """Something that must be so, whether it is, and details."""
 
@@ -32,6 +35,8 @@ class Account:
     """Times with the number of Binding Updates that may be sent in them."""
     rates: list[tuple[str, float, float]] = field(default_factory=list)
     """Times in which the rate of Binding Updates is looked at."""
+    without: list[tuple[str, float, float]] = field(default_factory=list)
+    """Times in which somebody who was needed had gone for good, and who."""
     trace: list[dict[str, Any]] = field(default_factory=list)
     """What `mip6 trace` said of the moves, time and again."""
 
@@ -60,6 +65,18 @@ class Account:
                 for stream in (result.down, result.up)
             )
             check(f"{name}: none came twice", not twice, str(twice))
+
+    def check_without(self, result: Result, lifetime: float, check: Check) -> None:
+        """How long that took: silence shows when a registration is refreshed, at three
+        quarters of its lifetime; then seven seconds and a little more."""
+        for who, begin, end in self.without:
+            down, up = (
+                stream.outage_ms(begin, end) / 1000
+                for stream in (result.down, result.up)
+            )
+            detail = f"{down:.1f} s down, {up:.1f} s up"
+            most = lifetime + WITHOUT_S
+            check(f"without {who}: traffic goes on", max(down, up) < most, detail)
 
     def check_updates(self, frames: dict[str, list[Frame]], check: Check) -> None:
         for name, begin, end, wanted in self.updates:

@@ -18,7 +18,7 @@ AWAY_RULES = {999, 1000, 1001, 1002}
 
 def binding(lab: Lab) -> dict[str, Any] | None:
     """The home agent's binding of the mobile node, as `mip6 bindings --json` has it."""
-    answer = lab.ask("ha", "bindings") or {}
+    answer = lab.ask(lab.home_agent, "bindings") or {}
     for entry in answer.get("bindings", []):
         if IPv6Address(entry["home_address"]) == HOME_ADDRESS:
             return dict(entry)
@@ -43,7 +43,7 @@ def correspondence(lab: Lab, peer: IPv6Address, role: str = "mn") -> dict[str, A
     --json` has it; empty if it says nothing."""
     answer = lab.ask(role, "updates") or {}
     for entry in answer.get("updates", []):
-        if IPv6Address(entry["peer"]) == peer and not entry["home_registration"]:
+        if entry["peer"] == str(peer) and not entry["home_registration"]:
             return dict(entry)
     return {}
 
@@ -174,9 +174,10 @@ def intercepts(lab: Lab, link: str) -> list[str]:
     only then.  Without one, the prefix is routed to it.
     """
     wanted = link != "home" and not lab.settings["virtual"]
-    shown = lab.ip("ha", "neigh", "show", "proxy")
+    at = lab.home_agent
+    shown = lab.ip(at, "neigh", "show", "proxy")
     proxied = any(IPv6Address(entry["dst"]) == HOME_ADDRESS for entry in shown)
-    routed = bool(lab.ip("ha", "route", "show", f"{HOME_ADDRESS}/128", "dev", "mip0"))
+    routed = bool(lab.ip(at, "route", "show", f"{HOME_ADDRESS}/128", "dev", "mip0"))
     answers = (("proxy neighbour", proxied), ("route into mip0", routed))
     return [
         f"{what} {'is missing' if wanted else 'stands'}"

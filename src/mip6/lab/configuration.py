@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from .topology import CORRESPONDENTS, HOME_AGENT, INTERFACES, MOBILE_NODES, PREFIXES
+from .topology import CORRESPONDENTS, HOME_AGENTS, INTERFACES, MOBILE_NODES, PREFIXES
 
 LIFETIME_S = 600
 """What the mobile node asks for where nothing else is wanted."""
@@ -19,12 +19,21 @@ _MOBILE_NODE = """\
 authentication = "{authentication}"
 [mobile_node]
 home_address = "{home_address}/64"
-home_agent = "{home_agent}"
+home_agent = {home_agents}
 interfaces = {interfaces}
 manage = true
 lifetime = {lifetime}
 {trust}
 """
+_ADVERTISING = """
+[router.eth1]
+addresses = ["{address}/64"]
+interval_max = 4.0
+lifetime = 0
+home_agent_lifetime = 600
+"""
+"""Of a home agent that is no router of the home link; nobody else speaks for it."""
+DISCOVER = "discover"
 _CORRESPONDENT = "[correspondent_node]\n"
 
 AUTHENTICATIONS = ("shared_key", "mn_ha", "none")
@@ -48,21 +57,30 @@ def configured(
     lifetime: int,
     extra: Sequence[str] = (),
     interfaces: int = 1,
+    home_agents: Sequence[str] = ("ha",),
 ) -> str:
-    """The file for the daemon at `role`; `lifetime` in seconds."""
+    """The file for the daemon at `role`; `lifetime` in seconds, `home_agents`: what the
+    mobile nodes are told, roles or `DISCOVER`."""
     if role in CORRESPONDENTS:
         return _CORRESPONDENT
-    if role == "ha":
-        return _HOME_AGENT.format(
+    if role in HOME_AGENTS:
+        # The first one is named first, where mobile nodes ask.
+        more = "preference = 10\n" if role == "ha" else ""
+        text = _HOME_AGENT.format(
             authentication=authentication,
-            home_agent=HOME_AGENT,
+            home_agent=HOME_AGENTS[role],
             home_prefix=PREFIXES["home"],
-            home_link="" if virtual else 'home_link = "eth1"\n',
+            home_link=more + ("" if virtual else 'home_link = "eth1"\n'),
             trust=_trusted(authentication, mobile_nodes(extra)),
         )
+        if role == "ha":
+            return text
+        return text + _ADVERTISING.format(address=HOME_AGENTS[role])
     return _MOBILE_NODE.format(
         authentication=authentication,
-        home_agent=HOME_AGENT,
+        home_agents=json.dumps(
+            [str(HOME_AGENTS.get(entry, entry)) for entry in home_agents]
+        ),
         home_address=MOBILE_NODES[role],
         lifetime=lifetime,
         interfaces=json.dumps(INTERFACES[: interfaces if role == "mn" else 1]),

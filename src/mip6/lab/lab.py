@@ -32,12 +32,19 @@ from .configuration import (
     mobile_nodes,
 )
 from .namespaces import LabError
-from .topology import HOME_AGENT, MOBILE_NODES, PREFIXES, ROLES, Advertising
+from .topology import (
+    HOME_AGENT,
+    HOME_AGENTS,
+    MOBILE_NODES,
+    PREFIXES,
+    ROLES,
+    Advertising,
+)
 
 REGISTRY = Path("/run/mip6-lab")
 DAEMONS = ("ha", "mn")
 """The roles that always run `mip6`."""
-_MAY_RUN = ("ha", "mn", "mn2", "cn", "cn2")
+_MAY_RUN = ("ha", "ha2", "mn", "mn2", "cn", "cn2")
 
 UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
@@ -102,6 +109,8 @@ class Lab:
         """The radvd of each link."""
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._lock: int | None = None
+        self.home_agent = "ha"
+        """The role of the one that holds the mobile node's binding, or should."""
 
     # Registered labs
 
@@ -184,6 +193,7 @@ class Lab:
         authentication: str = AUTHENTICATIONS[0],
         extra: Sequence[str] = (),
         interfaces: int = 1,
+        home_agents: Sequence[str] = ("ha",),
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
@@ -213,6 +223,7 @@ class Lab:
                 "authentication": authentication,
                 "extra": list(extra),
                 "interfaces": interfaces,
+                "home_agents": list(home_agents),
             }
             (self.directory / "lab.json").write_text(
                 json.dumps(settings), encoding="utf-8"
@@ -244,7 +255,8 @@ class Lab:
         for role in self.mobile_nodes:
             file = self.directory / key_file(role)
             [key] = parse_keys(file.read_text(encoding="utf-8"))
-            found += from_key(key, MOBILE_NODES[role], HOME_AGENT)
+            for home_agent in HOME_AGENTS.values():
+                found += from_key(key, MOBILE_NODES[role], home_agent)
         return tuple(found)
 
     def _advertise(self, link: str, advertising: Advertising) -> None:
@@ -352,6 +364,14 @@ class Lab:
         where = ["ip", "-6", "-n", self.namespaces[router], "route"]
         verb = "add" if cut else "del"
         namespaces.run([*where, verb, "blackhole", str(HOME_AGENT), "metric", "1"])
+
+    def lose(self, role: str) -> float:
+        """The machine of a second home agent is gone, all at once; when."""
+        moment = time.clock_gettime(time.CLOCK_BOOTTIME)
+        where = ["ip", "-n", self.namespaces["links"]]
+        namespaces.run([*where, "link", "set", f"to-{role}", "nomaster", "down"])
+        self.kill_daemon(role)
+        return moment
 
     def handover(self, interface: str) -> float:
         """`mip6 handover` at the mobile node; when it was asked for."""

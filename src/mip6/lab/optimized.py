@@ -7,9 +7,10 @@ from typing import Any
 
 from . import checks, story
 from .capture import Frame
+from .home_agents import HomeAgentsSession
 from .lab import Move, wait_until
 from .measure import Result
-from .session import SETTLE_S, Session, boot_time
+from .session import SETTLE_S, boot_time
 from .topology import ADDRESS_OF, HOME_ADDRESS, MOBILE_NODES, PREFIXES
 
 DIRECT_S = 15.0
@@ -18,7 +19,7 @@ ENOUGH = 100
 """Packets of a stream that show it flows."""
 
 
-class OptimizedSession(Session):
+class OptimizedSession(HomeAgentsSession):
     """What scenarios with route optimization are written with."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

@@ -7,6 +7,7 @@ from itertools import cycle, islice
 from mip6.wire.record import record
 
 from .configuration import LIFETIME_S
+from .home_agents import HomeAgentsSession
 from .lab import Lab
 from .measure import PACED_RATE
 from .namespaces import LabError
@@ -40,6 +41,8 @@ class Scenario:
     """Of the mobile node."""
     extra: tuple[str, ...] = ()
     """Who is there beside those who always are."""
+    home_agents: tuple[str, ...] = ("ha",)
+    """What the mobile node is told: roles, or "discover"."""
     optimized: bool = False
     """It is about route optimization."""
 
@@ -267,6 +270,23 @@ def _visited_again(session: Session) -> None:
     session.back("home")
 
 
+def _home_agent_discovery(session: HomeAgentsSession) -> None:
+    """The mobile node has a home address and a key; the rest it asks for (§11.4.1)."""
+    session.lab.start_daemons("ha", "ha2")
+    session.hears_of("ha", "ha2")
+    session.start("b")
+    session.found("ha", "ha2")
+    session.move("c")
+
+
+def _home_agent_dies(session: HomeAgentsSession) -> None:
+    """The one that serves is gone without a word; silence alone tells of it."""
+    session.lab.home_agent = "ha2"
+    session.start("b", also={"ha2": None})
+    session.lose_home_agent("ha2", "ha", "b")
+    session.move("c")
+
+
 def _suspend_resume(session: Session) -> None:
     session.start("home")
     session.move("b")
@@ -337,6 +357,19 @@ SCENARIOS = {
     "visited_again": Scenario(
         "links seen before, whose routers answer and do not advertise",
         _visited_again,
+    ),
+    "home_agent_discovery": Scenario(
+        "the mobile node asks the home link for its home agents: two are named",
+        _home_agent_discovery,
+        extra=("ha2",),
+        home_agents=("discover",),
+    ),
+    "home_agent_dies": Scenario(
+        "the machine of the home agent is gone: the next one is taken, TCP goes on",
+        _home_agent_dies,
+        lifetime=8,
+        extra=("ha2",),
+        home_agents=("ha2", "ha"),
     ),
     "suspend_resume": Scenario(
         "the mobile node sleeps, loses its link, and wakes up on another",
@@ -411,6 +444,7 @@ def run(
             lifetime=scenario.lifetime,
             interfaces=scenario.interfaces,
             extra=scenario.extra,
+            home_agents=scenario.home_agents,
             owned=True,
         )
     except LabError as error:

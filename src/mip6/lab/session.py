@@ -103,7 +103,8 @@ class Session:
             options.captures or self.lab.directory / "captures",
             everything=options.captures is not None,
         )
-        self.lab.start_daemons("ha", "mn", *also)
+        roles = ("ha", "mn", *also)
+        self.lab.start_daemons(*(r for r in roles if r not in self.lab.daemons))
         self.lab.move(link)
         for role, there in also.items():
             if there is not None:
@@ -493,6 +494,7 @@ class Session:
         for number, figure in enumerate(self.report.moves, 1):
             if figure.move not in self._account.hurried:
                 self._check_move(number, figure, frames, moves[number - 1][1])
+        self._account.check_without(result, self.lab.settings["lifetime"], self.check)
         self._check_quiet(results)
         self._check_updates(frames)
         for each in results:

@@ -34,7 +34,7 @@ from .lab import Move
 from .topology import (
     CORRESPONDENTS,
     HOME_ADDRESS,
-    HOME_AGENT,
+    HOME_AGENTS,
     MOBILE_NODES,
     PREFIXES,
     ROUTER_OF,
@@ -51,7 +51,7 @@ _MOBILE_NODE_LINK_LOCAL = IPv6Address("fe80::ff:fe00:64")
 _NAMES = {
     HOME_ADDRESS: "home address",
     MOBILE_NODES["mn2"]: "home address of mn2",
-    HOME_AGENT: "ha",
+    **{address: role for role, address in HOME_AGENTS.items()},
     **{address: role for role, address in CORRESPONDENTS.items()},
     _MOBILE_NODE_LINK_LOCAL: "mn",
     IPv6Address("ff02::1"): "all nodes",
@@ -281,7 +281,7 @@ def _is_unproved(frame: Frame, mechanism: str) -> bool:
     message = frame.message
     if not isinstance(message, BindingUpdate | BindingAcknowledgement):
         return False
-    if HOME_AGENT not in frame.ends:
+    if not {*HOME_AGENTS.values()} & {*frame.ends}:
         # What proves one to a correspondent; but these statuses say that it has no key.
         if isinstance(message, BindingAcknowledgement) and message.status in _KEYLESS:
             return False

@@ -15,13 +15,15 @@ from .cable import LINKS
 from .namespaces import LabError, inside, ip_batch, run, sysctl
 
 ROLES = ("links", "core", "ha", "b", "c", "cn", "mn")
-EXTRA = ("cn2", "mn2")
+EXTRA = ("cn2", "mn2", "ha2")
 """Who is there only when a scenario wants it."""
 ROUTERS = ("core", "ha", "b", "c")
 ROUTER_OF = {"home": "ha", "b": "b", "c": "c"}
 
 HOME_ADDRESS = IPv6Address("2001:db8:a::100")
 HOME_AGENT = IPv6Address("2001:db8:a::1")
+HOME_AGENTS = {"ha": HOME_AGENT, "ha2": IPv6Address("2001:db8:a::2")}
+"""The second one is on the home link too; its way out is by the first."""
 CORRESPONDENT = IPv6Address("2001:db8:e::2")
 PREFIXES = {link: IPv6Network(f"2001:db8:{link}::/64") for link in ("b", "c")} | {
     "home": IPv6Network("2001:db8:a::/64")
@@ -156,6 +158,8 @@ def build(
         sysctl(space[role], forwarding=forwarding, accept_dad=0, dad_transmits=0)
     cables = [("core", role, "eth0") for role in around]
     cables += [("links", ROUTER_OF[link], "eth1") for link in links]
+    if "ha2" in roles:
+        cables.append(("links", "ha2", "eth1"))
     cables += [("links", role, "eth0") for role in MOBILE_NODES if role in roles]
     mine = INTERFACES[1:interfaces]
     cables += [("links", "mn", interface) for interface in mine]
@@ -163,6 +167,19 @@ def build(
     ip_batch(_switch(links), namespace=space["links"])
     for role, lines in _addressing(virtual, around).items():
         ip_batch(lines, namespace=space[role])
+    if "ha2" in roles:
+        sysctl(space["ha2"], forwarding=1, accept_dad=0, dad_transmits=0)
+        links_to = ["link set dev to-ha2 master home up"]
+        ip_batch(links_to, namespace=space["links"])
+        ip_batch(
+            [
+                "link set lo up",
+                "link set eth1 up",
+                f"addr add {HOME_AGENTS['ha2']}/64 dev eth1 nodad",
+                f"route add default via {HOME_AGENT}",
+            ],
+            namespace=space["ha2"],
+        )
     for role in MOBILE_NODES:
         if role in roles:
             ip_batch(["link set lo up", "link set eth0 up"], namespace=space[role])

@@ -1,0 +1,66 @@
+"""Two home agents on one home link: found, and lost."""
+
+import time
+
+from . import topology
+from .lab import wait_until
+from .session import FRUITLESS_S, SETTLE_S, Session, boot_time
+
+HEARD_S = 20.0
+"""Within which a home agent hears of another one, which advertises every 4 seconds."""
+TAKEN_S = 30.0
+"""Within which another home agent is taken once one is known to be silent."""
+
+
+class HomeAgentsSession(Session):
+    """What a scenario about several home agents is written with."""
+
+    def hears_of(self, role: str, *others: str) -> None:
+        """Waits until a home agent lists the others of the home link (§10.5.1)."""
+
+        def listed() -> bool:
+            known = (self.lab.ask(role, "agents") or {}).get("agents", [])
+            return len(known) == 1 + len(others)
+
+        heard = wait_until(listed, seconds=HEARD_S)
+        self.check(f"{role} has heard of {', '.join(others)}", heard)
+
+    def found(self, *home_agents: str) -> None:
+        """The mobile node knows these, in this order, and the first one serves it."""
+        status = (self.lab.ask("mn", "status") or {}).get("mobile_node", {})
+        wanted = [str(topology.HOME_AGENTS[role]) for role in home_agents]
+        known = [one["address"] for one in status.get("home_agents", [])]
+        self.tell(f"the mobile node has found {', '.join(known) or 'nobody'}")
+        self.check("the home agents were found, in their order", known == wanted)
+        serves = status.get("home_agent") == wanted[0]
+        self.check("the first one that is named serves", serves)
+
+    def lose_home_agent(self, gone: str, other: str, link: str) -> None:
+        """The machine of the home agent is gone, and `other` is taken.
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self._pause(f"the machine of {gone} is gone")
+        begin = self.lab.lose(gone)
+        self._account.cuts.append(begin)
+        self.tell(f"the machine of {gone} is gone; the streams go on")
+        wanted = str(topology.HOME_AGENTS[other])
+
+        def taken() -> bool:
+            status = (self.lab.ask("mn", "status") or {}).get("mobile_node", {})
+            return (status.get("place"), status.get("home_agent")) == (
+                "registered",
+                wanted,
+            )
+
+        lifetime = self.lab.settings["lifetime"]
+        self.check(
+            f"{other} is taken in place of {gone}",
+            wait_until(taken, seconds=lifetime + FRUITLESS_S + TAKEN_S, every=0.2),
+        )
+        self.lab.home_agent = other
+        self._settle(f"without {gone}", link)
+        time.sleep(SETTLE_S)
+        self._account.without.append((gone, begin, boot_time()))

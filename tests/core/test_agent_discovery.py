@@ -4,7 +4,7 @@ from ipaddress import IPv6Address
 from typing import Any
 
 import pytest
-from tests.conformance.nodes import HOME_ADDRESS, HOME_AGENT
+from tests.conformance.nodes import HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
 from tests.conformance.roamer import (
     PREFIX_B,
     PREFIX_C,
@@ -16,7 +16,13 @@ from tests.conformance.roamer import (
 from tests.core.test_home_agents import SECOND, THIRD, asked, told
 from tests.core.test_registration import reason
 
-from mip6.core.agent_discovery import DHAAD_RETRIES, DISCOVERED_MAX, PAUSE
+from mip6.core.agent_discovery import (
+    APART,
+    DHAAD_RETRIES,
+    DISCOVERED_MAX,
+    PAUSE,
+    AgentDiscovery,
+)
 from mip6.core.effects import Effect
 from mip6.core.events import HomeAgentsChanged, Place, Problem
 from mip6.core.home_agents import HOME_AGENTS_MAX
@@ -234,6 +240,18 @@ def test_another_care_of_address_asks_anew() -> None:
     source = requests(roamer)[0].packet.source
     effects = reply(roamer, SECOND, destination=source, identifier=first)
     assert reason(effects) == "discovery_not_expected"
+
+
+def test_another_link_asks_anew() -> None:
+    """Not more often than once a second, though."""
+    discovery = AgentDiscovery(HOME_PREFIX, bytes)
+    discovery.want(True, 0)
+    assert discovery.request(PREFIX_B[5], "eth0", 0)
+    assert discovery.request(PREFIX_C[5], "eth1", 0.5) is None
+    assert discovery.deadline == APART
+    packet = discovery.request(PREFIX_C[5], "eth1", APART)
+    assert packet is not None
+    assert (packet.source, packet.link) == (PREFIX_C[5], "eth1")
 
 
 def test_at_home_nobody_is_asked() -> None:

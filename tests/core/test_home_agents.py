@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.conformance.nodes import HOME_ADDRESS, HOME_AGENT
+from tests.conformance.nodes import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT
 from tests.conformance.roamer import PREFIX_B, PREFIX_C, ROUTER_B, ROUTER_C, Roamer
+from tests.core.test_registration import reason
 
 from mip6.core.binding_update_list import UNRECOGNIZED_NEXT_HEADER
 from mip6.core.effects import Effect, Notify
@@ -16,8 +17,10 @@ from mip6.core.home_agents import FORMER_MAX, HOME_AGENTS_MAX, PLACES_MAX
 from mip6.core.packet import Packet, write
 from mip6.core.registration import INITIAL_BINDACK_TIMEOUT_FIRST, RESPITE
 from mip6.core.state import End, Tunnel
-from mip6.wire.icmpv6 import ParameterProblem
+from mip6.wire.icmpv6 import DestinationUnreachable, ParameterProblem, TimeExceeded
 from mip6.wire.messages import BindingError
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet, write_packet
 
 SECOND = IPv6Address("2001:db8:a::b")
 THIRD = IPv6Address("2001:db8:a::c")
@@ -235,6 +238,23 @@ def test_one_that_does_not_know_mobile_ipv6() -> None:
     assert asked(roamer) == [HOME_AGENT, SECOND]
 
 
+def test_a_former_one_that_does_not_know_mobile_ipv6() -> None:
+    """It is told to let go of what it may hold, and cannot."""
+    roamer = away(HOME_AGENT, SECOND)
+    roamer.wait(11)
+    roamer.answer()
+    assert roamer.mobile_node.home_agent == SECOND
+    last = roamer.updates[-1].packet
+    assert last.destination == HOME_AGENT
+    error = ParameterProblem(
+        code=UNRECOGNIZED_NEXT_HEADER, pointer=6, packet=write(last)
+    )
+    packet = Packet(source=HOME_AGENT, destination=last.source, message=error)
+    assert told(roamer.receive(write(packet)), Problem)
+    assert roamer.mobile_node.home_agent == SECOND
+    assert roamer.mobile_node.place is Place.REGISTERED
+
+
 # Status 134: somebody has the home address; perhaps another home agent, for us.
 
 
@@ -420,3 +440,72 @@ def test_another_lifetime_is_for_all_of_them() -> None:
     registration = roamer.mobile_node.home_agents.find(HOME_AGENT)
     assert registration is not None
     assert registration.lifetime == 80
+
+
+# What routers say of the way to the home agent.
+
+
+def unreachable(roamer: Roamer, **changes: Any) -> list[Effect]:
+    """About a packet of the tunnel, unless `changes` make it another."""
+    source = roamer.mobile_node.care_of_address
+    assert source is not None
+    inner = write_packet(
+        IPv6Packet(
+            source=HOME_ADDRESS, destination=CORRESPONDENT, next_header=17, payload=b""
+        )
+    )
+    fields: dict[str, Any] = {
+        "source": source,
+        "destination": HOME_AGENT,
+        "next_header": NextHeader.IPV6,
+        "payload": inner,
+        **changes,
+    }
+    kind = fields.pop("kind", DestinationUnreachable)
+    length = fields.pop("length", 200)
+    error = kind(code=0, packet=write_packet(IPv6Packet(**fields))[:length])
+    router = IPv6Address("2001:db8:a::ffff")
+    packet = Packet(source=router, destination=source, message=error)
+    return roamer.receive(write(packet))
+
+
+@pytest.mark.parametrize("kind", [DestinationUnreachable, TimeExceeded])
+def test_errors_that_go_on_make_it_ask(kind: type) -> None:
+    """So that a home agent that is gone is found out before the next refresh."""
+    roamer = away(HOME_AGENT, SECOND)
+    roamer.answer()
+    roamer.wait(60)
+    for _ in range(2):
+        assert reason(unreachable(roamer, kind=kind)) == "icmp_error_alone"
+        roamer.wait(1)
+    assert len(roamer.updates) == 1
+    unreachable(roamer, kind=kind)
+    assert len(roamer.updates) == 2
+    # It is asked, and all else stays as it was: anybody can send errors.
+    assert roamer.mobile_node.place is Place.REGISTERED
+    assert roamer.tunnel is not None
+    for _ in range(9):
+        unreachable(roamer, kind=kind)
+    assert len(roamer.updates) == 2
+    roamer.wait(7.5)
+    assert asked(roamer) == [HOME_AGENT, SECOND]
+    roamer.answer()
+    assert roamer.mobile_node.home_agent == SECOND
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"source": IPv6Address("2001:db8:b::7")}, "icmp_error_quote"),
+        ({"destination": THIRD}, "icmp_error"),
+        ({"next_header": 17}, "icmp_error"),
+        ({"length": 39}, "icmp_error"),
+    ],
+)
+def test_errors_about_other_packets(changes: dict[str, Any], why: str) -> None:
+    roamer = away(HOME_AGENT, SECOND)
+    roamer.answer()
+    roamer.wait(60)
+    for _ in range(5):
+        assert reason(unreachable(roamer, **changes)) == why
+    assert len(roamer.updates) == 1

@@ -31,7 +31,7 @@ from .direct_errors import Quote, quote
 from .events import Dropped, Event, Problem, WayChanged
 from .packet import Packet
 from .path_mtu import MTU_MIN, PathMtu, TooBig, length_of
-from .rate import TokenBucket
+from .rate import Persistence, TokenBucket
 from .route_optimization import (
     Correspondence,
     CorrespondentPolicy,
@@ -86,16 +86,7 @@ class Entry:
         self.told: tuple[bool, Why | None] = (False, None)
         """Whether the way that was reported last was direct, and why it was given
         up."""
-        self._errors: list[float] = []
-
-    def persists(self, now: float) -> bool:
-        """Whether another error makes it one too many."""
-        recent = [at for at in self._errors if now - at < ERRORS_WITHIN]
-        self._errors = [*recent, now]
-        if len(self._errors) < ERRORS_MIN:
-            return False
-        self._errors = []
-        return True
+        self.errors = Persistence(ERRORS_MIN, ERRORS_WITHIN)
 
 
 class BindingUpdateList:
@@ -390,7 +381,7 @@ class BindingUpdateList:
         entry = self._quoted(quoted)
         if quoted is None or entry is None:
             return "icmp_error"
-        if not entry.persists(now):
+        if not entry.errors.again(now):
             return "icmp_error_alone"
         entry.registration.give_up(why, now)
         if why is Why.OPTION_NOT_UNDERSTOOD:
@@ -412,7 +403,7 @@ class BindingUpdateList:
         mtu = message.mtu - quoted.overhead
         if mtu < MTU_MIN:
             # No application is told less; the tunnel carries it in fragments.
-            if not entry.persists(now):
+            if not entry.errors.again(now):
                 return "icmp_error_alone"
             entry.registration.give_up(Why.PATH_TOO_NARROW, now)
             return ""

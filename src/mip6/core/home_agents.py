@@ -18,6 +18,7 @@ from mip6.wire.record import record
 from .agent_discovery import AgentDiscovery
 from .events import Event, HomeAgentsChanged, Problem
 from .packet import Packet
+from .rate import Persistence
 from .registration import RESPITE, Aim, Registration
 from .state import Tunnel
 
@@ -26,6 +27,9 @@ HOME_AGENTS_MAX = 16
 """In the list, found and configured ones together."""
 FORMER_MAX = 16
 """Out of the list, but they may hold a binding."""
+ERRORS_MIN = 3
+ERRORS_WITHIN = 10.0
+"""So many errors within so many seconds are reason to ask whether it is still there."""
 PLACES_MAX = 16
 """Care-of addresses from which none has accepted yet."""
 
@@ -82,6 +86,8 @@ class HomeAgents:
         self._places: dict[IPv6Address, None] = {}
         # Care-of addresses that were tried since one was accepted, in that order.
         self._accepted: Registration | None = None
+        self.errors = Persistence(ERRORS_MIN, ERRORS_WITHIN)
+        """What routers say of the way to them."""
         self._spent = False
         # The current one has failed since it was its turn.
         self._now = -inf
@@ -176,12 +182,11 @@ class HomeAgents:
         self.discovered = tuple(others)[:room]
         return ""
 
-    def accepted(self, one: Registration) -> None:
-        """It holds what it was asked for."""
-        if one is self.current:
-            self._accepted, self._spent = one, False
-            self._failures.clear()
-            self._places.clear()
+    def accepted(self) -> None:
+        """The current one holds what it was asked for."""
+        self._accepted, self._spent = self.current, False
+        self._failures.clear()
+        self._places.clear()
 
     def failed(self, now: float, status: int | None = None) -> None:
         """The current one has refused, or did not answer however it was asked.
@@ -190,8 +195,7 @@ class HomeAgents:
         defends the home address.  It is final only if that cannot be.
         """
         current, address = self.current, self.current.home_agent
-        if address is None:
-            return
+        assert address is not None  # else nothing would have been asked
         self._failures.pop(address, None)
         self._failures[address] = Failure(now, status)
         self._spent = True

@@ -1,12 +1,20 @@
 """What is said about a home registration beside its acknowledgement: errors and a
 revocation (§11.3.5, §11.3.6, RFC 5846 §10); and the answer to a discovery (§11.4.1)."""
 
-from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryReply, ParameterProblem
+from mip6.wire.buffer import WireError
+from mip6.wire.icmpv6 import (
+    DestinationUnreachable,
+    HomeAgentAddressDiscoveryReply,
+    ParameterProblem,
+    TimeExceeded,
+)
 from mip6.wire.messages import (
     BindingError,
     BindingErrorStatus,
     BindingUpdate,
 )
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import read_packet
 from mip6.wire.revocation import BindingRevocation
 
 from .binding_update_list import UNRECOGNIZED_NEXT_HEADER
@@ -18,7 +26,12 @@ from .packet import Packet
 from .registration import Registration
 
 HomeSignalling = (
-    BindingError | BindingRevocation | ParameterProblem | HomeAgentAddressDiscoveryReply
+    BindingError
+    | BindingRevocation
+    | ParameterProblem
+    | DestinationUnreachable
+    | TimeExceeded
+    | HomeAgentAddressDiscoveryReply
 )
 
 
@@ -44,6 +57,8 @@ def heard(
                 return Dropped(answer, "RFC 5846 10", packet.source)
             # Before what stands for the binding goes.
             return [Send(answer)]
+        case DestinationUnreachable() | TimeExceeded():
+            return _on_the_way(home_agents, packet, message, now)
     return _parameter_problem(home_agents, packet, message, now)
 
 
@@ -58,6 +73,29 @@ def _binding_error(
         return Dropped("binding_error_not_expected", "11.3.6", packet.source)
     if not registration.renew(now):
         return Dropped("binding_error_too_soon", "11.3.6", packet.source)
+    return []
+
+
+def _on_the_way(
+    home_agents: HomeAgents,
+    packet: Packet,
+    message: DestinationUnreachable | TimeExceeded,
+    now: float,
+) -> list[Effect] | Dropped | None:
+    """A router says that the tunnel leads nowhere (RFC 2473 §8): where it goes on to,
+    the home agent is asked.  If it is not there, its silence tells, and sooner than the
+    next refresh would."""
+    try:
+        outer = read_packet(message.packet, quoted=True)
+    except WireError:
+        return None
+    registration = home_agents.find(outer.destination)
+    if registration is None or outer.next_header != NextHeader.IPV6:
+        return None
+    if not registration.stands(outer.source, now):
+        return Dropped("icmp_error_quote", "RFC 2473 8.1", packet.source)
+    if not home_agents.errors.again(now) or not registration.renew(now):
+        return Dropped("icmp_error_alone", "RFC 2473 8", packet.source)
     return []
 
 

@@ -6,10 +6,12 @@ What happens to it; `mobile_parts` has what follows from that.
 from ipaddress import IPv6Address, IPv6Network
 
 from mip6.wire.icmpv6 import (
+    DestinationUnreachable,
     HomeAgentAddressDiscoveryReply,
     MobilePrefixAdvertisement,
     PacketTooBig,
     ParameterProblem,
+    TimeExceeded,
     UnknownIcmp,
 )
 from mip6.wire.messages import (
@@ -212,6 +214,8 @@ class MobileNode(MobileParts):
                 return self._home_signalled(packet, message, now)
             case HomeAgentAddressDiscoveryReply() as message:
                 return self._home_signalled(packet, message, now)
+            case DestinationUnreachable() | TimeExceeded() as message:
+                return self._home_signalled(packet, message, now)
             case PacketTooBig() as message:
                 return self._too_big(packet, message, now)
             case MobilePrefixAdvertisement() as message:
@@ -251,7 +255,7 @@ class MobileNode(MobileParts):
         if status is not None and status < 128:
             self._footprint.left = None
             self._footprint.refusals.overcome()
-            self.home_agents.accepted(registration)
+            self.home_agents.accepted()
             necessary = status == (
                 BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
             )

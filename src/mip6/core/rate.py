@@ -62,3 +62,24 @@ class AskingRate:
         if count > 1 or len(self._counts) < COUNTED_MAX:
             self._counts[who] = count
         return True
+
+
+class Persistence:
+    """Tells errors that go on from one alone, which anybody can make up.
+
+    errors_min, within: so many within so many seconds go on.
+    """
+
+    def __init__(self, errors_min: int, within: float) -> None:
+        self._errors_min = errors_min
+        self._within = within
+        self._errors: list[float] = []
+
+    def again(self, now: float) -> bool:
+        """Whether another error makes it one too many; then counting begins anew."""
+        recent = [at for at in self._errors if now - at < self._within]
+        self._errors = [*recent, now]
+        if len(self._errors) < self._errors_min:
+            return False
+        self._errors = []
+        return True

@@ -96,19 +96,22 @@ def test_what_does_not_go_on(
 def test_a_home_test_goes_into_the_tunnel(node: Node) -> None:
     [effect] = node.receive(write(TEST), 1.0)
     tunnel = (HOME_AGENT, CARE_OF_ADDRESS)
-    assert effect == Send(replace(TEST, hop_limit=63, tunnel=tunnel))
+    assert effect == Send(replace(TEST, tunnel=tunnel)), "the kernel took the hop off"
     # After a move to where the mobile node is now.
     node.receive(write(binding_update(2, source=NEXT_CARE_OF_ADDRESS)), 2.0)
     [effect] = node.receive(write(TEST), 3.0)
     tunnel = (HOME_AGENT, NEXT_CARE_OF_ADDRESS)
-    assert effect == Send(replace(TEST, hop_limit=63, tunnel=tunnel))
+    assert effect == Send(replace(TEST, tunnel=tunnel))
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"destination": OTHER_HOME_ADDRESS}, ("not_for_us", "RFC 8200 3")),
-        ({"hop_limit": 1}, ("hop_limit", "RFC 2473 3.1")),
+        *(
+            ({"source": IPv6Address(source)}, ("source_address", "RFC 4291 2.5.2"))
+            for source in ("::", "fe80::7", "ff0e::1")
+        ),
         (
             {"message": BindingError(status=1, home_address=HOME_ADDRESS)},
             ("not_for_us", "RFC 8200 3"),

@@ -11,6 +11,7 @@ from tests.support.namespaces import Namespace
 from mip6.linux import netlink_requests as requests
 from mip6.linux.netlink import (
     AddressInfo,
+    ForwardingInfo,
     LinkInfo,
     Listener,
     Netlink,
@@ -203,3 +204,19 @@ def test_lost_notices_are_told(inside: Namespace, netlink: Netlink) -> None:
         assert any(isinstance(n.info, LinkInfo) for n in notices)
     finally:
         listener.close()
+
+
+def test_forwarding_that_is_switched(
+    inside: Namespace, netlink: Netlink, listener: Listener
+) -> None:
+    """For one link, or for all: each is told."""
+    index = index_of(netlink, "v0")
+    found = []
+    for setting in ("v0.forwarding=1", "all.forwarding=0"):
+        listener.read()
+        inside.sysctl(setting)
+        notices = listener.read()
+        assert notices is not None
+        found.append({n.info for n in notices if isinstance(n.info, ForwardingInfo)})
+    assert ForwardingInfo(index=index, on=True) in found[0]
+    assert ForwardingInfo(index=index, on=False) in found[1]

@@ -38,17 +38,18 @@ def out_of_tunnel(
         return None
     if headers.hop_limit <= 1:
         return [Notify(Dropped("hop_limit", "RFC 2473 3.3", headers.source))]
+    at, hop_limit = HOP_LIMIT_AT, headers.hop_limit - 1
+    octets = octets[:at] + bytes([hop_limit]) + octets[at + 1 :]
+    headers = replace(headers, hop_limit=hop_limit)
     passed = into_tunnel(home_agent, headers, unwrap(headers), octets)
-    if passed is not None:
-        return passed
-    at = HOP_LIMIT_AT
-    return [Forward(octets[:at] + bytes([headers.hop_limit - 1]) + octets[at + 1 :])]
+    return [Forward(octets)] if passed is None else passed
 
 
 def into_tunnel(
     home_agent: HomeAgent, headers: IPv6Packet, wrapping: Wrapping, octets: bytes
 ) -> list[Effect] | None:
-    """A Home Test on its way to a mobile node of ours; None: this is none."""
+    """A Home Test on its way to a mobile node of ours; None: this is none.  Who
+    forwarded it here has taken a hop off it (RFC 2473 §3.1)."""
     binding = home_agent.binding(headers.destination)
     if binding is None or headers.next_header != NextHeader.MOBILITY:
         return None
@@ -58,8 +59,7 @@ def into_tunnel(
         return [Notify(Dropped(error.reason, "9.2", headers.source))]
     if not isinstance(packet.message, HomeTest):
         return None
-    if packet.hop_limit <= 1:
-        return [Notify(Dropped("hop_limit", "RFC 2473 3.1", packet.source))]
+    if not is_unicast_routable(packet.source):
+        return [Notify(Dropped("source_address", "RFC 4291 2.5.2", packet.source))]
     tunnel = (home_agent.address, binding.care_of_address)
-    hop_limit = packet.hop_limit - 1
-    return [Send(replace(packet, hop_limit=hop_limit, tunnel=tunnel, octets=b""))]
+    return [Send(replace(packet, tunnel=tunnel, octets=b""))]

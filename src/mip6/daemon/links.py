@@ -13,6 +13,7 @@ from mip6.linux import netlink_requests as requests
 from mip6.linux.executor import outcome
 from mip6.linux.netlink import (
     AddressInfo,
+    ForwardingInfo,
     LinkInfo,
     NeighborInfo,
     Notice,
@@ -72,6 +73,10 @@ class Links:
                 return self._adopt(notice.info.index, now)
             case RouteInfo(protocol=protocol) | RuleInfo(protocol=protocol):
                 if notice.gone and protocol == requests.PROTOCOL:
+                    self.disturbed = True
+            case ForwardingInfo(index=index, on=False):
+                # Who switches it off for all links does so for the mobility device.
+                if self._names.get(index) == self._machine.configuration.device:
                     self.disturbed = True
             case NeighborInfo():
                 return self._neighbor(notice.info, now)

@@ -303,6 +303,16 @@ class Machine:
             return CHECK_TIME
         return int(sysctl.read(sysctl.ipv6(link, "dad_transmits"))) * CHECK_TIME
 
+    def forward_again(self) -> str:
+        """Switches the mobility device's forwarding on where somebody has switched it
+        off, by which nothing goes into a tunnel; what was to do, or ""."""
+        name = sysctl.ipv6(self.configuration.device, "forwarding")
+        with contextlib.suppress(OSError):
+            if sysctl.read(name) == "0":
+                sysctl.write(name, "1")
+                return sysctl.line(name, 1)
+        return ""
+
     def forwards(self) -> bool:
         return sysctl.read(sysctl.ipv6("all", "forwarding")) != "0"
 

@@ -107,10 +107,15 @@ class Standing:
         if self._stopping():
             return
         self._repaired_at = clock.now()
+        if setting := self._machine.forward_again():
+            self._repaired(setting)
         for state in self._executor.missing(self._wanted()):
             if self._reinstall(state):
-                self._executor.counts.repaired += 1
-                self._log.line("warning", "repaired", state=describe(state))
+                self._repaired(describe(state))
+
+    def _repaired(self, what: str) -> None:
+        self._executor.counts.repaired += 1
+        self._log.line("warning", "repaired", state=what)
 
     def _reinstall(self, state: State) -> bool:
         try:

@@ -39,10 +39,14 @@ _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
 
-_GROUPS = 0x1 | 0x4 | 0x100 | 0x400 | 0x40000  # link, neighbour, address, route, rule
+# Link, neighbour, address, route, rule, settings
+_GROUPS = 0x1 | 0x4 | 0x100 | 0x400 | 0x40000 | 0x1000000
 _BATCH_MAX = 256
 _BUFFER_SIZE = 1 << 20
 
+_NEW_SETTINGS = 80
+_FAMILY_SIZE = 4
+"""`struct netconfmsg`, a family alone, with its padding."""
 _NONE = b"\xff" * 4  # a rule that suppresses nothing
 
 # Socket options that Python has no names for
@@ -112,7 +116,15 @@ class NeighborInfo:
     protocol: int
 
 
-Info = LinkInfo | AddressInfo | RouteInfo | RuleInfo | NeighborInfo
+@record
+class ForwardingInfo:
+    """Whether a link forwards: `net.ipv6.conf.LINK.forwarding`."""
+
+    index: int
+    on: bool
+
+
+Info = LinkInfo | AddressInfo | RouteInfo | RuleInfo | NeighborInfo | ForwardingInfo
 
 
 @record
@@ -211,12 +223,20 @@ def _read_neighbor(octets: bytes) -> NeighborInfo | None:
     return NeighborInfo(index, value, found.get(2, b""), state, proxy, protocol)
 
 
+def _read_settings(octets: bytes) -> ForwardingInfo | None:
+    found = _attributes(octets, _FAMILY_SIZE)
+    if octets[0] != socket.AF_INET6 or 2 not in found:
+        return None
+    return ForwardingInfo(index=_number(found.get(1)), on=bool(_number(found[2])))
+
+
 _READERS: dict[int, Callable[[bytes], Info | None]] = {
     NEW_LINK: _read_link,
     NEW_ADDRESS: _read_address,
     NEW_ROUTE: _read_route,
     NEW_NEIGHBOR: _read_neighbor,
     NEW_RULE: _read_rule,
+    _NEW_SETTINGS: _read_settings,
 }
 
 

@@ -39,6 +39,10 @@ STATUS: dict[str, Any] = {
     "problems": ["something: do this"],
     "mobile_node": {
         "home_address": "2001:db8:a::100",
+        "further_home_addresses": [
+            {"home_address": "2001:db8:1a::100", "expires_in_s": None},
+            {"home_address": "2001:db8:2a::100", "expires_in_s": 100.0},
+        ],
         "home_agent": "2001:db8:a::1",
         "home_agents": [
             AGENT,
@@ -216,6 +220,8 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "mip6 mip6: mobile node and correspondent node, up 3 min 20 s",
         "place             away, not registered yet",
         "home address      2001:db8:a::100",
+        "                  2001:db8:1a::100, registered for -",
+        "                  2001:db8:2a::100, registered for 100 s",
         "care-of address   -",
         "link              eth0",
         "home agent        2001:db8:a::1",

@@ -195,6 +195,12 @@ class Roamer:
         return None
 
     @property
+    def open(self) -> bool:
+        """Whether packets from the home address have a way out."""
+        first = self.mobile_node.homes.first
+        return first.open(self.mobile_node.attachments, self.now)
+
+    @property
     def care_of_addresses(self) -> set[IPv6Address]:
         return {state.address for state in self.standing(CareOfAddress)}
 

@@ -113,9 +113,9 @@ def test_the_acknowledgement_moves_everything() -> None:
 
 def test_packets_never_wait_while_the_other_link_works() -> None:
     roamer = tried()
-    assert roamer.mobile_node._open
+    assert roamer.open
     roamer.answer()
-    assert roamer.mobile_node._open
+    assert roamer.open
 
 
 def test_the_old_link_goes_before_the_acknowledgement() -> None:

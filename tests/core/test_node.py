@@ -74,6 +74,7 @@ class Roamer:
     """A mobile node that only notes what it is handed."""
 
     home_address = HOME_ADDRESS
+    home_addresses = (HOME_ADDRESS,)
     home_agent = HOME_AGENT
 
     def __init__(self) -> None:

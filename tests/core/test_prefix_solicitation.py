@@ -19,6 +19,8 @@ from tests.support.optimizing import Optimizer
 from mip6.core.effects import Effect
 from mip6.core.events import Dropped
 from mip6.core.link import Prefix
+from mip6.core.mobile_node import MobileNode
+from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.prefix_solicitation import (
     APART,
@@ -47,6 +49,8 @@ def information(
     valid: int = 10_000,
     preferred: int | None = None,
     network: IPv6Network = HOME_PREFIX,
+    *,
+    formed: bool = False,
 ) -> PrefixInformation:
     return PrefixInformation(
         prefix=network.network_address,
@@ -54,7 +58,8 @@ def information(
         valid_lifetime=valid,
         preferred_lifetime=valid if preferred is None else preferred,
         on_link=True,
-        autonomous_address_configuration=True,
+        # No home address is formed in others: that is told elsewhere.
+        autonomous_address_configuration=network == HOME_PREFIX or formed,
     )
 
 
@@ -358,6 +363,26 @@ def test_protection() -> None:
     assert reasons(effects) == [("unauthenticated", "11.4.3")]
     assert advertise(roamer, protected_for=HOME_ADDRESS) == []
     assert set(prefixes(roamer)) == {HOME_PREFIX}
+
+
+@pytest.mark.rfc("11.4.3-3", "whoever sends it")
+def test_without_a_home_agent_none_is_believed() -> None:
+    roamer = Roamer(prefix_discovery=True)
+    roamer.mobile_node = MobileNode(
+        HOME_ADDRESS,
+        HOME_PREFIX,
+        (),
+        discover=True,
+        random=bytes,
+        authentication_required=False,
+        prefix_discovery=True,
+    )
+    roamer.node = Node(mobile_node=roamer.mobile_node)
+    roamer.link_up()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    effects = advertise(roamer, number=0)
+    assert reasons(effects) == [("not_from_home_agent", "11.4.3")]
+    assert prefixes(roamer) == {}
 
 
 @pytest.mark.rfc("11.4.3-6", "the same answer again counts as unsolicited")

@@ -520,3 +520,34 @@ def test_multicast_needs_a_home_link() -> None:
     assert wanted is not None and wanted.multicast
     [error] = errors(text.replace('home_link = "eth1"\n', ""))
     assert '"multicast" needs home_link' in error
+
+
+FORMED = MOBILE_NODE.replace(
+    'home_address = "2001:db8:a::100/64"',
+    'home_prefix = "2001:db8:a::/64"\ninterface_identifier = "::100"',
+)
+
+
+def test_a_home_address_formed_of_its_parts() -> None:
+    wanted = parse(FORMED, "f").mobile_node
+    plain = parse(MOBILE_NODE, "f").mobile_node
+    assert wanted is not None and plain is not None
+    assert wanted.home_address == plain.home_address
+    assert wanted.home_prefix == IPv6Network("2001:db8:a::/64")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('interface_identifier = "::100"', "", 'lacks "interface_identifier"'),
+        ('home_prefix = "2001:db8:a::/64"', "", 'lacks "home_prefix"'),
+        ("manage", 'home_address = "2001:db8:a::1/64"\nmanage', "not both"),
+        ("a::/64", "a::/63", "2001:db8:a::/63 is no /64"),
+        ("a::/64", "a::g/64", "home_prefix and interface_identifier: "),
+        ('"::100"', '"::1:0:0:0:100"', "is not one of 64 bits"),
+        ('"::100"', '"::"', "is not one of 64 bits"),
+        ('"::100"', "100", "must be a string"),
+    ],
+)
+def test_parts_of_no_home_address(old: str, new: str, expected: str) -> None:
+    assert any(expected in error for error in errors(FORMED.replace(old, new)))

@@ -331,3 +331,10 @@ def test_who_is_listed_has_a_key_of_its_own_there(directory: Path) -> None:
     assert len(found.associations) == 12
     [error] = errors(directory, text.replace("phone", "laptop"))
     assert "have the same key" in error
+
+
+def test_without_authentication_nothing_is_protected(directory: Path) -> None:
+    text = MOBILE_NODE.replace('"shared_key"', '"none"').replace("key =", "# key =")
+    found = credentials.load(configured(directory, text))
+    assert found.shared is None
+    assert not found.by_esp and not found.by_option

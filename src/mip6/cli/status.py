@@ -63,6 +63,7 @@ def _text(document: dict[str, Any]) -> str:
         lines += [
             ("place", _PLACES.get(mobile_node["place"], mobile_node["place"])),
             ("home address", mobile_node["home_address"]),
+            *_further(mobile_node),
             ("care-of address", mobile_node["care_of_address"] or "-"),
             ("link", mobile_node["link"] or "-"),
             ("home agent", mobile_node["home_agent"] or "looked for"),
@@ -131,6 +132,13 @@ def _home_agents(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
             )
         lines.append(("known", f"{agent['address']}: {words}"))
     return lines
+
+
+def _further(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("", f"{one['home_address']}, registered for {seconds(one['expires_in_s'])}")
+        for one in mobile_node["further_home_addresses"]
+    ]
 
 
 def _home_prefixes(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:

@@ -141,7 +141,7 @@ class AdoptedLink(ManagedLink):
         )
 
     def _is_home(self, one: Adopted) -> bool:
-        return one.address in self._home_prefix
+        return any(one.address in prefix for prefix in self.home_prefixes)
 
     def _advertised(self, one: Adopted) -> bool:
         """Whether a router said since the link came up that this prefix is here."""

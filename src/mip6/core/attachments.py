@@ -72,7 +72,7 @@ class Attachments:
         self.previous: Previous | None = None
         self.away_at = away_at
         self._home_agent: IPv6Address | None = None
-        self._home_prefix = home_prefix
+        self._home_prefixes: tuple[IPv6Network, ...] = (home_prefix,)
         self._random = random
         self._never_return_home = never_return_home
         self._kind = ManagedLink if managed else AdoptedLink
@@ -90,13 +90,14 @@ class Attachments:
         self.link_down(link.name)
         self.up[link.name] = self._kind(
             link,
-            self._home_prefix,
+            self._home_prefixes[0],
             self._home_agent,
             self._random,
             now,
             never_return_home=self._never_return_home,
             remembered=self._memory.recall(link, now),
         )
+        self.up[link.name].home_prefixes = self._home_prefixes
         return True
 
     def link_down(self, name: str) -> bool:
@@ -283,6 +284,12 @@ class Attachments:
         self._home_agent = home_agent
         for up in self.up.values():
             up.home_agent = home_agent
+
+    def renumbered(self, home_prefixes: tuple[IPv6Network, ...]) -> None:
+        """These are the home link's now: any of them means home (§11.5.2)."""
+        self._home_prefixes = home_prefixes
+        for up in self.up.values():
+            up.home_prefixes = home_prefixes
 
     def forgive(self) -> None:
         """Nothing is held against any way: another home agent is asked."""

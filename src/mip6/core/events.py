@@ -113,6 +113,15 @@ class HomeAgentsChanged:
 
 
 @record
+class HomeAddressesChanged:
+    """A mobile node has formed a home address in a new prefix, or left one that is
+    over; the first one is for new connections.  It comes before anything is sent for
+    it, so that there are keys for it."""
+
+    home_addresses: tuple[IPv6Address, ...]
+
+
+@record
 class PrefixesTold:
     """A home agent begins to tell its mobile nodes the prefixes of the home link."""
 
@@ -137,6 +146,7 @@ Event = (
     | PlaceChanged
     | Problem
     | HomeAgentsChanged
+    | HomeAddressesChanged
     | PrefixesTold
     | WayChanged
 )

@@ -6,6 +6,7 @@ not answer by any link, the next one in the list is asked; who has failed is ask
 later.  An earlier one that may still hold a binding is told to let go (decision 0033).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
@@ -19,7 +20,7 @@ from .agent_discovery import AgentDiscovery
 from .events import Event, HomeAgentsChanged, Problem
 from .packet import Packet
 from .rate import Persistence
-from .registration import RESPITE, Aim, Registration
+from .registration import RESPITE, Aim, Registration, update_times
 from .state import Tunnel
 
 DUPLICATE = BindingStatus.DUPLICATE_ADDRESS_DETECTION_FAILED
@@ -60,6 +61,7 @@ class HomeAgents:
     lifetime: seconds to ask for.
     random: that many random octets.
     restored: the tunnel that an earlier process left; its home agent comes first.
+    recent: when each was sent Binding Updates, for any home address (§11.8).
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class HomeAgents:
         authentication_required: bool,
         random: Callable[[int], bytes],
         restored: Tunnel | None,
+        recent: dict[IPv6Address, deque[float]] | None = None,
     ) -> None:
         self.home_address = home_address
         self.listed = tuple(dict.fromkeys(listed))[:HOME_AGENTS_MAX]
@@ -80,6 +83,7 @@ class HomeAgents:
         self.discovery = AgentDiscovery(home_prefix, random) if discover else None
         self._lifetime = lifetime
         self._authentication_required = authentication_required
+        self._recent = {} if recent is None else recent
         self._registrations: dict[IPv6Address, Registration] = {}
         self._failures: dict[IPv6Address, Failure] = {}
         # In the order in which they failed.
@@ -353,6 +357,9 @@ class HomeAgents:
                 home_agent,
                 lifetime=self._lifetime,
                 authentication_required=self._authentication_required,
+                recent=self._recent.setdefault(home_agent, update_times())
+                if home_agent
+                else None,
             )
             if home_agent is not None:
                 self._registrations[home_agent] = known
@@ -368,6 +375,7 @@ class HomeAgents:
         for address in {*former} - {*kept[-FORMER_MAX:]}:
             del self._registrations[address]
             self._failures.pop(address, None)
+            self._recent.pop(address, None)
 
 
 def _deletion(aim: Aim) -> Aim:

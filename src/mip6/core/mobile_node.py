@@ -30,9 +30,11 @@ from mip6.wire.revocation import BindingRevocation
 from . import home_signalling
 from .adopted import Adopted
 from .binding_update_list import CorrespondentMessage
+from .direct_errors import quote
 from .effects import Effect, Notify, Send
 from .events import Dropped, Phase, PhaseReached, Place, PlaceChanged, Problem
 from .home_signalling import HomeSignalling
+from .homes import Home
 from .link import Link
 from .mobile_parts import MobileParts, check_lifetime
 from .movement import CONFLICTS_MAX
@@ -65,7 +67,8 @@ class MobileNode(MobileParts):
         """Work by these from now on (see the class): the lifetime is asked for when the
         registration is refreshed next."""
         check_lifetime(lifetime)
-        self.home_agents.lifetime = lifetime
+        for home in self.homes:
+            home.home_agents.lifetime = lifetime
         self.fallback = fallback
         self.native.prefixes = native
         self.native.with_name_servers = native_name_servers
@@ -76,7 +79,8 @@ class MobileNode(MobileParts):
     ) -> list[Effect]:
         """These are all of them now, in the order in which they are asked; those that
         were discovered come after them.  Who has accepted is kept."""
-        self.home_agents.found(home_agents)
+        for home in self.homes:
+            home.home_agents.found(home_agents)
         return self._settle(now)
 
     def link_up(self, link: Link, now: float) -> list[Effect]:
@@ -153,30 +157,41 @@ class MobileNode(MobileParts):
         """A packet from the home address found no tunnel: it waits if there is hope."""
         if self._stopped:
             return []
-        if self.registration.refused or self.registration.given_up:
-            return self._holding.refuse(octets, now, "registration_refused")
+        home = self._sender(octets)
+        holding, registration = home.holding, home.registration
+        if registration.refused or registration.given_up:
+            return holding.refuse(octets, now, "registration_refused")
         if self.place not in HOME and self.native.takes(octets):
             # It would have been native if there were a link; through the tunnel it is
             # nothing for who it is for.
-            return self._holding.refuse(octets, now, "native")
-        if not self._open:
-            return self._holding.hold(octets, now)
-        return self._holding.late(octets, now)
+            return holding.refuse(octets, now, "native")
+        if not home.open(self.attachments, self._now):
+            return holding.hold(octets, now)
+        return holding.late(octets, now)
+
+    def _sender(self, octets: bytes) -> Home:
+        """By the source address of a packet (RFC 8200 §3)."""
+        for home in self.homes.others:
+            if home.home_address.packed == octets[8:24]:
+                return home
+        return self.homes.first
 
     def talks_to(
         self, local: IPv6Address, peer: IPv6Address, now: float
     ) -> list[Effect]:
         """Traffic between an address of ours and `peer` was seen, either way."""
-        if local != self.home_address or self._stopped:
+        home = self.homes.find(local)
+        if home is None or self._stopped:
             return []
-        self.correspondents.talks_to(peer, now)
+        home.correspondents.talks_to(peer, now)
         return self._settle(now)
 
     def prefer(
         self, policies: tuple[CorrespondentPolicy, ...], now: float
     ) -> list[Effect]:
         """The operator wants another way for some correspondents from now on."""
-        self.correspondents.prefer(policies)
+        for home in self.homes:
+            home.correspondents.prefer(policies)
         return self._settle(now)
 
     def stop(self, now: float) -> list[Effect]:
@@ -197,19 +212,23 @@ class MobileNode(MobileParts):
                     self._progress.undone(phase)
                 case Notify(PlaceChanged()):
                     self._placement.untold()
+        home = None
         if isinstance(state, RouteOptimization):
-            self.correspondents.refused(state, now)
+            home = self.homes.find(state.home_address)
+        if home is not None and isinstance(state, RouteOptimization):
+            home.correspondents.refused(state, now)
         return self._settle(now)
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
-        known = self.correspondents.find(packet.source) is not None
+        home = self._whose(packet)
+        known = home.correspondents.find(packet.source) is not None
         match packet.message:
             case RouterAdvertisement() | NeighborAdvertisement() as message:
                 return self._neighbor_said(packet, message, now)
             case NeighborSolicitation() as message:
                 return self._neighbor_said(packet, message, now)
             case BindingAcknowledgement() as message if not known:
-                return self._acknowledged(packet, message, now)
+                return self._acknowledged(home, packet, message, now)
             case BindingError() | BindingRevocation() | ParameterProblem() as message:
                 return self._home_signalled(packet, message, now)
             case HomeAgentAddressDiscoveryReply() as message:
@@ -241,33 +260,40 @@ class MobileNode(MobileParts):
         return self._settle(now, *self._progress.reached(phase, packet.link or ""))
 
     def _acknowledged(
-        self, packet: Packet, message: BindingAcknowledgement, now: float
+        self,
+        home: Home,
+        packet: Packet,
+        message: BindingAcknowledgement,
+        now: float,
     ) -> list[Effect]:
-        registration = self.home_agents.find(packet.source) or self.registration
+        registration = home.home_agents.find(packet.source) or home.registration
         told = registration.problem
         if reason := registration.acknowledged(packet, message, now):
             return _dropped(reason, "11.7.3", packet)
-        if registration is not self.registration:
+        if registration is not home.registration:
             return self._settle(now)  # that it has let go, or why not
         effects: list[Effect] = []
+        first = home is self.homes.first
         status, aim = registration.status, registration.aim
         assert aim is not None  # else nothing would have been asked
         if status is not None and status < 128:
-            self._footprint.left = None
+            if first:
+                self._footprint.left = None
             self._footprint.refusals.overcome()
-            self.home_agents.accepted()
+            home.home_agents.accepted()
             necessary = status == (
                 BindingStatus.ACCEPTED_BUT_PREFIX_DISCOVERY_NECESSARY
             )
             self.prefixes.registered(now, necessary=necessary)
-            self._way_works(aim, packet.source, now)
-            phase = Phase.BINDING_ACKNOWLEDGEMENT
-            effects += self._progress.reached(phase, aim.link)
+            if first:
+                self._way_works(aim, packet.source, now)
+                phase = Phase.BINDING_ACKNOWLEDGEMENT
+                effects += self._progress.reached(phase, aim.link)
         elif registration.refused:
-            if aim.tentative or status in OF_THE_LINK:
+            if first and (aim.tentative or status in OF_THE_LINK):
                 self.attachments.reached(aim.care_of_address, now, answered=False)
             if status not in OF_THE_LINK and not aim.delete:
-                self.home_agents.failed(now, status)
+                home.home_agents.failed(now, status)
         if (problem := registration.problem) and problem != told:
             effects.append(Notify(problem))
         returning = self.place is Place.RETURNING
@@ -275,7 +301,8 @@ class MobileNode(MobileParts):
         here = self.attachments.here
         if returning and self.place is Place.AT_HOME and here:
             up = self.attachments.up[here.link]
-            effects += map(Send, up.announcements(self.home_address))
+            for address in self.homes.addresses:
+                effects += map(Send, up.announcements(address))
         return effects
 
     def _way_works(self, aim: Aim, home_agent: IPv6Address, now: float) -> None:
@@ -303,7 +330,8 @@ class MobileNode(MobileParts):
         self, packet: Packet, message: HomeSignalling, now: float
     ) -> list[Effect]:
         """About the home registration, or else about a correspondent's."""
-        brought = home_signalling.heard(self.home_agents, packet, message, now)
+        agents = self._whose(packet).home_agents
+        brought = home_signalling.heard(agents, packet, message, now)
         if isinstance(brought, Dropped):
             return [Notify(brought)]
         if brought is None:
@@ -322,17 +350,18 @@ class MobileNode(MobileParts):
         if (
             quoted.source != self.care_of_address
             or self.home_agents.find(quoted.destination) is None
-            or quoted.inner_source != self.home_address
+            or (home := self.homes.find(quoted.inner_source)) is None
         ):
             return _dropped("icmp_error_quote", "RFC 2473 8.1", packet)
-        if not self._path.learn(quoted, now):
+        if not home.path.learn(quoted, now):
             return _dropped("mtu_not_smaller", "RFC 8201 4", packet)
         return self._settle(now)
 
     def _prefixes_told(
         self, packet: Packet, message: MobilePrefixAdvertisement, now: float
     ) -> list[Effect]:
-        registration = self.home_agents.find(packet.source) or self.registration
+        home = self._whose(packet)
+        registration = home.home_agents.find(packet.source) or home.registration
         reason = self.prefixes.receive(packet, message, registration, now)
         dropped = _dropped(reason, "11.4.3", packet) if reason else []
         return self._settle(now, *dropped)
@@ -341,8 +370,26 @@ class MobileNode(MobileParts):
         self, packet: Packet, message: CorrespondentMessage, now: float
     ) -> list[Effect]:
         """From a correspondent, or about packets to one."""
-        dropped = self.correspondents.receive(packet, message, now)
-        return [Notify(dropped)] if dropped else self._settle(now)
+        whose = self._whose(packet)
+        # A Care-of Test and an error name no home address in their headers.
+        others = (home for home in self.homes if home is not whose)
+        for home in (whose, *others):
+            dropped = home.correspondents.receive(packet, message, now)
+            if dropped is None:
+                return self._settle(now)
+        assert dropped is not None  # there is one at least
+        return [Notify(dropped)]
+
+    def _whose(self, packet: Packet) -> Home:
+        """The home address that a message is about; the first where none is named."""
+        named = packet.target
+        match packet.message:
+            case BindingError(home_address=home_address):
+                named = home_address
+            case ParameterProblem(packet=octets):
+                quoted = quote(octets)
+                named = (quoted.home_address if quoted else None) or named
+        return self.homes.find(named) or self.homes.first
 
 
 def _dropped(reason: str, section: str, packet: Packet) -> list[Effect]:

@@ -6,6 +6,7 @@ input changes one of them, then `_settle` derives everything else anew, so that 
 has a path of its own.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
@@ -15,19 +16,21 @@ from mip6.wire.messages import BindingUpdate
 from .attachments import Attachments
 from .binding_update_list import BindingUpdateList
 from .effects import Effect, Notify, Send
-from .events import Phase, Place, Problem
+from .events import HomeAddressesChanged, Phase, Place, Problem
 from .footprint import Footprint
-from .holding import Holding
 from .home_agents import HomeAgents
-from .mobile_state import away_states, home_states, home_tunnel
+from .homes import Home, Homes
+from .link import Attachment
+from .mobile_state import away_states, further_states, home_states, home_tunnel
 from .native import Native
-from .path_mtu import PathMtu, inner_mtu
+from .packet import Packet
+from .path_mtu import inner_mtu
 from .placement import Placement
 from .prefix_solicitation import PrefixSolicitation
 from .progress import Progress
 from .registration import Aim, Registration
 from .route_optimization import CorrespondentPolicy
-from .state import HomeAddress, RouteOptimization, State, Tunnel
+from .state import HomeAddress, Route, RouteOptimization, State, Tunnel
 from .tunnel_probe import Passage, TunnelProbe
 from .whereabouts import whereabouts
 
@@ -59,6 +62,8 @@ class MobileParts:
     correspondents_max: how many of them at the same time.
     restored_ways: the direct ways that an earlier process left.
     prefix_discovery: whether the home agent is asked for the home link's prefixes.
+    renumbering: whether home addresses are formed in other prefixes of the home link:
+        not where keys are made for this one alone (decision 0034).
     probe_tunnel: whether the home agent is asked for an echo through each new tunnel.
     native: destinations that go out from the care-of address; see `Native`.
     native_name_servers: whether the name servers of visited links are among them.
@@ -88,27 +93,60 @@ class MobileParts:
         correspondents_max: int = 256,
         restored_ways: tuple[RouteOptimization, ...] = (),
         prefix_discovery: bool = False,
+        renumbering: bool = True,
         probe_tunnel: bool = False,
         native: tuple[IPv6Network, ...] = (),
         native_name_servers: bool = True,
     ) -> None:
         check_lifetime(lifetime)
-        self.home_address = home_address
-        self.home_prefix = home_prefix
         self.device = device
         self.links = links
         self.fallback = fallback
         self.table = table
-        self.home_agents = HomeAgents(
-            home_address,
-            home_prefix,
-            home_agents,
-            discover=discover,
-            lifetime=lifetime,
-            authentication_required=authentication_required,
-            random=random,
-            restored=restored,
-        )
+        recent: dict[IPv6Address, deque[float]] = {}
+
+        def home(
+            address: IPv6Address,
+            prefix: IPv6Network,
+            listed: Iterable[IPv6Address],
+            left: Tunnel | None = None,
+            ways: tuple[RouteOptimization, ...] = (),
+        ) -> Home:
+            agents = HomeAgents(
+                address,
+                prefix,
+                listed,
+                discover=discover,
+                lifetime=lifetime,
+                authentication_required=authentication_required,
+                random=random,
+                restored=left,
+                recent=recent,
+            )
+            correspondents = BindingUpdateList(
+                address,
+                device=device,
+                table=table,
+                random=random,
+                authentication_required=authentication_required,
+                policies=policies,
+                correspondents_max=correspondents_max if route_optimization else 0,
+                restored=ways,
+            )
+            return Home(address, prefix, agents, correspondents, held_max)
+
+        def another(address: IPv6Address, prefix: IPv6Network) -> Home:
+            """As the first one is served by now."""
+            agents, current = self.home_agents, self.registration.home_agent
+            made = home(
+                address, prefix, (*((current,) if current else ()), *agents.listed)
+            )
+            made.home_agents.lifetime = agents.lifetime
+            made.correspondents.policies = self.correspondents.policies
+            return made
+
+        first = home(home_address, home_prefix, home_agents, restored, restored_ways)
+        self.homes = Homes(first, another)
         self.attachments = Attachments(
             links,
             home_prefix,
@@ -118,16 +156,6 @@ class MobileParts:
             managed=managed,
             away_at=restored.care_of_address if restored else None,
         )
-        self.correspondents = BindingUpdateList(
-            home_address,
-            device=device,
-            table=table,
-            random=random,
-            authentication_required=authentication_required,
-            policies=policies,
-            correspondents_max=correspondents_max if route_optimization else 0,
-            restored=restored_ways,
-        )
         self.prefixes = PrefixSolicitation(
             home_address, enabled=prefix_discovery, random=random
         )
@@ -135,9 +163,8 @@ class MobileParts:
             home_prefix, prefixes=native, with_name_servers=native_name_servers
         )
         self.probe = TunnelProbe(home_address, random) if probe_tunnel else None
+        self._renumbering = renumbering
         self._optimistic = optimistic
-        self._path = PathMtu()
-        self._holding = Holding(home_address, held_max)
         self._footprint = Footprint(restored, restored_ways)
         self._placement = Placement(home_address)
         self._progress = Progress()
@@ -146,6 +173,24 @@ class MobileParts:
         self._now = -inf
 
     # What `mip6 status` shows.
+
+    @property
+    def home_address(self) -> IPv6Address:
+        """The one for new connections."""
+        return self.homes.first.home_address
+
+    @property
+    def home_addresses(self) -> tuple[IPv6Address, ...]:
+        """All of them, that one first."""
+        return self.homes.addresses
+
+    @property
+    def home_agents(self) -> HomeAgents:
+        return self.homes.first.home_agents
+
+    @property
+    def correspondents(self) -> BindingUpdateList:
+        return self.homes.first.correspondents
 
     @property
     def registration(self) -> Registration:
@@ -176,7 +221,7 @@ class MobileParts:
     @property
     def held(self) -> int:
         """Packets that wait for the tunnel."""
-        return len(self._holding)
+        return sum(len(home.holding) for home in self.homes)
 
     @property
     def stopped(self) -> bool:
@@ -191,16 +236,21 @@ class MobileParts:
     def deadline(self) -> float | None:
         if self._stopped:
             return None
-        moments = [self.home_agents.deadline, self._path.deadline(self._now)]
-        moments += (self.attachments.deadline, self.correspondents.deadline)
-        moments += (self._footprint.deadline, self.prefixes.deadline)
+        moments = [self.attachments.deadline, self._footprint.deadline]
+        moments += (
+            self.prefixes.deadline,
+            self.homes.deadline(self.prefixes, self._now),
+        )
         if self._stop_by is not None:
             moments.append(self._stop_by)
         if self.probe is not None:
             moments.append(self.probe.deadline)
-        tunnel = self._footprint.tunnel(self.home_address)
-        if tunnel and tunnel.expires > self._now:
-            moments.append(tunnel.expires)
+        for home in self.homes:
+            moments += (home.home_agents.deadline, home.correspondents.deadline)
+            moments.append(home.path.deadline(self._now))
+            tunnel = self._footprint.tunnel(home.home_address)
+            if tunnel and tunnel.expires > self._now:
+                moments.append(tunnel.expires)
         at = min(moments)
         return None if at == inf else at
 
@@ -216,52 +266,100 @@ class MobileParts:
         for name, solicitation in self.attachments.update(now):
             effects.append(Send(solicitation))
             effects += self._progress.reached(Phase.ROUTER_SOLICITATION, name)
-        aim = self._aim(now, effects)
-        effects += map(Notify, self.home_agents.events())
+        effects += self._renumber(now)
+        aims = [self._aim(now, effects)]
+        aims += [self._further_aim(home, now) for home in self.homes.others]
+        for home in self.homes:
+            effects += map(Notify, home.home_agents.events())
         effects += self._footprint.reconcile(self._wanted(now), now)
         here, stopping = self.attachments.here, self._stop_by is not None
+        bound_until = max(home.registration.bound_until for home in self.homes)
         if self._stop_by is not None and (
-            here is None or now >= self._stop_by or now >= self.registration.bound_until
+            here is None or now >= self._stop_by or now >= bound_until
         ):
             self._stopped = True
         if here is not None and not self._stopped:
             there = self.attachments.trial or here
             if there.care_of_address:
                 effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
-            until = min(there.valid_until, self._valid_until)
-            for packet in self.home_agents.packets(now, aim, until):
+            effects += self._registrations(there, aims, now)
+            effects += map(Send, self.attachments.questions(now))
+        arrived = self._placed(now)
+        packets = self._beside_registrations(stopping, now)
+        effects += self._footprint.reconcile(self._wanted(now), now)
+        effects += map(Send, packets)
+        effects += self._probed(now)
+        effects += arrived
+        for home in self.homes:
+            effects += map(Notify, home.correspondents.events())
+            if home.open(self.attachments, now):
+                effects += home.holding.release(now)
+        self._footprint.answered(effects)
+        return effects
+
+    def _registrations(
+        self, there: Attachment, aims: list[Aim | None], now: float
+    ) -> list[Effect]:
+        """Binding Updates to home agents, and the question who else is there."""
+        effects: list[Effect] = []
+        for home, aim in zip(self.homes, aims, strict=True):
+            until = min(there.valid_until, self._valid_until(home))
+            for packet in home.home_agents.packets(now, aim, until):
                 effects.append(Send(packet))
                 link = packet.link or there.link
                 if isinstance(packet.message, BindingUpdate):
                     effects += self._progress.reached(Phase.BINDING_UPDATE, link)
-            effects += map(Send, self.attachments.questions(now))
-        arrived = self._placed(now)
-        at = whereabouts(
-            self.attachments.here,
-            self.home_agents,
-            stopping,
-            now,
-            valid_until=self._valid_until,
-        )
-        packets = self.correspondents.update(now, at)
-        asked = self.prefixes.update(at, now)
-        packets += [asked] if asked else []
-        effects += self._footprint.reconcile(self._wanted(now), now)
-        effects += map(Send, packets)
-        if self.probe is not None:
-            if self.place is not Place.REGISTERED:
-                self.probe.attached(None)
-            effects += map(Send, self.probe.questions(now))
-        effects += arrived
-        effects += map(Notify, self.correspondents.events())
-        if self._open:
-            effects += self._holding.release(now)
-        self._footprint.answered(effects)
         return effects
 
-    @property
-    def _valid_until(self) -> float:
-        return self.prefixes.valid_until(self.home_address)
+    def _probed(self, now: float) -> list[Effect]:
+        """Whether anything comes through the tunnel is asked while there is one."""
+        if self.probe is None:
+            return []
+        if self.place is not Place.REGISTERED:
+            self.probe.attached(None)
+        return [Send(question) for question in self.probe.questions(now)]
+
+    def _beside_registrations(self, stopping: bool, now: float) -> list[Packet]:
+        """Messages to correspondents, and the question for prefixes."""
+        packets: list[Packet] = []
+        for home in self.homes:
+            at = whereabouts(
+                self.attachments.here,
+                home.home_agents,
+                stopping,
+                now,
+                valid_until=self._valid_until(home),
+            )
+            packets += home.correspondents.update(now, at)
+            if home.home_address == self.prefixes.asks_for:
+                asked = self.prefixes.update(at, now)
+                packets += [asked] if asked else []
+        return packets
+
+    def _valid_until(self, home: Home) -> float:
+        return self.prefixes.valid_until(home.home_address)
+
+    def _renumber(self, now: float) -> list[Effect]:
+        """Take up and leave home addresses as the home link's prefixes are."""
+        if not self._renumbering or not self.homes.renumber(
+            self.prefixes, self.attachments, now
+        ):
+            return []
+        self.prefixes.renumbered(self.homes.addresses)
+        self._placement.home_address = self.home_address
+        if self.probe is not None:
+            self.probe.home_address = self.home_address
+        self.attachments.renumbered(self.homes.prefixes)
+        return [Notify(HomeAddressesChanged(self.homes.addresses))]
+
+    def _further_aim(self, home: Home, now: float) -> Aim | None:
+        """What the home agent is to know of a home address beside the first, which
+        decides where we are."""
+        stopping = self._stop_by is not None
+        aim = self.attachments.aim(home.home_address, stopping=stopping)
+        home.home_agents.choose(aim, now, silent=False)
+        home.home_agents.take_aim(aim, now)
+        return aim
 
     def _aim(self, now: float, effects: list[Effect]) -> Aim | None:
         """Decide where to be, and which home agent is to know what of it."""
@@ -316,20 +414,16 @@ class MobileParts:
     def _placed(self, now: float) -> list[Effect]:
         """What arriving somewhere brings."""
         arrived = self._placement.update(self.attachments, self.home_agents, now)
+        for home in self.homes:
+            opened = home.opened(self.attachments, now)
+            if opened or (arrived and home is self.homes.first):
+                home.holding.arrived(now)
         if arrived:
-            self._holding.arrived(now)
             if self.place is Place.REGISTERED:
                 self.attachments.registered(now)
             elif self.place is Place.AT_HOME:
                 self.attachments.previous = None
         return arrived
-
-    @property
-    def _open(self) -> bool:
-        """Whether packets from the home address have a way out."""
-        if self.place is Place.RETURNING:
-            return self.registration.sent
-        return self.place in (Place.REGISTERED, Place.AT_HOME)
 
     def _wanted(self, now: float) -> list[State]:
         """All the kernel state that this place and this registration need."""
@@ -347,19 +441,36 @@ class MobileParts:
                 table=self.table,
                 home_by_default=home_agents.alive(now) or not self.fallback,
                 checked_by_kernel=self._optimistic,
-                mtu=inner_mtu(self._path.mtu(self.care_of_address, now)),
+                mtu=self._mtu(now),
             )
             states += self.native.states(attachments.here)
+        left = self._footprint.left
+        states += self._tunnel(self.homes.first, left, now)
+        states += self.correspondents.states(now)
+        for home in self.homes.others:
+            states += further_states(
+                attachments, home.home_agents, self.device, self.table, now
+            )
+            states += self._tunnel(home, None, now)
+            # Routes to correspondents are for the address that is used from now on.
+            every = home.correspondents.states(now)
+            states += (state for state in every if not isinstance(state, Route))
+        return states
+
+    def _tunnel(self, home: Home, left: Tunnel | None, now: float) -> list[Tunnel]:
+        """`left`: by an earlier process."""
         if self._stop_by is not None:
-            tunnel = self._footprint.tunnel(self.home_address)
+            tunnel = self._footprint.tunnel(home.home_address)
         else:
             tunnel = home_tunnel(
-                attachments, home_agents, self._footprint.left, self._path, now
+                self.attachments, home.home_agents, left, home.path, now
             )
-        if tunnel is not None:
-            states.append(tunnel)
-        states += self.correspondents.states(now)
-        return states
+        return [] if tunnel is None else [tunnel]
+
+    def _mtu(self, now: float) -> int | None:
+        """Of the routes into the tunnels: they share a way."""
+        mtus = [home.path.mtu(self.care_of_address, now) for home in self.homes]
+        return inner_mtu(min((mtu for mtu in mtus if mtu is not None), default=None))
 
 
 def check_lifetime(lifetime: float) -> None:

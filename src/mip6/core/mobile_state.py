@@ -48,6 +48,26 @@ def home_states(
     return states
 
 
+def further_states(
+    attachments: Attachments,
+    home_agents: HomeAgents,
+    device: str,
+    table: int,
+    now: float,
+) -> list[State]:
+    """For a home address beside the first: packets from it have the same ways."""
+    here, registration = attachments.here, home_agents.current
+    home_address = home_agents.home_address
+    states: list[State] = [HomeAddress(address=home_address, link=device)]
+    if here is None or not here.at_home:
+        return [*states, Rule(priority=999, table=table, source=home_address)]
+    if here.adopted:
+        states.append(Rule(priority=1000, table=table + 2, source=home_address))
+    if registration.sent or now >= registration.bound_until:
+        states.append(HomeAddress(address=home_address, link=here.link))
+    return states
+
+
 def away_states(
     attachments: Attachments,
     home_address: IPv6Address,

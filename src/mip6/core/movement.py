@@ -82,7 +82,7 @@ class ManagedLink:
         self.routers: dict[IPv6Address, Router] = {}
         self.conflicts = 0
         self.home_agent = home_agent
-        self._home_prefix = home_prefix
+        self.home_prefixes: tuple[IPv6Network, ...] = (home_prefix,)
         self._random = random
         self._never_return_home = never_return_home
         self.captive_portal = b""
@@ -311,7 +311,7 @@ class ManagedLink:
                 is_router = bool(self._current and self._current[0] == router.address)
                 is_prefix = bool(self._current and self._current[1] == prefix.network)
                 preferred = prefix.preferred_until > now
-                at_home = prefix.network == self._home_prefix
+                at_home = prefix.network in self.home_prefixes
                 if not at_home and not preferred and not (is_router and is_prefix):
                     continue
                 way = _way(router)
@@ -398,7 +398,7 @@ class ManagedLink:
         return False
 
     def _attached(self, router: Router, prefix: Prefix) -> Attachment:
-        at_home = prefix.network == self._home_prefix
+        at_home = prefix.network in self.home_prefixes
         care_of_address = None
         if not at_home:
             network = prefix.network.network_address.packed[:8]
@@ -427,7 +427,7 @@ class ManagedLink:
     def _candidates(self) -> Iterator[tuple[Router, Prefix]]:
         for router in self.routers.values():
             for prefix in router.prefixes:
-                at_home = prefix.network == self._home_prefix
+                at_home = prefix.network in self.home_prefixes
                 if at_home and self._never_return_home:
                     continue  # neither home nor a place for a care-of address
                 if at_home or prefix.autonomous:

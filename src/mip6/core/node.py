@@ -235,7 +235,7 @@ class Node:
         except WireError as error:
             return [_malformed(error, None, "RFC 8200 4")]
         mobile_node, home_agent = self.mobile_node, self.home_agent
-        if mobile_node is not None and headers.source == mobile_node.home_address:
+        if mobile_node is not None and headers.source in mobile_node.home_addresses:
             return mobile_node.unmatched(octets, now)
         effects: list[Effect] = [_dropped("no_binding", "10.4.1", headers.source)]
         if (
@@ -289,7 +289,7 @@ class Node:
             return [_dropped("not_for_us", "RFC 8200 3", source)]
         if wrapping.routing_address is not None and (
             self.mobile_node is None
-            or wrapping.routing_address != self.mobile_node.home_address
+            or wrapping.routing_address not in self.mobile_node.home_addresses
         ):
             return [_dropped("routing_header_address", "6.4", source)]
         home_address = wrapping.home_address
@@ -439,13 +439,18 @@ class Node:
         goes through its tunnel: these messages carry no Home Address option (§6.1)."""
         if self.mobile_node is None:
             return effects
-        home_address, tunnel = self.mobile_node.home_address, None
-        for state in self.mobile_node.installed:
-            if isinstance(state, Tunnel) and not state.inbound_only:
-                tunnel = state.care_of_address, state.home_agent
+        tunnels = {
+            state.home_address: (state.care_of_address, state.home_agent)
+            for state in self.mobile_node.installed
+            if isinstance(state, Tunnel) and not state.inbound_only
+        }
         return [
-            Send(replace(effect.packet, tunnel=effect.packet.tunnel or tunnel))
-            if isinstance(effect, Send) and effect.packet.source == home_address
+            Send(
+                replace(
+                    packet, tunnel=packet.tunnel or tunnels.get(effect.packet.source)
+                )
+            )
+            if isinstance(effect, Send) and (packet := effect.packet)
             else effect
             for effect in effects
         ]

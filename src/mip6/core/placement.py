@@ -7,7 +7,7 @@ from .effects import Effect, Notify
 from .events import Place, PlaceChanged
 from .home_agents import HomeAgents
 
-Told = tuple[Place, IPv6Address | None, str | None]
+Told = tuple[IPv6Address, Place, IPv6Address | None, str | None]
 
 
 class Placement:
@@ -15,8 +15,8 @@ class Placement:
 
     def __init__(self, home_address: IPv6Address) -> None:
         self.place = Place.NOWHERE
-        self._home_address = home_address
-        self._told: Told | None = (Place.NOWHERE, None, None)
+        self.home_address = home_address
+        self._told: Told | None = (home_address, Place.NOWHERE, None, None)
 
     def untold(self) -> None:
         """Nobody was told, so it is to be told again."""
@@ -36,8 +36,8 @@ class Placement:
             standing = home_agents.standing(here.care_of_address, now)
             place = Place.REGISTERED if standing else Place.REGISTERING
         care_of_address, link = attachments.care_of_address, here.link if here else None
-        told = (place, care_of_address, link)
+        told = (self.home_address, place, care_of_address, link)
         if told == self._told:
             return []
         self.place, self._told = place, told
-        return [Notify(PlaceChanged(place, self._home_address, care_of_address, link))]
+        return [Notify(PlaceChanged(place, self.home_address, care_of_address, link))]

@@ -39,7 +39,10 @@ class PrefixSolicitation:
         enabled: bool,
         random: Callable[[int], bytes],
     ) -> None:
-        self._home_address = home_address
+        self.home_address = home_address
+        """The lifetimes of its prefix tell when to ask."""
+        self.asks_for = home_address
+        """The one that asks: an advertisement for any of them wants its own answer."""
         self._enabled = enabled
         self._random = random
         self._prefixes: dict[IPv6Network, Prefix] = {}
@@ -67,6 +70,29 @@ class PrefixSolicitation:
         """When a home address ends with its prefix; inf if nobody said."""
         found = self._find(home_address)
         return found.valid_until if found else inf
+
+    def preferred_until(self, home_address: IPv6Address) -> float:
+        """When it is not for new connections any more; inf if nobody said."""
+        found = self._find(home_address)
+        return found.preferred_until if found else inf
+
+    def usable(self, now: float) -> list[IPv6Network]:
+        """Those in which home addresses may be formed."""
+        return [
+            network
+            for network, prefix in self._prefixes.items()
+            if prefix.autonomous and prefix.preferred_until > now
+        ]
+
+    def forget(self, network: IPv6Network) -> None:
+        """It is none of the home link's, until somebody says so again."""
+        self._prefixes.pop(network, None)
+
+    def renumbered(self, home_addresses: tuple[IPv6Address, ...]) -> None:
+        """These are the home addresses now, the one for new connections first."""
+        self.home_address = home_addresses[0]
+        if self.asks_for not in home_addresses:
+            self.asks_for = self.home_address
 
     def registered(self, now: float, *, necessary: bool) -> None:
         """The home agent has accepted a registration; `necessary`: with status 1, which
@@ -96,7 +122,7 @@ class PrefixSolicitation:
         return Packet(
             source=at.care_of_address,
             destination=at.home_agent,
-            home_address=self._home_address,
+            home_address=self.asks_for,
             message=MobilePrefixSolicitation(identifier=self._identifier),
             link=at.link,
         )
@@ -120,13 +146,14 @@ class PrefixSolicitation:
                 # It wants to tell something: the question that it must be an answer
                 # to, when the home agent may send again.
                 self._ask(now + APART)
+                self.asks_for = packet.target
             return "unsolicited_advertisement"
         self._identifier, self._send_at = None, inf
         for option in message.options:
             if isinstance(option, PrefixInformation):
                 learn(self._prefixes, option, now)
         for network, prefix in list(self._prefixes.items()):
-            if prefix.valid_until <= now and self._home_address not in network:
+            if prefix.valid_until <= now and self.home_address not in network:
                 del self._prefixes[network]
         self._ask_at = self._doubtful_at(now)
         return ""
@@ -137,11 +164,12 @@ class PrefixSolicitation:
 
     def _ask(self, at: float) -> None:
         self._identifier, self._sent, self._send_at = None, 0, at
+        self.asks_for = self.home_address
 
     def _doubtful_at(self, now: float) -> float:
         """When most of what was left of the home address's prefix has passed: the
         preferred lifetime first, then the valid one (§11.4.2)."""
-        found = self._find(self._home_address)
+        found = self._find(self.home_address)
         if found is None:
             return inf
         ends = [at for at in (found.preferred_until, found.valid_until) if at > now]

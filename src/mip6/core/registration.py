@@ -112,8 +112,17 @@ class Aim:
     """Nobody answered this way a moment ago: asked seldom."""
 
 
+def update_times() -> deque[float]:
+    """When the last Binding Updates were sent to one home agent, as many as the rate
+    is about (§11.8)."""
+    return deque(maxlen=MAX_UPDATE_RATE)
+
+
 class Registration:
-    """The entry of the home agent in the binding update list (§11.1)."""
+    """The entry of the home agent in the binding update list (§11.1).
+
+    recent: shared with those of other home addresses at this home agent (§11.8).
+    """
 
     def __init__(
         self,
@@ -122,6 +131,7 @@ class Registration:
         *,
         lifetime: float,
         authentication_required: bool,
+        recent: deque[float] | None = None,
     ) -> None:
         self.home_address = home_address
         self.home_agent = home_agent
@@ -152,7 +162,7 @@ class Registration:
         self._aim: Aim | None = None
         self._outstanding: dict[int, tuple[float, int]] = {}
         # By sequence number: when it was sent, and the lifetime it asked for.
-        self._recent: deque[float] = deque(maxlen=MAX_UPDATE_RATE)
+        self._recent = update_times() if recent is None else recent
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._send_at = inf
         self._refresh_at = inf

@@ -72,7 +72,7 @@ class TunnelProbe:
     ) -> None:
         self.passage = Passage.UNTESTED
         self.identifier = int.from_bytes(random(2))
-        self._home_address = home_address
+        self.home_address = home_address
         self._home_agent: IPv6Address | None = None
         self._blocked: dict[Way, None] = {}
         self._way: Way | None = None
@@ -138,7 +138,7 @@ class TunnelProbe:
         self._asked += 1
         self._ask_at = now + interval
         through = Packet(
-            source=self._home_address,
+            source=self.home_address,
             destination=self._home_agent,
             message=self._question(_THROUGH),
             tunnel=(self._care_of_address, self._home_agent),
@@ -160,7 +160,7 @@ class TunnelProbe:
             return "echo_reply"
         identifier, number, way, turn = _CONTENT.unpack(message.data)
         through = way == _THROUGH
-        expected = self._home_address if through else self._care_of_address
+        expected = self.home_address if through else self._care_of_address
         if (
             (identifier, turn) != (self.identifier, self._turn)
             or packet.destination != expected

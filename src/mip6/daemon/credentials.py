@@ -55,10 +55,16 @@ class Shared:
         self,
         home_agents: Iterable[IPv6Address],
         fingerprints: dict[IPv6Address, list[str]],
+        home_addresses: Iterable[IPv6Address] = (),
     ) -> "Credentials":
-        """What they come to with these home agents."""
-        found = Credentials(fingerprints=fingerprints, shared=self)
-        for peers in product((self.home_address,), home_agents):
+        """What they come to with these home agents, for the home address and perhaps
+        others that were formed like it."""
+        found = Credentials(fingerprints=dict(fingerprints), shared=self)
+        every = dict.fromkeys((self.home_address, *home_addresses))
+        for home_address in every:
+            if self.home_address in fingerprints:
+                found.fingerprints[home_address] = fingerprints[self.home_address]
+        for peers in product(every, home_agents):
             for key in self.keys:
                 if self.identifier is None:
                     found.associations += association.from_key(key, *peers)
@@ -95,11 +101,16 @@ class Credentials:
             self.shared is not None and self.shared.identifier is not None
         )
 
-    def with_home_agents(self, home_agents: Iterable[IPv6Address]) -> "Credentials":
-        """The same keys with these home agents, where they can be for any."""
+    def with_home_agents(
+        self,
+        home_agents: Iterable[IPv6Address],
+        home_addresses: Iterable[IPv6Address] = (),
+    ) -> "Credentials":
+        """The same keys with these home agents, where they can be for any; for these
+        home addresses, too."""
         if self.shared is None:
             return self
-        return self.shared.credentials(home_agents, self.fingerprints)
+        return self.shared.credentials(home_agents, self.fingerprints, home_addresses)
 
     @property
     def by_home_address(
@@ -206,7 +217,7 @@ class _Reader:
         found = shared.credentials(self._home_agents, {})
         self._found.associations += found.associations
         self._found.mobility += found.mobility
-        if self._configuration.mobile_node is not None:
+        if keys and self._configuration.mobile_node is not None:
             self._found.shared = shared
         self._found.fingerprints[home_address] = [fingerprint(key) for key in keys]
         return keys

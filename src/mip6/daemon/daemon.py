@@ -18,6 +18,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAddressesChanged,
     HomeAgentsChanged,
     Phase,
     PhaseReached,
@@ -300,7 +301,8 @@ class Daemon:
         known = set(self.configuration.known)
         if self.mobile_node is not None:
             home_agents = self.mobile_node.home_agents.known
-            credentials = credentials.with_home_agents(home_agents)
+            home_addresses = self.mobile_node.home_addresses
+            credentials = credentials.with_home_agents(home_agents, home_addresses)
             if self.configuration.authentication in ("mn_ha", "none"):
                 known |= {*home_agents}
         self.protection.replace(credentials)
@@ -467,14 +469,30 @@ class Daemon:
                 text = f"{what}: {advice}" if advice else what
                 if text not in self.problems:
                     self.problems.append(text)
-            case HomeAgentsChanged():
-                self._trust(self.credentials)
-                self._names.wake()
+            case HomeAgentsChanged() | HomeAddressesChanged():
+                self._ends_changed()
             case PlaceChanged(place=place):
                 self._placed(place)
         self.log.event(event, now)
         self.feed.event(event, now)
         self._hooks.event(event)
+
+    def _ends_changed(self) -> None:
+        """The mobile node has another home address or home agent; there is nothing yet
+        that was sent for it."""
+        self._trust(self.credentials)
+        self._names.wake()
+        for address in self._standing.diverted():
+            self.machine.data_plane.divert(address)
+        if self.correspondent is not None:
+            asyncio.get_running_loop().call_soon(self._corresponds)
+
+    def _corresponds(self) -> None:
+        """The mobile node is a correspondent by its home addresses."""
+        if self.mobile_node is not None and not self.stopping:
+            addresses = self.mobile_node.home_addresses
+            self.perform(self.node.addresses_changed(addresses, self.now()))
+            self.finish()
 
     def _keep_prefixes(self) -> None:
         """For the next process; what cannot be written is heard again."""

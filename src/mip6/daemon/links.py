@@ -88,7 +88,7 @@ class Links:
         if not self._adopts or self._mobile_node is None or name not in self._told:
             return []
         netlink = self._machine.netlink
-        home_address = self._mobile_node.home_address
+        home_addresses = self._mobile_node.home_addresses
         addresses = tuple(
             Adopted(
                 address=info.address,
@@ -100,7 +100,7 @@ class Links:
             for info in netlink.addresses()
             if info.index == index
             and is_unicast_routable(info.address)
-            and info.address != home_address
+            and info.address not in home_addresses
             and not info.flags & (requests.TEMPORARY | requests.DAD_FAILED)
         )
         gateways = tuple(

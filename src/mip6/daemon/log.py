@@ -10,6 +10,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAddressesChanged,
     HomeAgentsChanged,
     PhaseReached,
     PlaceChanged,
@@ -87,6 +88,9 @@ class Log:
                     link=event.link,
                     detail=event.detail,
                 )
+            case HomeAddressesChanged():
+                formed = ",".join(map(str, event.home_addresses))
+                self.line("info", "home_addresses", home_addresses=formed)
             case HomeAgentsChanged():
                 self.line(
                     "info",

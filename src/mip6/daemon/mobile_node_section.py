@@ -3,13 +3,13 @@
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mip6.core.native import NATIVE_MAX
 
 from .home_agent_names import DISCOVER, HomeAgentEntries
 from .route_optimization import RouteOptimizationSection
-from .section import Interface, Lifetime, LinkName, Network, usable
+from .section import Address, Interface, Lifetime, LinkName, Network, usable
 from .trust import Trust
 
 
@@ -32,6 +32,11 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
 
     home_address: Interface
     """With the length of the home prefix: 2001:db8:a::100/64."""
+    home_prefix: Network | None = None
+    """And `interface_identifier`, in place of `home_address`: that is formed of the
+    two, as it is in other prefixes of the home link (decision 0034)."""
+    interface_identifier: Address | None = None
+    """The last 64 bits: "::100"."""
     home_agent: HomeAgentEntries = (DISCOVER,)
     """Addresses, names, or "discover"; of several the first that serves us."""
     interfaces: Annotated[tuple[LinkName, ...], Field(strict=False)]
@@ -62,6 +67,32 @@ class MobileNodeSection(Trust, RouteOptimizationSection):
     on_registered: Command = ()
     on_home: Command = ()
     on_failure: Command = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formed(cls, value: object) -> object:
+        """`home_address` of its two parts."""
+        if not isinstance(value, dict):
+            return value
+        parts = ("home_prefix", "interface_identifier")
+        lacking = [part for part in parts if part not in value]
+        if len(lacking) == len(parts):
+            return value
+        if lacking:
+            raise ValueError(f'lacks "{lacking[0]}": the home address is made of both')
+        if "home_address" in value:
+            raise ValueError("write home_address, or home_prefix, not both")
+        texts = [value[part] for part in parts]
+        try:
+            network, identifier = IPv6Network(texts[0]), IPv6Address(texts[1])
+        except ValueError as error:
+            raise ValueError(f"home_prefix and interface_identifier: {error}") from None
+        if network.prefixlen != 64:
+            raise ValueError(f"home_prefix {network} is no /64")
+        if not 0 < int(identifier) < 1 << 64:
+            raise ValueError(f"interface_identifier {identifier} is not one of 64 bits")
+        address = IPv6Address(int(network.network_address) | int(identifier))
+        return {**value, "home_address": f"{address}/64"}
 
     @property
     def home_agents(self) -> tuple[IPv6Address, ...]:

@@ -14,6 +14,7 @@ from mip6.core.correspondent_cache import CorrespondentBinding
 from mip6.core.home_agents import Candidate
 from mip6.core.link import Prefix
 from mip6.core.mobile_node import MobileNode
+from mip6.core.registration import Registration
 from mip6.core.route_optimization import Way
 from mip6.linux.layout import Traffic
 from mip6.linux.netlink import LinkInfo
@@ -66,6 +67,13 @@ def status(daemon: "Daemon", now: float) -> Document:
         registration = mobile_node.registration
         document["mobile_node"] = {
             "home_address": str(mobile_node.home_address),
+            "further_home_addresses": [
+                {
+                    "home_address": str(home.home_address),
+                    "expires_in_s": _left(home.registration.expires, now),
+                }
+                for home in mobile_node.homes.others
+            ],
             "home_agent": _text(mobile_node.home_agent),
             "home_agents": [
                 _candidate(one, now) for one in mobile_node.home_agents.candidates()
@@ -188,9 +196,16 @@ def updates(daemon: "Daemon", now: float) -> Document:
     """The binding update list (§11.1): the home registration, then correspondents."""
     if daemon.mobile_node is None:
         return {"updates": []}
-    registration = daemon.mobile_node.registration
+    mobile_node = daemon.mobile_node
+    registrations = [
+        _registration(home.registration, now) for home in mobile_node.homes
+    ]
+    return {"updates": [*registrations, *_correspondences(mobile_node, now)]}
+
+
+def _registration(registration: Registration, now: float) -> Document:
     aim = registration.aim
-    home = {
+    return {
         "home_address": str(registration.home_address),
         "peer": _text(registration.home_agent),
         "home_registration": True,
@@ -208,16 +223,20 @@ def updates(daemon: "Daemon", now: float) -> Document:
         "until_s": None,
         "mtu": None,
     }
-    return {"updates": [home, *_correspondences(daemon.mobile_node, now)]}
 
 
 def _correspondences(mobile_node: MobileNode, now: float) -> Iterator[Document]:
     """One entry for each correspondent, who talked last at the end."""
     care_of_address = _text(mobile_node.care_of_address)
-    for one in mobile_node.correspondents.correspondences(now):
+    found = (
+        (home, one)
+        for home in reversed(list(mobile_node.homes))
+        for one in home.correspondents.correspondences(now)
+    )
+    for home, one in found:
         until = None if one.until is None else _left(one.until, now)
         yield {
-            "home_address": str(mobile_node.home_address),
+            "home_address": str(home.home_address),
             "peer": str(one.correspondent),
             "home_registration": False,
             "care_of_address": care_of_address,

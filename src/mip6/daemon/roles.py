@@ -217,4 +217,5 @@ class _Builder:
                 if way.end == End.MOBILE_NODE and way.home_address == home_address
             ),
             prefix_discovery=self._configuration.discovers_prefixes,
+            renumbering=self._configuration.authentication in ("shared_key", "none"),
         )

@@ -79,7 +79,7 @@ class Standing:
             addresses.add(self._node.home_agent.address)
             addresses.update(self._node.home_agent.anycast_addresses)
         if self._node.mobile_node is not None:
-            addresses.add(self._node.mobile_node.home_address)
+            addresses.update(self._node.mobile_node.home_addresses)
         return addresses
 
     def settle(self) -> None:

@@ -6,6 +6,7 @@ from mip6.core.events import (
     BindingChanged,
     Dropped,
     Event,
+    HomeAddressesChanged,
     HomeAgentsChanged,
     PhaseReached,
     Place,
@@ -154,6 +155,9 @@ def event_label(event: Event) -> str | None:
             return f"{event.correspondent}: {way} ({event.why.replace('_', ' ')})"
         case HomeAgentsChanged():
             return f"asks home agent {event.current or '(none is known)'}"
+        case HomeAddressesChanged():
+            addresses = ", ".join(map(str, event.home_addresses))
+            return f"home addresses are {addresses}"
         case PrefixesTold():
             return f"tells its prefixes: {', '.join(map(str, event.prefixes))}"
         case PhaseReached() | BindingChanged():

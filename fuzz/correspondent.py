@@ -169,7 +169,7 @@ class CorrespondentWorld(World):
     def bindings(self) -> Bindings:
         """What only an update may change."""
         return {
-            binding.ends: (
+            (binding.correspondent, binding.home_address): (
                 binding.care_of_address,
                 binding.expires,
                 binding.sequence_number,

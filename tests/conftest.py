@@ -7,6 +7,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.skips import expected_skips
 
+from mip6.wire import record
+
+record.FROZEN = True  # before any is made: nothing changes a value
+
 # How long an example takes says something of the machine's load, nothing of the code.
 settings.register_profile(
     "mip6", deadline=None, suppress_health_check=[HealthCheck.too_slow]

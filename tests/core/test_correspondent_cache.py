@@ -21,8 +21,9 @@ from mip6.core.correspondent_cache import (
     CorrespondentCache,
     Due,
 )
+from mip6.core.nonces import ends_of
 
-ENDS = (CORRESPONDENT, HOME_ADDRESS)
+ENDS = ends_of(CORRESPONDENT, HOME_ADDRESS)
 
 
 def binding(**changes: Any) -> CorrespondentBinding:
@@ -160,7 +161,7 @@ def test_traffic_that_begins_late() -> None:
     cache.talked(ENDS, 50.0)
     assert cache.deadline == 50.0
     assert asked(cache, 50.0) == 1
-    cache.talked((CORRESPONDENT, OTHER_HOME_ADDRESS), 50.0)
+    cache.talked(ends_of(CORRESPONDENT, OTHER_HOME_ADDRESS), 50.0)
     assert cache.deadline == 52.0
 
 

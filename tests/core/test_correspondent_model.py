@@ -132,7 +132,7 @@ class World:
             assert way.expires == expected.expires > self.now
         assert self.node.correspondent is not None
         numbers = {
-            binding.ends: binding.sequence_number
+            (binding.correspondent, binding.home_address): binding.sequence_number
             for binding in self.node.correspondent.bindings
         }
         assert numbers == {ends: e.number for ends, e in self.model.items()}

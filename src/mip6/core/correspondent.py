@@ -25,7 +25,7 @@ from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .home_agent import HomeAgent
 from .joined import REFUSAL_MAX
-from .nonces import Ends, Nonces
+from .nonces import Nonces, ends_of
 from .packet import Packet
 from .path_mtu import (
     MTU_LIFETIME,
@@ -100,7 +100,7 @@ class Correspondent:
         refusals_burst: float = 100,
         restored: Iterable[RouteOptimization] = (),
     ) -> None:
-        self.addresses = frozenset(addresses)
+        self._know(addresses)
         self.device = device
         self._limit(lifetime_max, allowed, refused)
         self.home_agent = home_agent
@@ -125,7 +125,7 @@ class Correspondent:
         self, correspondent: IPv6Address, home_address: IPv6Address
     ) -> CorrespondentBinding | None:
         """The one with this address of ours."""
-        return self._cache.find((correspondent, home_address))
+        return self._cache.find(ends_of(correspondent, home_address))
 
     @property
     def deadline(self) -> float | None:
@@ -137,7 +137,9 @@ class Correspondent:
     def installed(self) -> set[State]:
         """All the kernel state that the bindings stand for."""
         return {
-            state for binding in self._cache for state in self._states(binding.ends)
+            state
+            for binding in self._cache
+            for state in self._states(binding, binding.home_address)
         }
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
@@ -178,19 +180,23 @@ class Correspondent:
     ) -> list[Effect]:
         """Traffic between an address of ours and a peer was seen, so the binding there
         may be is in use."""
-        self._cache.talked((local, peer), now)
+        self._cache.talked(ends_of(local, peer), now)
         return self.tick(now)
 
     def addresses_changed(
         self, addresses: Iterable[IPv6Address], now: float
     ) -> list[Effect]:
         """These are our addresses now; bindings of those that vanished end."""
-        self.addresses = frozenset(addresses)
+        self._know(addresses)
         effects: list[Effect] = []
         for binding in list(self._cache):
             if binding.correspondent not in self.addresses:
                 effects += self._end(binding, Change.DELETED)
         return effects
+
+    def _know(self, addresses: Iterable[IPv6Address]) -> None:
+        self.addresses = frozenset(addresses)
+        self._own = frozenset(int(address) for address in self.addresses)
 
     def configure(
         self,
@@ -211,7 +217,8 @@ class Correspondent:
     def owns(self, state: State) -> bool:
         """Whether `state` is wanted by a binding here."""
         return any(
-            state in self._states(binding.ends) for binding in self._about(state)
+            state in self._states(binding, binding.home_address)
+            for binding in self._about(state)
         )
 
     def failed(self, state: State, now: float) -> list[Effect]:
@@ -231,14 +238,17 @@ class Correspondent:
         standing = {stood.key: stood for stood in asked.stood}
         reached = asked.wanted.index(state)
         standing.update((done.key, done) for done in asked.wanted[:reached])
-        ends, number = asked.request.ends, asked.request.update.sequence_number
-        if asked.before is None:
-            self._cache.drop(ends)
+        request, before = asked.request, asked.before
+        if before is None:
+            self._cache.drop(request.ends)
         else:
             # The update was valid, so its number counts even though it was refused.
-            self._cache.put(replace(asked.before, sequence_number=number), now)
+            number = request.update.sequence_number
+            before = replace(before, sequence_number=number)
+            self._cache.put(before, now)
+        wanted = self._states(before, request.home_address)
         return [
-            *difference(tuple(standing.values()), self._states(ends)),
+            *difference(tuple(standing.values()), wanted),
             *self._refuse(asked.request, BindingStatus.INSUFFICIENT_RESOURCES),
             problem,
         ]
@@ -276,7 +286,7 @@ class Correspondent:
         return [_answer(packet, test)]
 
     def _not_to_be_tested(self, packet: Packet) -> str | None:
-        if packet.destination not in self.addresses:
+        if int(packet.destination) not in self._own:
             return "not_for_us"
         return None if is_unicast_routable(packet.source) else "source_address"
 
@@ -286,7 +296,7 @@ class Correspondent:
         self, packet: Packet, update: BindingUpdate, now: float
     ) -> list[Effect]:
         request = Request(packet, update)
-        if (fault := request.fault(self.addresses)) is not None:
+        if (fault := request.fault(self._own)) is not None:
             return [_dropped(*fault, packet)]
         if update.home_registration:
             status = BindingStatus.HOME_REGISTRATION_NOT_SUPPORTED
@@ -311,7 +321,7 @@ class Correspondent:
         self, request: Request, binding: CorrespondentBinding | None, now: float
     ) -> BindingStatus:
         """The tests of a Binding Update that is authentic (§9.5.1, §9.5.2)."""
-        update, home_address = request.update, request.packet.origin
+        update, home_address = request.update, request.home_address
         last = binding.sequence_number if binding else None
         if last is not None and not follows(update.sequence_number, last):
             return BindingStatus.SEQUENCE_NUMBER_OUT_OF_WINDOW
@@ -324,7 +334,7 @@ class Correspondent:
             return BindingStatus.ADMINISTRATIVELY_PROHIBITED
         if (
             request.care_of_address == home_address
-            or request.care_of_address in self.addresses
+            or int(request.care_of_address) in self._own
         ):
             # Such packets would never leave this node, or lead to the home agent.
             return BindingStatus.INVALID_CARE_OF_ADDRESS
@@ -380,8 +390,8 @@ class Correspondent:
                 previous = old.care_of_address
                 previous_until = min(now + self.grace, old.expires)
         binding = CorrespondentBinding(
-            correspondent=request.ends[0],
-            home_address=request.ends[1],
+            correspondent=request.packet.destination,
+            home_address=request.home_address,
             care_of_address=care_of_address,
             sequence_number=update.sequence_number,
             lifetime=lifetime,
@@ -393,9 +403,9 @@ class Correspondent:
             path_mtu_until=path_mtu_until,
             overhead=overhead,
         )
-        stood = self._states(request.ends)
+        stood = self._states(old, request.home_address)
         self._cache.put(binding, now)
-        wanted = self._states(request.ends)
+        wanted = self._states(binding, request.home_address)
         self._asked = _Asked(request, now, old, stood, wanted)
         effects += difference(stood, wanted)
         if update.acknowledge:
@@ -440,7 +450,7 @@ class Correspondent:
         quoted = optimized(packet.message.packet)
         if quoted is None or packet.destination != quoted.source:
             return None
-        binding = self._cache.find((quoted.origin, quoted.target))
+        binding = self._cache.find(ends_of(quoted.origin, quoted.target))
         if binding is None or quoted.destination != binding.care_of_address:
             return None
         return binding, quoted
@@ -458,16 +468,15 @@ class Correspondent:
         known = binding.path_mtu if binding.path_mtu_until > now else None
         if known is not None and mtu >= known:
             return [_dropped("mtu_not_smaller", "RFC 8201 4", packet)]
-        stood = self._states(binding.ends)
-        self._cache.change(
-            replace(
-                binding,
-                path_mtu=mtu,
-                path_mtu_until=now + MTU_LIFETIME,
-                overhead=quoted.overhead,
-            )
+        smaller = replace(
+            binding,
+            path_mtu=mtu,
+            path_mtu_until=now + MTU_LIFETIME,
+            overhead=quoted.overhead,
         )
-        return difference(stood, self._states(binding.ends))
+        stood = self._states(binding, binding.home_address)
+        self._cache.change(smaller)
+        return difference(stood, self._states(smaller, binding.home_address))
 
     def _unreachable(
         self, packet: Packet, message: DestinationUnreachable, now: float
@@ -491,20 +500,22 @@ class Correspondent:
         refused: State | None = None,
     ) -> list[Effect]:
         """Drop an entry, and see that its nonces cannot make it again (§9.6)."""
-        stood = [state for state in self._states(binding.ends) if state != refused]
-        self._cache.drop(binding.ends)
-        self._nonces.spend(binding.ends, binding.nonce_serial)
+        ends, home_address = binding.ends, binding.home_address
+        states = self._states(binding, home_address)
+        stood = [state for state in states if state != refused]
+        self._cache.drop(ends)
+        self._nonces.spend(ends, binding.nonce_serial)
         return [
-            *difference(stood, self._states(binding.ends)),
+            *difference(stood, self._states(None, home_address)),
             _changed(change, binding, 0),
         ]
 
-    def _states(self, ends: Ends) -> Sequence[State]:
-        """The kernel state for a pair of ends, in the order of installing.  Bindings of
-        one home address share the route."""
-        home_address = ends[1]
+    def _states(
+        self, binding: CorrespondentBinding | None, home_address: IPv6Address
+    ) -> Sequence[State]:
+        """The kernel state for a pair of ends, in the order of installing; None: they
+        have no binding.  Bindings of one home address share the route."""
         states: list[State] = []
-        binding = self._cache.find(ends)
         if binding is not None:
             states.append(
                 RouteOptimization(
@@ -523,8 +534,8 @@ class Correspondent:
             mtus = [inner_mtu(b.path_mtu, b.overhead) for b in bindings]
             states.append(
                 Route(
-                    # Of octets, as an address would be written and read again.
-                    destination=IPv6Network(home_address.packed),
+                    # Of a number, as an address would be written and read again.
+                    destination=IPv6Network(int(home_address)),
                     link=self.device,
                     table=CORRESPONDENT_TABLE,
                     mtu=min((mtu for mtu in mtus if mtu), default=None),
@@ -536,7 +547,7 @@ class Correspondent:
         """The bindings that may want `state`."""
         match state:
             case RouteOptimization(end=End.CORRESPONDENT):
-                binding = self._cache.find((state.correspondent, state.home_address))
+                binding = self.binding(state.correspondent, state.home_address)
                 return (binding,) if binding else ()
             case Route():
                 return self._cache.of(state.destination.network_address)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from mip6.wire.record import record
 
-from .nonces import Ends
+from .nonces import Ends, ends_of
 from .timers import Timers
 
 IDLE = 30.0
@@ -64,7 +64,7 @@ class CorrespondentBinding:
 
     @property
     def ends(self) -> Ends:
-        return self.correspondent, self.home_address
+        return ends_of(self.correspondent, self.home_address)
 
     def is_at(self, care_of_address: IPv6Address, now: float) -> bool:
         """Whether packets from this address may carry the home address (§9.3.1)."""
@@ -114,7 +114,7 @@ class CorrespondentCache:
             raise ValueError(f"bindings_max {bindings_max} allows no binding")
         self.bindings_max = bindings_max
         self._entries: OrderedDict[Ends, _Entry] = OrderedDict()
-        self._homes: dict[IPv6Address, list[IPv6Address]] = {}
+        self._homes: dict[IPv6Address, list[Ends]] = {}
         self._timers: Timers[Ends] = Timers()
 
     def __len__(self) -> int:
@@ -142,10 +142,8 @@ class CorrespondentCache:
 
     def of(self, home_address: IPv6Address) -> list[CorrespondentBinding]:
         """All bindings of one home address, whichever address of ours they are with."""
-        return [
-            self._entries[correspondent, home_address].binding
-            for correspondent in self._homes.get(home_address, ())
-        ]
+        homes = self._homes.get(home_address, ())
+        return [self._entries[ends].binding for ends in homes]
 
     def idle(self, now: float) -> CorrespondentBinding | None:
         """The one to be replaced: the least recently used, if it is out of use."""
@@ -162,8 +160,7 @@ class CorrespondentCache:
         if entry is None:
             assert not self.full
             self._entries[ends] = entry = _Entry(binding, now)
-            home_address = binding.home_address
-            self._homes.setdefault(home_address, []).append(binding.correspondent)
+            self._homes.setdefault(binding.home_address, []).append(ends)
         else:
             entry.binding = binding
             entry.used = max(entry.used, now)
@@ -176,11 +173,10 @@ class CorrespondentCache:
         self._entries[binding.ends].binding = binding
 
     def drop(self, ends: Ends) -> None:
-        del self._entries[ends]
+        home_address = self._entries.pop(ends).binding.home_address
         self._timers.stop(ends)
-        correspondent, home_address = ends
         others = self._homes[home_address]
-        others.remove(correspondent)
+        others.remove(ends)
         if not others:
             del self._homes[home_address]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from functools import partial
-from ipaddress import IPv6Address
 
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus, BindingUpdate
 from mip6.wire.options import (
@@ -12,7 +11,7 @@ from mip6.wire.options import (
 )
 
 from .addresses import is_unicast_routable
-from .nonces import Ends, Nonces
+from .nonces import Nonces, ends_of
 from .packet import Packet
 from .return_routability import BLANK, binding_management_key, is_signed, prove
 
@@ -23,6 +22,7 @@ class Request:
     __slots__ = (
         "care_of_address",
         "ends",
+        "home_address",
         "indices",
         "key",
         "packet",
@@ -34,7 +34,8 @@ class Request:
         home_address = packet.origin
         self.packet = packet
         self.update = update
-        self.ends: Ends = packet.destination, home_address
+        self.home_address = home_address
+        self.ends = ends_of(packet.destination, home_address)
         # The Alternate Care-of Address where there is one (§9.5.1).
         self.care_of_address = packet.source
         self.indices: NonceIndices | None = None
@@ -49,15 +50,15 @@ class Request:
         """The binding management key; empty where there is none to sign answers with.
         """
 
-    def fault(self, addresses: Collection[IPv6Address]) -> tuple[str, str] | None:
-        """What it must be, at one of these addresses of ours, before anybody is
-        answered (§9.5.1): reason and section if it is not."""
-        packet, (destination, home_address) = self.packet, self.ends
-        if destination not in addresses:
+    def fault(self, own: Collection[int]) -> tuple[str, str] | None:
+        """What it must be, at one of our own addresses, before anybody is answered
+        (§9.5.1): reason and section if it is not."""
+        packet, (correspondent, home) = self.packet, self.ends
+        if correspondent not in own:
             return "not_for_us", "9.5.1"
         if not is_unicast_routable(packet.source):
             return "source_address", "9.5.4"
-        if not is_unicast_routable(home_address) or home_address in addresses:
+        if not is_unicast_routable(self.home_address) or home in own:
             return "home_address", "9.5.1"
         care_of_address = self.care_of_address
         if care_of_address is not packet.source and not is_unicast_routable(
@@ -78,7 +79,7 @@ class Request:
         indices = self.indices
         assert indices is not None
         home = nonces.find(indices.home_nonce_index, now)
-        home_address = self.ends[1]
+        home_address = self.home_address
         if self.update.lifetime == 0:
             if home is None:
                 return BindingStatus.EXPIRED_HOME_NONCE_INDEX

@@ -88,11 +88,8 @@ class Node:
             router,
         )
         self._roles = [role for role in roles if role is not None]
-        self._addresses = set(addresses)
-        if home_agent is not None:
-            self._addresses.add(home_agent.address)
-        if correspondent is not None:
-            self._addresses |= correspondent.addresses
+        own = correspondent.addresses if correspondent is not None else ()
+        self._know((*addresses, *own))
         self._errors = ErrorAnswers(errors_rate, errors_burst)
         self._joined = Joined()
 
@@ -160,12 +157,18 @@ class Node:
         self, addresses: Iterable[IPv6Address], now: float
     ) -> list[Effect]:
         """These are our unicast addresses now, the home agent's apart."""
-        self._addresses = set(addresses)
-        if self.home_agent is not None:
-            self._addresses.add(self.home_agent.address)
+        own = self._know(addresses)
         if self.correspondent is None:
             return []
-        return self.correspondent.addresses_changed(self._addresses, now)
+        return self.correspondent.addresses_changed(own, now)
+
+    def _know(self, addresses: Iterable[IPv6Address]) -> set[IPv6Address]:
+        """Our addresses, from now on; as numbers, because each packet looks here."""
+        own = set(addresses)
+        if self.home_agent is not None:
+            own.add(self.home_agent.address)
+        self._own = {int(address) for address in own}
+        return own
 
     def receive(
         self,
@@ -250,7 +253,7 @@ class Node:
     def _into_tunnel(
         self, headers: IPv6Packet, wrapping: Wrapping, octets: bytes
     ) -> list[Effect] | None:
-        if self.home_agent is None or headers.destination in self._addresses:
+        if self.home_agent is None or int(headers.destination) in self._own:
             return None
         return into_tunnel(self.home_agent, headers, wrapping, octets)
 
@@ -271,7 +274,7 @@ class Node:
         return self._out_of_tunnel(headers, octets)
 
     def _out_of_tunnel(self, headers: IPv6Packet, octets: bytes) -> list[Effect] | None:
-        if self.home_agent is None or headers.destination in self._addresses:
+        if self.home_agent is None or int(headers.destination) in self._own:
             return None
         return out_of_tunnel(self.home_agent, headers, octets)
 
@@ -282,7 +285,7 @@ class Node:
         source, destination = headers.source, headers.destination
         if (
             self.mobile_node is None
-            and destination not in self._addresses
+            and int(destination) not in self._own
             and not destination.is_multicast
             and not self._is_anycast(destination)
         ):

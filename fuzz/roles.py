@@ -36,6 +36,10 @@ from mip6.core.packet import Packet, write
 from mip6.core.prefixes import HomePrefix
 from mip6.core.state import State, Tunnel
 from mip6.sim.party import Party
+from mip6.wire.icmpv6 import (
+    HomeAgentAddressDiscoveryReply,
+    HomeAgentAddressDiscoveryRequest,
+)
 from mip6.wire.messages import BindingUpdate
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
@@ -59,7 +63,9 @@ class World:
     def __init__(self, choices: Choices) -> None:
         self.choices = choices
         self.now = 1000.0
-        self.updates: list[float] = []
+        self.updates: dict[IPv6Address, list[float]] = {}
+        self.identifier = 0
+        """Of the last discovery."""
         self.quoted = b""
         """The last packet that was sent, for errors to be about."""
         self._refuses = 0
@@ -133,9 +139,12 @@ class World:
     def _send(self, packet: Packet) -> None:
         self.quoted = write(packet)
         if isinstance(packet.message, BindingUpdate):
-            recent = self.updates[-UPDATES_MAX:]
+            updates = self.updates.setdefault(packet.destination, [])
+            recent = updates[-UPDATES_MAX:]
             assert len(recent) < UPDATES_MAX or self.now - recent[0] >= 1.0
-            self.updates.append(self.now)
+            updates.append(self.now)
+        elif isinstance(packet.message, HomeAgentAddressDiscoveryRequest):
+            self.identifier = packet.message.identifier
 
     def _refuse(self, state: State) -> bool:
         self._refuses, bits = self._refuses >> 1, self._refuses
@@ -267,13 +276,14 @@ class MobileNodeWorld(World):
             self._options: dict[str, Any] = {
                 "authentication_required": self.choices.flag(),
                 "optimistic": not self.choices.flag(),
+                "discover": self.choices.flag(),
                 "fallback": not self.choices.flag(),
                 "random": lambda n: next(count).to_bytes(8)[-n:],
             }
         self.role = MobileNode(
             HOME_ADDRESS,
             HOME_PREFIX,
-            (HOME_AGENT,),
+            (HOME_AGENT,) if not self._options["discover"] else (),
             links=LINKS[:2],
             restored=tunnel,
             held_max=HELD_MAX,
@@ -341,6 +351,30 @@ class MobileNodeWorld(World):
         self.perform(self.party.node.unmatched(octets, self.now))
         assert self.role.held <= HELD_MAX
 
+    def home_agents(self) -> None:
+        """A name has other addresses now."""
+        found = tuple(
+            self.choices.one_of(ADDRESSES) for _ in range(self.choices.number() % 4)
+        )
+        self.perform(self.role.home_agents_found(found, self.now))
+
+    def discovered(self) -> None:
+        """The answer to a discovery, or what somebody makes of one."""
+        message = HomeAgentAddressDiscoveryReply(
+            identifier=1 if self.choices.flag() else self.identifier,
+            home_agent_addresses=tuple(
+                self.choices.one_of(ADDRESSES) for _ in range(self.choices.number() % 4)
+            ),
+        )
+        octets = write(
+            Packet(
+                source=HOME_AGENT,
+                destination=self.role.care_of_address or HOME_ADDRESS,
+                message=message,
+            )
+        )
+        self.receive(octets, self.role.link, None)
+
     def stop(self) -> None:
         if not self.choices.number():
             self.perform(self.role.stop(self.now))
@@ -372,6 +406,8 @@ def mobile_node(octets: bytes) -> None:
             MobileNodeWorld.checked,
             MobileNodeWorld.data,
             MobileNodeWorld.stop,
+            MobileNodeWorld.home_agents,
+            MobileNodeWorld.discovered,
             MobileNodeWorld.anything,
         )
     )

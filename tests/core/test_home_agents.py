@@ -18,7 +18,7 @@ from mip6.core.packet import Packet, write
 from mip6.core.registration import INITIAL_BINDACK_TIMEOUT_FIRST, RESPITE
 from mip6.core.state import End, Tunnel
 from mip6.wire.icmpv6 import DestinationUnreachable, ParameterProblem, TimeExceeded
-from mip6.wire.messages import BindingError
+from mip6.wire.messages import BindingError, BindingStatus
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
 
@@ -253,6 +253,48 @@ def test_a_former_one_that_does_not_know_mobile_ipv6() -> None:
     assert told(roamer.receive(write(packet)), Problem)
     assert roamer.mobile_node.home_agent == SECOND
     assert roamer.mobile_node.place is Place.REGISTERED
+
+
+REFUSALS = [s for s in BindingStatus if s >= 128] + [147, 175, 255]
+FOLLOWED = {135, 144}
+"""These the mobile node follows itself."""
+
+
+@pytest.mark.rfc("11.7.3", "every status that refuses leads somewhere")
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize("home_agents", [(HOME_AGENT,), (HOME_AGENT, SECOND)])
+def test_no_status_leaves_it_stuck(
+    status: int, home_agents: tuple[IPv6Address, ...]
+) -> None:
+    """It asks again, at once, elsewhere or later; or somebody is told what to do, and
+    status says so."""
+    roamer = away(*home_agents)
+    effects = roamer.answer(status=status)
+    problems = told(effects, Problem)
+    if status in FOLLOWED:
+        assert len(roamer.updates) == 2
+        assert asked(roamer) == [HOME_AGENT]
+        assert not problems
+    else:
+        [problem] = problems
+        assert f"({status})" in problem.what
+        assert problem.advice
+        at_once = len(home_agents) > 1 and status != 174
+        assert asked(roamer) == [*home_agents] if at_once else [HOME_AGENT]
+    final = status == 134 and len(home_agents) == 1
+    before = len(roamer.updates)
+    roamer.wait(RESPITE + 1)
+    assert (len(roamer.updates) == before) == final
+    # Whatever it was, the next answer puts an end to it.
+    if not final:
+        last = [s for s in roamer.updates if s.update.lifetime][-1]
+        roamer.answer(
+            source=last.packet.destination,
+            sequence_number=last.update.sequence_number,
+            lifetime=last.update.lifetime,
+        )
+        assert roamer.mobile_node.place is Place.REGISTERED
+        assert roamer.mobile_node.registration.problem is None
 
 
 # Status 134: somebody has the home address; perhaps another home agent, for us.

@@ -21,7 +21,6 @@ from mip6.core.effects import Effect, Notify
 from mip6.core.events import Dropped, Place, Problem
 from mip6.core.link import Link
 from mip6.core.packet import Packet, write
-from mip6.core.registration import ADVICE
 from mip6.core.state import Rule, Tunnel
 from mip6.wire.icmpv6 import DestinationUnreachable, ParameterProblem
 from mip6.wire.messages import BindingError, BindingRefreshRequest, BindingStatus
@@ -224,8 +223,7 @@ def test_refusal(status: int) -> None:
     [problem] = told(roamer.answer(status=status), Problem)
     assert isinstance(problem, Problem)
     assert f"({status})" in problem.what
-    if status in ADVICE:
-        assert problem.advice
+    assert problem.advice
     assert roamer.mobile_node.place is Place.REGISTERING
     assert 1002 not in {rule.priority for rule in roamer.standing(Rule)}
     roamer.wait(31.9)

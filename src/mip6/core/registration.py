@@ -85,6 +85,10 @@ ADVICE: dict[int, tuple[str, str]] = {
     ),
 }
 """What a status means to the operator, and what to do about it (§6.1.8)."""
+NO_ADVICE = (
+    "a status that is for others or not known here",
+    "look into the home agent's log, or update the one of the two that is older",
+)
 
 DELETED = {
     BindingStatus.ACCEPTED,
@@ -205,7 +209,7 @@ class Registration:
             return Problem(what, "compare home_prefix with what it advertises")
         if not self.refused:
             return None
-        why, advice = ADVICE.get(status or 0, ("a status not known here", ""))
+        why, advice = ADVICE.get(status or 0, NO_ADVICE)
         return Problem(f"registration refused ({status}): {why}", advice)
 
     def alive(self, now: float) -> bool:

@@ -60,6 +60,7 @@ class HomeAgentsSession(Session):
             f"{other} is taken in place of {gone}",
             wait_until(taken, seconds=lifetime + FRUITLESS_S + TAKEN_S, every=0.2),
         )
+        self.tell(f"{other} is taken after {boot_time() - begin:.1f} s")
         self.lab.home_agent = other
         self._settle(f"without {gone}", link)
         time.sleep(SETTLE_S)

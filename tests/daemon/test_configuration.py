@@ -53,6 +53,7 @@ def test_what_is_not_said_has_a_default() -> None:
     assert home_agent.address == IPv6Address("2001:db8:a::1")
     assert home_agent.mobile_nodes == (IPv6Network("2001:db8:a::100/128"),)
     assert (home_agent.lifetime_max, home_agent.grace) == (3600, 2.0)
+    assert home_agent.updates_max == 10
     configuration = parse(MOBILE_NODE, "f")
     mobile_node = configuration.mobile_node
     assert mobile_node is not None
@@ -228,6 +229,7 @@ def changed(text: str, old: str, new: str) -> str:
             'f:3: [home_agent] "address" fe80::1 is not a global unicast address',
         ),
         (HOME_AGENT + "lifetime_max = 6", 'f:7: [home_agent] "lifetime_max" must be a'),
+        (HOME_AGENT + "updates_max = 0", 'f:7: [home_agent] "updates_max" must be'),
         (
             HOME_AGENT + "bindings_max = 0",
             'f:7: [home_agent] "bindings_max" must be gr',

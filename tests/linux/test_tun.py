@@ -144,6 +144,18 @@ def test_read_leaves_some_for_later(place: Namespace) -> None:
     device.delete()
 
 
+def test_what_found_its_queue_full_is_counted(place: Namespace) -> None:
+    device = Device.open("mip0", mtu=1452)
+    place.ip("route add 2001:db8::/32 dev mip0")
+    before, more = device.missed, 10
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+        for _ in range(QUEUE_LENGTH + more):
+            sender.sendto(b"x", ("2001:db8::1", 9))
+    assert device.missed >= before + more
+    device.delete()
+    assert device.missed == 0
+
+
 def test_links_without_an_ethernet_header() -> None:
     """The same programs on a link of layer 3: a TUN stands for a modem."""
     with namespaces("node", "router") as (node, router):

@@ -394,6 +394,12 @@ class Daemon:
         for problem in first_look.problems(self.configuration, self.machine):
             self.report(problem)
 
+    @property
+    def drops(self) -> dict[str, int]:
+        """Packets ignored, by reason; those too that never got here."""
+        missed = self.machine.device.missed
+        return {**self.dropped, **({"device_queue": missed} if missed else {})}
+
     # Inputs
 
     def perform(self, effects: Iterable[Effect]) -> None:

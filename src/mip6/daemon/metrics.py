@@ -68,7 +68,7 @@ class _Collector:
         )
         refused = {str(status): n for status, n in daemon.refused.items()}
         yield _counter("refused", "Binding Updates refused", "status", refused)
-        yield _counter("dropped", "Packets ignored", "reason", daemon.dropped)
+        yield _counter("dropped", "Packets ignored", "reason", daemon.drops)
         counts = daemon.executor.counts
         signalling = {
             "received": daemon.received,

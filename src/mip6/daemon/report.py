@@ -259,7 +259,7 @@ def stats(daemon: "Daemon", now: float) -> Document:
     counts = daemon.executor.counts
     return {
         "data_plane": daemon.machine.data_plane.counters(),
-        "dropped": dict(sorted(daemon.dropped.items())),
+        "dropped": dict(sorted(daemon.drops.items())),
         "refused": {str(k): v for k, v in sorted(daemon.refused.items())},
         "signalling": {
             "received": daemon.received,

@@ -17,6 +17,8 @@ QUEUE_LENGTH = 4096
 """Packets that wait in each queue."""
 MTU_MIN = 1280
 _PACKETS_MAX = 256
+_DROPPED = 11
+"""Which number of a line of /proc/net/dev."""
 _HEADER_LENGTH, _VERSION = 40, 6
 _QUEUES = 3
 _FRAME_MAX = offload.HEADER.size + 40 + 0xFFFF
@@ -113,6 +115,15 @@ class Device:
     def write(self, octets: bytes) -> None:
         """A whole IPv6 packet, as if it had come by the device.  Raises OSError."""
         os.write(self.long.fileno(), offload.FINISHED + octets)
+
+    @property
+    def missed(self) -> int:
+        """Packets that found their queue full, since the device was made."""
+        for line in Path("/proc/net/dev").read_text().splitlines():
+            name, _, counts = line.partition(":")
+            if name.strip() == self.name:
+                return int(counts.split()[_DROPPED])
+        return 0  # somebody has deleted it
 
     def set_mtu(self, mtu: int) -> None:
         """For links of another MTU."""

@@ -68,7 +68,7 @@ def test_registers_and_is_reached_at_its_home_address(world: World) -> None:
     counters = world.home_agent.read("stats")["data_plane"]
     assert counters["tunnel_out"] >= 3 and counters["tunnel_in"] >= 3
     until(lambda: len(steps(world)) == 8, "the first packets are told")
-    assert list(steps(world)) == [str(phase) for phase in Phase]
+    assert set(steps(world)) == {str(phase) for phase in Phase}
     assert list(steps(world).values()) == sorted(steps(world).values())
 
     # What the commands print, as JSON and for people.

@@ -5,6 +5,7 @@ from mip6.core.events import (
     BindingChanged,
     Change,
     Dropped,
+    HomeAgentsChanged,
     Phase,
     PhaseReached,
     Place,
@@ -12,6 +13,7 @@ from mip6.core.events import (
     Problem,
     Refused,
 )
+from mip6.daemon.feed import described
 from mip6.daemon.log import Log
 from mip6.daemon.timeline import Timeline
 
@@ -34,6 +36,13 @@ def test_one_line_an_event() -> None:
         "phase phase=link_up link=eth0",
         r'problem what="it is so" advice="say \"no\""',
     ]
+
+
+def test_an_event_as_json() -> None:
+    event = described(HomeAgentsChanged(None, (HOME, CARE_OF)), 1.0)
+    assert event["at"] == 1.0 and event["event"] == "home_agents_changed"
+    assert event["current"] is None
+    assert event["known"] == "2001:db8:a::100, 2001:db8:b::1"
 
 
 def test_the_level_and_the_journals_priority() -> None:

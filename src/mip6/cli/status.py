@@ -4,18 +4,11 @@ import argparse
 from typing import Any
 
 from .client import add_reader, facts, seconds, show
-from .ways import way
+from .ways import PLACES, way
 
 SHOWN_MAX = 5
 """Correspondents, those that talked last."""
 
-_PLACES = {
-    "nowhere": "nowhere: no link with a router",
-    "at_home": "at home",
-    "registering": "away, not registered yet",
-    "registered": "away, registered",
-    "returning": "at home, the home agent does not know yet",
-}
 _TUNNELS = {
     "open": "open: data gets through",
     "blocked": "tunnel blocked (protocol 41): the network drops it, data is lost",
@@ -61,7 +54,7 @@ def _text(document: dict[str, Any]) -> str:
     lines: list[tuple[str, str]] = []
     if mobile_node := document.get("mobile_node"):
         lines += [
-            ("place", _PLACES.get(mobile_node["place"], mobile_node["place"])),
+            ("place", PLACES.get(mobile_node["place"], mobile_node["place"])),
             ("home address", mobile_node["home_address"]),
             *_further(mobile_node),
             ("care-of address", mobile_node["care_of_address"] or "-"),

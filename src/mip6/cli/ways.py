@@ -1,9 +1,17 @@
-"""How a mobile node's packets get to correspondents, in words."""
+"""Where a mobile node is, and how its packets get to correspondents, in words."""
 
 from typing import Any
 
 from .client import seconds
 
+PLACES = {
+    "nowhere": "nowhere: no link with a router",
+    "at_home": "at home",
+    "registering": "away, not registered yet",
+    "registered": "away, registered",
+    "returning": "at home, the home agent does not know yet",
+}
+"""Where a mobile node is."""
 _WHY = {
     "registered": "",
     "restored": "as the daemon before this one had it",
@@ -22,14 +30,19 @@ _WHY = {
 }
 
 
+def why(word: str) -> str:
+    """Why packets go the way that they go; "" where nothing is to be said."""
+    return _WHY.get(word, word)
+
+
 def way(entry: dict[str, Any]) -> str:
     """Direct or by way of the home agent, why, and until when."""
-    why = _WHY.get(entry["why"], entry["why"])
+    reason = why(entry["why"])
     until = entry["until_s"]
     if entry["way"] == "direct":
-        words = ["direct", *([why] if why else [])]
+        words = ["direct", *([reason] if reason else [])]
         words += [f"for {seconds(until)}"] if until is not None else []
         return ", ".join(words)
-    words = ["via the home agent", why]
+    words = ["via the home agent", reason]
     words += [f"asked again in {seconds(until)}"] if until is not None else []
     return ", ".join(words)

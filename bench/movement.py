@@ -56,6 +56,8 @@ def _outages(
             yield f"outage {way} the mobile node", move[key]
             beyond = max(0.0, move[key] - wait - round_trip)
             yield f"{way} it, beyond wait and round trip", beyond
+        if "router_solicitation" in wire:
+            yield "from carrier up to the question", wire["router_solicitation"]
         yield "advertisement wait", wait
         yield from _processing(move)
 

@@ -10,17 +10,16 @@ from mip6.wire.messages import (
     BindingRefreshRequest,
     BindingStatus,
     BindingUpdate,
-    CareOfTest,
     CareOfTestInit,
-    HomeTest,
     HomeTestInit,
 )
 from mip6.wire.options import TIME_UNIT
 from mip6.wire.record import record
 
-from .addresses import Networks, is_unicast_routable
+from .addresses import Networks
 from .correspondent_cache import CorrespondentBinding, CorrespondentCache, Due
 from .correspondent_request import Request
+from .correspondent_states import bindings_about, found_in_kernel, states_of
 from .effects import Effect, Notify, Send, difference
 from .events import BindingChanged, Change, Dropped, Problem, Refused
 from .home_agent import HomeAgent
@@ -31,14 +30,13 @@ from .path_mtu import (
     MTU_LIFETIME,
     MTU_MIN,
     Optimized,
-    inner_mtu,
     optimized,
-    outer_mtu,
 )
 from .rate import TokenBucket
 from .return_routability import TokenFunction, keygen_token
+from .routability_answers import TestAnswers
 from .sequence import follows
-from .state import CORRESPONDENT_TABLE, End, Route, RouteOptimization, State
+from .state import End, RouteOptimization, State
 
 MAX_RR_BINDING_LIFETIME = 420
 """Seconds; no binding made by return routability lasts longer (§12)."""
@@ -109,9 +107,8 @@ class Correspondent:
         self._cache = CorrespondentCache(bindings_max)
         if home_agent is not None:
             home_agent.corresponds = self._cache.home_addresses
-        # One each, so that a flood of one kind leaves the others their share.
-        self._home_tests = TokenBucket(tests_rate, tests_burst)
-        self._care_of_tests = TokenBucket(tests_rate, tests_burst)
+        # Rates of their own, so that a flood of one kind leaves the others their share.
+        self._tests = TestAnswers(self._nonces, tests_rate, tests_burst)
         self._refusals = TokenBucket(refusals_rate, refusals_burst)
         self._asked: _Asked | None = None
         for state in restored:
@@ -125,7 +122,7 @@ class Correspondent:
         self, correspondent: IPv6Address, home_address: IPv6Address
     ) -> CorrespondentBinding | None:
         """The one with this address of ours."""
-        return self._cache.find(ends_of(correspondent, home_address))
+        return self._cache.between(correspondent, home_address)
 
     @property
     def deadline(self) -> float | None:
@@ -146,9 +143,9 @@ class Correspondent:
         message = packet.message
         match message:
             case HomeTestInit():
-                return self._home_test(packet, message, now)
+                return self._tests.home(packet, message, self._own, now)
             case CareOfTestInit():
-                return self._care_of_test(packet, message, now)
+                return self._tests.care_of(packet, message, self._own, now)
             case BindingUpdate():
                 return self._binding_update(packet, message, now)
             case PacketTooBig():
@@ -218,7 +215,7 @@ class Correspondent:
         """Whether `state` is wanted by a binding here."""
         return any(
             state in self._states(binding, binding.home_address)
-            for binding in self._about(state)
+            for binding in bindings_about(self._cache, state)
         )
 
     def failed(self, state: State, now: float) -> list[Effect]:
@@ -232,7 +229,7 @@ class Correspondent:
         problem = Notify(Problem(f"the kernel refused {state}"))
         if asked is None or state not in asked.wanted or now - asked.at > REFUSAL_MAX:
             effects: list[Effect] = []
-            for binding in self._about(state):
+            for binding in bindings_about(self._cache, state):
                 effects += self._end(binding, Change.DELETED, refused=state)
             return [*effects, problem]
         standing = {stood.key: stood for stood in asked.stood}
@@ -252,43 +249,6 @@ class Correspondent:
             *self._refuse(asked.request, BindingStatus.INSUFFICIENT_RESOURCES),
             problem,
         ]
-
-    # Return routability (§9.4).
-
-    def _home_test(
-        self, packet: Packet, message: HomeTestInit, now: float
-    ) -> list[Effect]:
-        if reason := self._not_to_be_tested(packet):
-            return [_dropped(reason, "9.4.1", packet)]
-        if not self._home_tests.take(now):
-            return [_dropped("rate", "9.4.3", packet)]
-        nonce = self._nonces.current(now)
-        test = HomeTest(
-            home_nonce_index=nonce.index,
-            home_init_cookie=message.home_init_cookie,
-            home_keygen_token=nonce.home_keygen_token(packet.source),
-        )
-        return [_answer(packet, test)]
-
-    def _care_of_test(
-        self, packet: Packet, message: CareOfTestInit, now: float
-    ) -> list[Effect]:
-        if reason := self._not_to_be_tested(packet):
-            return [_dropped(reason, "9.4.2", packet)]
-        if not self._care_of_tests.take(now):
-            return [_dropped("rate", "9.4.4", packet)]
-        nonce = self._nonces.current(now)
-        test = CareOfTest(
-            care_of_nonce_index=nonce.index,
-            care_of_init_cookie=message.care_of_init_cookie,
-            care_of_keygen_token=nonce.care_of_keygen_token(packet.source),
-        )
-        return [_answer(packet, test)]
-
-    def _not_to_be_tested(self, packet: Packet) -> str | None:
-        if int(packet.destination) not in self._own:
-            return "not_for_us"
-        return None if is_unicast_routable(packet.source) else "source_address"
 
     # Binding Updates (§9.5).
 
@@ -450,7 +410,7 @@ class Correspondent:
         quoted = optimized(packet.message.packet)
         if quoted is None or packet.destination != quoted.source:
             return None
-        binding = self._cache.find(ends_of(quoted.origin, quoted.target))
+        binding = self._cache.between(quoted.origin, quoted.target)
         if binding is None or quoted.destination != binding.care_of_address:
             return None
         return binding, quoted
@@ -513,45 +473,7 @@ class Correspondent:
     def _states(
         self, binding: CorrespondentBinding | None, home_address: IPv6Address
     ) -> Sequence[State]:
-        """The kernel state for a pair of ends, in the order of installing; None: they
-        have no binding.  Bindings of one home address share the route."""
-        states: list[State] = []
-        if binding is not None:
-            states.append(
-                RouteOptimization(
-                    end=End.CORRESPONDENT,
-                    home_address=home_address,
-                    correspondent=binding.correspondent,
-                    care_of_address=binding.care_of_address,
-                    expires=binding.expires,
-                    previous=binding.previous,
-                    previous_until=binding.previous_until,
-                    path_mtu=outer_mtu(binding.path_mtu, binding.overhead),
-                )
-            )
-        bindings = self._cache.of(home_address)
-        if bindings:
-            mtus = [inner_mtu(b.path_mtu, b.overhead) for b in bindings]
-            states.append(
-                Route(
-                    # Of a number, as an address would be written and read again.
-                    destination=IPv6Network(int(home_address)),
-                    link=self.device,
-                    table=CORRESPONDENT_TABLE,
-                    mtu=min((mtu for mtu in mtus if mtu), default=None),
-                )
-            )
-        return states
-
-    def _about(self, state: State) -> Sequence[CorrespondentBinding]:
-        """The bindings that may want `state`."""
-        match state:
-            case RouteOptimization(end=End.CORRESPONDENT):
-                binding = self.binding(state.correspondent, state.home_address)
-                return (binding,) if binding else ()
-            case Route():
-                return self._cache.of(state.destination.network_address)
-        return ()
+        return states_of(self._cache, binding, home_address, self.device)
 
     def _restore(self, state: RouteOptimization) -> None:
         home_agent = self.home_agent
@@ -562,26 +484,7 @@ class Correspondent:
             or self._cache.full
         ):
             return
-        self._cache.put(
-            CorrespondentBinding(
-                correspondent=state.correspondent,
-                home_address=state.home_address,
-                care_of_address=state.care_of_address,
-                sequence_number=None,
-                lifetime=0,
-                expires=state.expires,
-                previous=state.previous,
-                previous_until=state.previous_until,
-            ),
-            0.0,
-        )
-
-
-def _answer(packet: Packet, message: HomeTest | CareOfTest) -> Send:
-    """To where the test was asked from, past any binding (§9.4.3, §9.4.4)."""
-    return Send(
-        Packet(source=packet.destination, destination=packet.source, message=message)
-    )
+        self._cache.put(found_in_kernel(state), 0.0)
 
 
 def _accepted(request: Request, lifetime: int) -> Send:

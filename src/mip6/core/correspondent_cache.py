@@ -140,6 +140,11 @@ class CorrespondentCache:
         entry = self._entries.get(ends)
         return entry.binding if entry else None
 
+    def between(
+        self, correspondent: IPv6Address, home_address: IPv6Address
+    ) -> CorrespondentBinding | None:
+        return self.find(ends_of(correspondent, home_address))
+
     def of(self, home_address: IPv6Address) -> list[CorrespondentBinding]:
         """All bindings of one home address, whichever address of ours they are with."""
         homes = self._homes.get(home_address, ())

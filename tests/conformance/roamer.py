@@ -100,10 +100,13 @@ class Roamer:
         valid: int = 86400,
         preferred: int = 86400,
         router_lifetime: int = 1800,
-        home_agent: bool = False,
+        home_agent: bool | None = None,
         options: tuple[NeighborOption, ...] = (),
     ) -> list[Effect]:
-        """A Router Advertisement."""
+        """A Router Advertisement; on the home link the home agent is the router, if
+        nothing else is said."""
+        if home_agent is None:
+            home_agent = prefix == HOME_PREFIX
         message = RouterAdvertisement(
             router_lifetime=router_lifetime,
             home_agent=home_agent,

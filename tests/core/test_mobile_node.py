@@ -386,7 +386,7 @@ def test_the_very_moment_a_binding_ends() -> None:
 def test_home_agent_that_is_not_the_router_has_to_be_found() -> None:
     roamer = Roamer()
     roamer.link_up()
-    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    roamer.hear(HOME_PREFIX, ROUTER_HOME, home_agent=False)
     assert {n.address for n in roamer.standing(Neighbor)} == {ROUTER_HOME}
 
 

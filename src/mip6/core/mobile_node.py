@@ -254,6 +254,13 @@ class MobileNode(MobileParts):
             taken = self.attachments.objected(packet, message)
             if taken is not None and packet.link is not None:
                 return self.address_checked(taken, packet.link, False, now)
+        if isinstance(message, NeighborAdvertisement) and packet.link is not None:
+            up = self.attachments.up.get(packet.link)
+            if up is not None and self._home_neighbor.waiting:
+                own = up.link.link_layer_address
+                problem = self._home_neighbor.answered(packet, message, own)
+                if not self._home_neighbor.waiting:
+                    return self._settle(now, *([Notify(problem)] if problem else ()))
         if dropped := self.attachments.heard(packet, message, now):
             return [Notify(dropped)]
         phase = Phase.ROUTER_ADVERTISEMENT

@@ -19,6 +19,7 @@ from .effects import Effect, Notify, Send
 from .events import HomeAddressesChanged, Phase, Place, Problem
 from .footprint import Footprint
 from .home_agents import HomeAgents
+from .home_neighbor import HomeNeighbor
 from .homes import Home, Homes
 from .link import Attachment
 from .mobile_state import away_states, further_states, home_states, home_tunnel
@@ -64,6 +65,8 @@ class MobileParts:
     prefix_discovery: whether the home agent is asked for the home link's prefixes.
     renumbering: whether home addresses are formed in other prefixes of the home link:
         not where keys are made for this one alone (decision 0034).
+    home_check_time: seconds that another holder of the home address has to object on
+        the home link, where there is no binding; 0: nobody is asked.
     probe_tunnel: whether the home agent is asked for an echo through each new tunnel.
     native: destinations that go out from the care-of address; see `Native`.
     native_name_servers: whether the name servers of visited links are among them.
@@ -94,6 +97,7 @@ class MobileParts:
         restored_ways: tuple[RouteOptimization, ...] = (),
         prefix_discovery: bool = False,
         renumbering: bool = True,
+        home_check_time: float = 0.0,
         probe_tunnel: bool = False,
         native: tuple[IPv6Network, ...] = (),
         native_name_servers: bool = True,
@@ -164,6 +168,7 @@ class MobileParts:
         )
         self.probe = TunnelProbe(home_address, random) if probe_tunnel else None
         self._renumbering = renumbering
+        self._home_neighbor = HomeNeighbor(home_address, check_time=home_check_time)
         self._optimistic = optimistic
         self._footprint = Footprint(restored, restored_ways)
         self._placement = Placement(home_address)
@@ -243,6 +248,7 @@ class MobileParts:
         )
         if self._stop_by is not None:
             moments.append(self._stop_by)
+        moments.append(self._home_neighbor.deadline)
         if self.probe is not None:
             moments.append(self.probe.deadline)
         for home in self.homes:
@@ -284,6 +290,7 @@ class MobileParts:
                 effects += self._progress.reached(Phase.CARE_OF_ADDRESS, there.link)
             effects += self._registrations(there, aims, now)
             effects += map(Send, self.attachments.questions(now))
+            effects += map(Send, self._home_neighbor.questions(now))
         arrived = self._placed(now)
         packets = self._beside_registrations(stopping, now)
         effects += self._footprint.reconcile(self._wanted(now), now)
@@ -347,6 +354,7 @@ class MobileParts:
             return []
         self.prefixes.renumbered(self.homes.addresses)
         self._placement.home_address = self.home_address
+        self._home_neighbor.home_address = self.home_address
         if self.probe is not None:
             self.probe.home_address = self.home_address
         self.attachments.renumbered(self.homes.prefixes)
@@ -372,16 +380,21 @@ class MobileParts:
             effects += self._judge(self.probe, now)
         self._attach(now)
         stopping = self._stop_by is not None
-        aim = self.attachments.aim(self.home_address, stopping=stopping)
+        aim = self._aimed(stopping)
         # Where no way is left that has not failed, it is the home agent.
         silent = fruitless and aim is not None and aim.patient
         if self.home_agents.choose(aim, now, silent=silent):
             self.attachments.forgive()
             self._attach(now)
-            aim = self.attachments.aim(self.home_address, stopping=stopping)
+            aim = self._aimed(stopping)
         self.attachments.look_for(self.registration.home_agent)
         self.home_agents.take_aim(aim, now)
         return aim
+
+    def _aimed(self, stopping: bool) -> Aim | None:
+        if self._home_neighbor.waiting:
+            return None  # nothing is said from the home address yet (§11.5.5)
+        return self.attachments.aim(self.home_address, stopping=stopping)
 
     def _judge(self, probe: TunnelProbe, now: float) -> list[Effect]:
         """A way by which nothing comes through the tunnel is as good as none."""
@@ -408,12 +421,19 @@ class MobileParts:
             footprint.left = None
         servers = self.attachments.name_servers(now)
         self.native.attached(here, servers, self.home_agent)
+        bound = now < self.registration.bound_until
+        self._home_neighbor.attached(here, bound, now)
         if self.probe is not None:
             self.probe.attached(here)
 
     def _placed(self, now: float) -> list[Effect]:
         """What arriving somewhere brings."""
-        arrived = self._placement.update(self.attachments, self.home_agents, now)
+        arrived = self._placement.update(
+            self.attachments,
+            self.home_agents,
+            now,
+            waiting=self._home_neighbor.waiting,
+        )
         for home in self.homes:
             opened = home.opened(self.attachments, now)
             if opened or (arrived and home is self.homes.first):
@@ -432,7 +452,11 @@ class MobileParts:
         attachments, home_agents = self.attachments, self.home_agents
         states: list[State] = [HomeAddress(address=self.home_address, link=self.device)]
         if attachments.at_home:
-            states += home_states(attachments, home_agents, self.table, now)
+            states += self._home_neighbor.neighbor(home_agents.current.home_agent)
+            quiet = self._home_neighbor.waiting or self._home_neighbor.conflict
+            states += home_states(
+                attachments, home_agents, self.table, now, address_on_link=not quiet
+            )
         else:
             states += away_states(
                 attachments,

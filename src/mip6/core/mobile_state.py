@@ -29,11 +29,17 @@ METRIC = 512
 
 
 def home_states(
-    attachments: Attachments, home_agents: HomeAgents, table: int, now: float
+    attachments: Attachments,
+    home_agents: HomeAgents,
+    table: int,
+    now: float,
+    *,
+    address_on_link: bool = True,
 ) -> list[State]:
     """On the home link, where no special processing is needed (§11.3.1).
 
-    The home address joins the link only once the home agent was told (§11.5.5).
+    The home address joins the link only once the home agent was told (§11.5.5), and
+    not without `address_on_link`.
     """
     here, registration = attachments.here, home_agents.current
     assert here is not None
@@ -43,7 +49,8 @@ def home_states(
         states += _own_way(here, home_address, table + 2)
     else:
         states += [*_neighbors(here, registration.home_agent), *_routes(here)]
-    if registration.sent or now >= registration.bound_until:
+    told = registration.sent or now >= registration.bound_until
+    if told and address_on_link:
         states.append(HomeAddress(address=home_address, link=here.link))
     return states
 

@@ -23,14 +23,22 @@ class Placement:
         self._told = None
 
     def update(
-        self, attachments: Attachments, home_agents: HomeAgents, now: float
+        self,
+        attachments: Attachments,
+        home_agents: HomeAgents,
+        now: float,
+        *,
+        waiting: bool = False,
     ) -> list[Effect]:
-        """The notice, if it has changed."""
+        """The notice, if it has changed.
+
+        waiting: at home, and the home address cannot be used there yet.
+        """
         here = attachments.here
         if here is None:
             place = Place.NOWHERE
         elif here.at_home:
-            returning = now < home_agents.current.bound_until
+            returning = waiting or now < home_agents.current.bound_until
             place = Place.RETURNING if returning else Place.AT_HOME
         else:
             standing = home_agents.standing(here.care_of_address, now)

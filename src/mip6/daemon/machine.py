@@ -313,6 +313,18 @@ class Machine:
                 return sysctl.line(name, 1)
         return ""
 
+    def home_check_time(self) -> float:
+        """The same at a mobile node, for its home address back on the home link."""
+        mobile_node = self.configuration.mobile_node
+        if mobile_node is None:
+            return 0.0
+        settings = [
+            int(sysctl.read(sysctl.ipv6(name, "dad_transmits")))
+            for name in mobile_node.interfaces
+            if name in self.links
+        ]
+        return max(settings, default=1) * CHECK_TIME
+
     def forwards(self) -> bool:
         return sysctl.read(sysctl.ipv6("all", "forwarding")) != "0"
 

@@ -208,6 +208,7 @@ class _Builder:
             optimistic=self._machine.optimistic,
             restored=restored,
             policies=self._configuration.policies,
+            home_check_time=self._machine.home_check_time(),
             probe_tunnel=wanted.probe_tunnel,
             native=wanted.native,
             native_name_servers=wanted.native_name_servers,

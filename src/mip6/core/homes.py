@@ -148,8 +148,10 @@ class Homes:
         """Whether its prefix has ended, or the home agent knows it no more."""
         if prefixes.valid_until(home.home_address) <= now:
             return True
-        if home.registration.status != BindingStatus.NOT_HOME_SUBNET:
-            return False
+        if home.registration.status != BindingStatus.NOT_HOME_SUBNET or home.open(
+            attachments, now
+        ):
+            return False  # what was granted stands, until then
         if not any(other.open(attachments, now) for other in self._homes):
             return False
         prefixes.forget(home.home_prefix)

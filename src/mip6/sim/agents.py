@@ -22,6 +22,7 @@ from .network import (
     HOME_ADDRESS,
     HOME_AGENT,
     LINK_DELAY,
+    NEW_HOME_PREFIX,
     OTHER_HOME_ADDRESS,
     OTHER_HOME_AGENT,
     PREFIXES,
@@ -35,6 +36,9 @@ DEVICE = "mip0"
 HOME_LINK = "eth1"
 """A home agent's interface on the home link."""
 ANYCAST = home_agents_anycast(PREFIXES[HOME])
+PREFIX_INTERVAL = (1.0, 86400.0)
+"""MinMobPfxAdvInterval, which chance draws in this world, and the other one."""
+IDENTIFIER = (1 << 64) - 1
 
 
 @dataclass(slots=True)
@@ -120,7 +124,12 @@ class Agents:
             device=DEVICE,
             bindings_max=100,
             authentication_required=False,
-            mobile_nodes=tuple(map(IPv6Network, (HOME_ADDRESS, OTHER_HOME_ADDRESS))),
+            mobile_nodes=tuple(
+                IPv6Network((int(prefix[0]) | int(address) & IDENTIFIER, 128))
+                for prefix in (PREFIXES[HOME], NEW_HOME_PREFIX)
+                for address in (HOME_ADDRESS, OTHER_HOME_ADDRESS)
+            ),
+            prefix_interval=PREFIX_INTERVAL,
             check_time=world.check_time,
             restored=restored,
         )

@@ -27,6 +27,8 @@ PREFIXES = {
     "b": IPv6Network("2001:db8:b::/64"),
     "c": IPv6Network("2001:db8:c::/64"),
 }
+NEW_HOME_PREFIX = IPv6Network("2001:db8:1a::/64")
+"""To where the home link is renumbered."""
 HOME_AGENT = IPv6Address("2001:db8:a::1")
 OTHER_HOME_AGENT = IPv6Address("2001:db8:a::2")
 HOME_ADDRESS = IPv6Address("2001:db8:a::100")

@@ -1,18 +1,20 @@
 """Stories for the simulator: what happens, what it cost."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 
 from mip6.core.events import Place
+from mip6.core.prefixes import HomePrefix
 from mip6.wire.record import record
 
 from . import invariants
 from .network import (
     CORRESPONDENT,
     HOME,
-    HOME_ADDRESS,
     HOME_AGENT,
+    NEW_HOME_PREFIX,
+    PREFIXES,
     Advertising,
     Faults,
 )
@@ -106,6 +108,7 @@ class Scenario:
     without_mip6: bool = False
     two_home_agents: bool = False
     discover: bool = False
+    prefix_discovery: bool = False
 
 
 def handover(story: Story) -> None:
@@ -299,6 +302,26 @@ def home_agent_dies(story: Story) -> None:
     world.run(world.now + 25.0)
 
 
+def renumbering(story: Story) -> None:
+    """A new prefix, the old one deprecated, and gone; what began before goes on until
+    then."""
+    world = story.world
+    story.begin("b")
+    story.talk(0.1, period=0.1)
+    old, new = HomePrefix(network=PREFIXES[HOME]), HomePrefix(network=NEW_HOME_PREFIX)
+    world.renumber(old, new)
+    world.run(world.now + 20.0)
+    ends = world.now + 60.0
+    world.renumber(replace(old, preferred_lifetime=0, valid_until=ends), new)
+    world.run(world.now + 20.0)
+    world.unplug()
+    world.run(world.now + UNPLUGGED)
+    world.plug("c")
+    world.run(ends - 5.0)
+    world.traffic.stop()  # by the old address, which ends
+    world.run(ends + 2.0)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "handover": Scenario("from the home link to link b, under traffic", handover),
     "roaming_two_handovers": Scenario(
@@ -395,6 +418,12 @@ SCENARIOS: dict[str, Scenario] = {
         advertising=SELDOM,
         two_home_agents=True,
     ),
+    "renumbering": Scenario(
+        "another home prefix while it is away; the old one goes",
+        renumbering,
+        advertising=SELDOM,
+        prefix_discovery=True,
+    ),
     "mobile_node_restart": Scenario(
         "the mobile node's daemon is killed and started again", mobile_node_restart
     ),
@@ -430,6 +459,7 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         without_mip6=scenario.without_mip6,
         two_home_agents=scenario.two_home_agents,
         discover=scenario.discover,
+        prefix_discovery=scenario.prefix_discovery,
         inspect=invariants.at_every_step,
     )
     story = Story(world)
@@ -441,7 +471,8 @@ def play(name: str, seed: int, faults: Faults | None = None) -> Outcome:
         raise invariants.InvariantError(world, f"ends {world.mobile_node.place}")
     agent = world.agents.find(world.mobile_node.home_agent or HOME_AGENT)
     assert agent is not None
-    if (agent.role.binding(HOME_ADDRESS) is None) is not (
+    home_address = world.mobile_node.home_address
+    if (agent.role.binding(home_address) is None) is not (
         scenario.ends is Place.AT_HOME
     ):
         raise invariants.InvariantError(world, "the home agent does not agree")

@@ -16,6 +16,7 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
+from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import CorrespondentPolicy
 from mip6.core.state import CareOfAddress, End, RouteOptimization, State, Tunnel
 from mip6.wire.messages import BindingUpdate
@@ -66,6 +67,7 @@ class World:
     without_mip6: which know nothing of Mobile IPv6.
     two_home_agents: on the home link; the mobile node knows both, the other one first.
     discover: it knows neither, and asks the home link.
+    prefix_discovery: mobile nodes ask for the prefixes of the home link.
     inspect: called after every step of a node.
     """
 
@@ -86,6 +88,7 @@ class World:
         without_mip6: bool = False,
         two_home_agents: bool = False,
         discover: bool = False,
+        prefix_discovery: bool = False,
         inspect: Callable[["World"], None] | None = None,
     ) -> None:
         self.now = 0.0
@@ -116,6 +119,7 @@ class World:
         self.ha = self.agents.first.party
         self._asked = tuple(agent.address for agent in reversed(self.agents.all))
         self._discover = discover
+        self._prefix_discovery = prefix_discovery
         self._two = two_mobile_nodes
         self.mobiles = [self._mobile(0, HOME_ADDRESS, links)]
         self.peers: dict[IPv6Address, Peer] = {}
@@ -271,6 +275,17 @@ class World:
         """The home agent's machine starts anew, and knows nothing."""
         self.agents.reboot(self.agents.first)
 
+    def renumber(self, *prefixes: HomePrefix) -> None:
+        """The home link has these prefixes from now on."""
+        said = ", ".join(
+            f"{prefix.network}{'' if prefix.preferred(self.now) else ' (deprecated)'}"
+            for prefix in prefixes
+        )
+        self.note(trace.HOME_AGENT, f"the home link is {said}")
+        self.perform(
+            self.ha, lambda now: self.home_agent.prefixes_changed(prefixes, now)
+        )
+
     def silence(self, link: str) -> None:
         """The router of a link stops, and the link stays up."""
         self.note(trace.ROUTER, f"router of {link} stops")
@@ -333,6 +348,7 @@ class World:
             route_optimization=self.route_optimization,
             policies=self.policies,
             restored_ways=tuple(w for w in ways if w.end is End.MOBILE_NODE),
+            prefix_discovery=self._prefix_discovery,
         )
         correspondent = None
         if self._two:

@@ -140,9 +140,10 @@ INLINE u32 find_step(struct __sk_buff *skb, const struct settings *config,
 	u32 flow = flow_of(outer);
 	struct way *way = way_of(outer, flow);
 	u32 whole = length + excess;
+	/* All of it: older verifiers do not see that what is too long has no link. */
+	*step = (struct step){};
 	if (!way)
 		return DROPPED_ROUTE;
-	step->way = NULL;
 	step->too_long = path_mtu && whole > path_mtu;
 	if (step->too_long)
 		return length > MTU_MIN ? DROPPED_SIZE : 0;

@@ -7,6 +7,7 @@ fragments; a tunnelled packet that comes in fragments is taken out of its tunnel
 
 import contextlib
 import os
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mip6.core.events import Dropped
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MTU_MIN = 1280
 """Every link carries as much, so that nobody has to know the path any better."""
+_READ_MAX = 64
+"""Packets in one go: some milliseconds, in which signalling waits."""
 _INSIDE_AT = 46
 """The next header of a packet in a tunnel."""
 
@@ -31,7 +34,7 @@ class LongPackets:
 
     def read(self) -> None:
         device = self._daemon.machine.device
-        for octets in device.read(device.long):
+        for octets in islice(device.read(device.long), _READ_MAX):
             if octets[6] == FRAGMENT:
                 self._put_together(octets)
             else:

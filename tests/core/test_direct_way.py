@@ -185,6 +185,17 @@ def test_packet_too_big_on_the_way_to_a_mobile_correspondent() -> None:
     assert (found.destination, found.overhead) == (CORRESPONDENT, 48)
 
 
+def test_a_quote_that_was_cut_and_one_of_the_plain_way() -> None:
+    found = quote(data()[:80])
+    assert found is not None and found.overhead == 24
+    plain = IPv6Packet(
+        source=HOME_ADDRESS, destination=CORRESPONDENT, next_header=17, payload=bytes(8)
+    )
+    found = quote(write_packet(plain))
+    assert found is not None
+    assert (found.home_address, found.overhead, found.message) == (None, 0, None)
+
+
 def test_a_quote_that_ends_within_a_message() -> None:
     packet = Packet(
         source=CARE_OF_ADDRESS,

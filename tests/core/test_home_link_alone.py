@@ -11,8 +11,10 @@ from tests.core.test_home_link import (
     on_a_link,
     solicited,
 )
+from tests.core.test_path_mtu import tunnelled
 from tests.support.core import (
     CARE_OF_ADDRESS,
+    CORRESPONDENT,
     HOME_ADDRESS,
     HOME_AGENT,
     HOME_PREFIX,
@@ -23,12 +25,18 @@ from tests.support.core import (
     from_home,
     home_agent,
     sent,
+    told,
 )
 
+from mip6.core.effects import Effect
+from mip6.core.events import Dropped, PrefixesTold
 from mip6.core.home_link import HomeLink, link_local_of
 from mip6.core.joined import REFUSAL_MAX
+from mip6.core.packet import Packet
+from mip6.core.prefix_discovery import SETTLED
 from mip6.core.prefixes import HomePrefix
 from mip6.core.state import End, ProxyNeighbor, Route, Tunnel
+from mip6.wire.icmpv6 import PacketTooBig
 
 TUNNEL = Tunnel(
     end=End.HOME_AGENT,
@@ -157,6 +165,54 @@ def test_the_last_seconds_of_a_prefix() -> None:
         role = home_agent(prefixes=prefixes)
         answer = acknowledgement(role.receive(binding_update(1), now))
         assert (answer.status, answer.lifetime) == (status, lifetime)
+
+
+def test_the_narrow_way_stands_beside_the_tunnel() -> None:
+    role = home_agent()
+    role.receive(binding_update(1), 0.0)
+    assert list(role.states_beside_tunnels()) == []
+    quote = tunnelled(HOME_AGENT, CARE_OF_ADDRESS, CORRESPONDENT, HOME_ADDRESS)
+    error = PacketTooBig(mtu=1400, packet=quote)
+    packet = Packet(source=CORRESPONDENT, destination=HOME_AGENT, message=error)
+    assert not discarded_at_all(role.receive(packet, 1.0))
+    [route] = role.states_beside_tunnels()
+    assert isinstance(route, Route) and route.mtu == 1360
+
+
+def discarded_at_all(effects: list[Effect]) -> bool:
+    return any(isinstance(event, Dropped) for event in told(effects))
+
+
+def test_who_is_away_is_told_of_a_prefix_that_has_ended() -> None:
+    prefixes = (
+        HomePrefix(network=HOME_PREFIX),
+        HomePrefix(network=NEW_PREFIX, valid_until=100.0),
+    )
+    role = home_agent(prefixes=prefixes, lifetime_max=100_000)
+    role.receive(binding_update(1, lifetime=40_000), 0.0)
+    role.tick(100.0)
+    [news] = [e for e in told(role.tick(100 + SETTLED)) if isinstance(e, PrefixesTold)]
+    assert news.prefixes == (HOME_PREFIX,)
+
+
+def test_an_end_without_a_number_lets_the_next_begin_with_one() -> None:
+    """A restart has lost the number, and the binding is revoked in vain."""
+    for number, status in ((0, 135), (1, 0)):
+        role = home_agent(restored=[TUNNEL])
+        role.revoke(HOME_ADDRESS, 0.0)
+        for now in (1.0, 3.0):
+            role.tick(now)
+        assert role.binding(HOME_ADDRESS) is None
+        answer = acknowledgement(role.receive(binding_update(number), 4.0))
+        assert answer.status == status
+
+
+def test_a_refusal_of_what_was_given_back_meanwhile() -> None:
+    role = home_agent()
+    role.receive(binding_update(1), 0.0)
+    [tunnel] = role.installed
+    role.receive(from_home(2), 0.5)
+    assert role.failed(tunnel, 0.5) == []
 
 
 # Moments.

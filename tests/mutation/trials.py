@@ -147,7 +147,7 @@ class Imported:
                 limit()
                 gc.disable()
                 if mutant.is_inside:
-                    self._functions.change(code, mutant.place.function)
+                    self._functions.change(code, mutant)
                 else:
                     change_names(code, f"mip6.core.{Path(mutant.file).stem}")
                 for number, test in enumerate(tests, 1):
@@ -197,11 +197,15 @@ class Functions:
             if isinstance(one, FunctionType) and "mip6.core." in (one.__module__ or ""):
                 self._found.setdefault(place(one.__code__), []).append(one)
 
-    def change(self, module: CodeType, name: str) -> None:
-        code = next(
+    def change(self, module: CodeType, mutant: Mutant) -> None:
+        """A getter and its setter have one name: the last before the line counts."""
+        name, line = mutant.place.function, mutant.line
+        *_, code = (
             one
             for one in codes(module)
-            if one.co_qualname == name and place(one) in self._found
+            if one.co_qualname == name
+            and one.co_firstlineno <= line
+            and place(one) in self._found
         )
         for function in self._found[place(code)]:
             function.__code__ = code

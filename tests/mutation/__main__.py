@@ -93,10 +93,10 @@ def main() -> int:
     files = dict.fromkeys(found)  # in the order they are named
     every = [mutant for file in files for mutant in mutants(file)]
     known = listed(LISTED)
-    tried = [one for one in every if arguments.all or one.key not in known]
     if arguments.again:
         printed = {WITHOUT_LINE.sub("", one) for one in arguments.again.open()}
-        tried = [one for one in tried if WITHOUT_LINE.sub("", f"{one}\n") in printed]
+        every = [one for one in every if WITHOUT_LINE.sub("", f"{one}\n") in printed]
+    tried = [one for one in every if arguments.all or one.key not in known]
     if arguments.list:
         print(*tried, sep="\n")
         return 0
@@ -117,7 +117,8 @@ def main() -> int:
         ]
         noticed = numbers[0] - numbers[1] - numbers[2]
         print(f"| `{name}` | {numbers[0]} | {noticed} | {numbers[1]} | {numbers[2]} |")
-    gone = {key for key in known if key[0] in count} - {one.key for one in every}
+    there = {one.key for file in files for one in mutants(file)}
+    gone = {key for key in known if key[0] in count} - there
     for key in sorted(gone):
         print("listed, but no such change any more:", *key)
     return 1 if unknown or gone else 0

@@ -220,13 +220,14 @@ def test_a_refusal(status: int, refused: bool) -> None:
 
 
 def test_it_is_remembered_while_it_is_not_to_be_asked() -> None:
-    made = registration(10.0)
-    packet = step(made, 10.0)
-    assert packet is not None
-    acknowledge(made, packet, 11.0, status=129)
-    end = max(11 + ASK_AGAIN, made.bound_until)
-    assert not made.finished(11 + ASK_AGAIN - 0.01)
-    assert made.finished(end)
+    for ask_again, end in ((1000.0, 1011.0), (10.0, 10.0 + MAX_RR_BINDING_LIFETIME)):
+        made = registration(10.0)
+        made.ask_again = ask_again
+        packet = step(made, 10.0)
+        assert packet is not None
+        acknowledge(made, packet, 11.0, status=129)
+        assert not made.finished(end - 0.01)
+        assert made.finished(end)
 
 
 @pytest.mark.rfc("11.7.2", "deleted when we are at home")
@@ -313,6 +314,7 @@ def test_an_unknown_binding() -> None:
     assert made.unknown_binding(CARE_OF_ADDRESS, 10.0) == ""
     assert not made.direct(10.0)
     assert made.unknown_binding(CARE_OF_ADDRESS, 10.0) == "no_binding"
+    assert not made.stands(CARE_OF_ADDRESS, 10.0) and not made.stands(None, 10.0)
     packet = step(made, 10.0)
     assert packet is not None
     assert acknowledge(made, packet, 10.1) == ""
@@ -343,6 +345,27 @@ def test_what_is_restored_is_used_where_we_are() -> None:
     made.update(100.0, TOLD, allowed=True)
     assert made.restored is None
     assert made.state(100.0) is None
+
+
+def test_what_is_restored_is_no_longer_allowed() -> None:
+    made = registration(0.0, RESTORED)
+    made.update(1.0, TOLD, allowed=False)
+    state = made.state(1.0)
+    assert state is not None and state.inbound_only
+
+
+def test_what_is_restored_may_be_lost() -> None:
+    made = registration(0.0, RESTORED)
+    assert made.unknown_binding(CARE_OF_ADDRESS, 0.0) == ""
+    assert made.restored is None
+
+
+def test_the_end_of_the_traffic_is_a_moment_to_look() -> None:
+    made = bound()
+    made.update(5.0, AWAY, allowed=True)
+    assert made.deadline == IDLE_AFTER
+    made.talked_at = 30.0
+    assert made.deadline == 30 + IDLE_AFTER
 
 
 @pytest.mark.parametrize(

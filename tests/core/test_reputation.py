@@ -33,11 +33,14 @@ def test_who_failed_again_is_remembered_longer() -> None:
     book.answered(ways[0])
     for way in ways[1:WAYS_MAX]:
         book.failed(way, 0.0)
-    book.failed(ways[1], 1.0)
+    book.failed(ways[3], 1.0)
     assert len(book.moments()) == WAYS_MAX
-    book.failed(ways[WAYS_MAX], 2.0)
+    assert book.distrusted_at(ways[1], 1.0) == 0.0, "there is room for all of them"
+    for way, now in ((ways[WAYS_MAX], 2.0), (ways[WAYS_MAX + 1], 2.0)):
+        book.failed(way, now)
     assert len(book.moments()) == WAYS_MAX
     assert book.proven(ways[0])
-    assert book.distrusted_at(ways[1], 2.0) == 1.0
-    assert book.distrusted_at(ways[2], 2.0) == -inf
-    assert book.distrusted_at(ways[3], 2.0) == 0.0
+    gone = [n for n, way in enumerate(ways[1:], 1) if book.distrusted_at(way, 2.0) < 0]
+    assert gone == [1, 2]
+    book.failed(ways[1], 3.0)
+    assert book.distrusted_at(ways[3], 3.0) == 1.0

@@ -43,7 +43,7 @@ fuzz: ## SECONDS of each target, or of TARGET, JOBS at once; root for the eBPF p
 	@scripts/setup fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS) --jobs $(JOBS) $(TARGET)
 
-mutation: setup ## changes of the core that no test notices; half an hour
+mutation: setup ## changes of the core that no test notices; an hour
 	nice -n 19 $(BIN)/python -m tests.mutation
 
 bench: setup ## measure; writes docs/figures.md

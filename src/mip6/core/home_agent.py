@@ -128,6 +128,7 @@ class HomeAgent:
             refuse_others=refuse_others,
             lifetime_max=lifetime_max,
         )
+        self.authentication_required = authentication_required
         self._cache = BindingCache(bindings_max, sequence_numbers)
         self._prefixes = HomePrefixes(prefixes or (HomePrefix(network=home_prefix),))
         self._prefix_discovery = PrefixDiscovery(

@@ -24,6 +24,7 @@ from mip6.core.correspondent_registration import (
     CorrespondentRegistration,
 )
 from mip6.core.packet import Packet, read, write
+from mip6.core.registration import REFRESH_SHARE
 from mip6.core.return_routability import sign
 from mip6.core.route_optimization import Why
 from mip6.core.state import End, RouteOptimization
@@ -304,6 +305,14 @@ def test_a_refresh_request() -> None:
     made = bound()
     made.talked_at = 400.0
     assert made.refresh_requested(400.0) == "no_binding"
+
+
+def test_a_refresh_that_is_under_way_is_not_asked_for() -> None:
+    made = bound()
+    made.talked_at = 300.0
+    assert step(made, 400.0 * REFRESH_SHARE) is not None
+    reason = made.refresh_requested(400.0 * REFRESH_SHARE + 1)
+    assert reason == "binding_refresh_request_too_soon"
 
 
 @pytest.mark.rfc("11.3.6", "who has lost the binding is told again")

@@ -14,6 +14,8 @@ from mip6.wire.record import record
 
 from .addresses import is_unicast_routable
 
+NO_GATEWAY = IPv6Address("::")
+"""The router of a link that has another end and nothing else, such as a tunnel."""
 PREFIXES_MAX = 32
 NAME_SERVERS_MAX = 8
 """That one router tells of."""
@@ -91,6 +93,11 @@ class Attachment:
     usable: bool
     """Whether the care-of address may be a source now: it is known to be unique, or it
     may be optimistic because the router's link-layer address is known (RFC 4429)."""
+
+    @property
+    def gateway(self) -> IPv6Address | None:
+        """For routes; None: the other end takes everything."""
+        return None if self.router == NO_GATEWAY else self.router
 
     @property
     def at_home(self) -> bool:

@@ -207,7 +207,7 @@ def _own_way(at: Attachment, source: IPv6Address, table: int) -> list[State]:
     """What this source sends leaves by its link, whatever the main table says."""
     return [
         *_neighbors(at, None),
-        Route(destination=ANYWHERE, link=at.link, gateway=at.router, table=table),
+        Route(destination=ANYWHERE, link=at.link, gateway=at.gateway, table=table),
         Rule(priority=1000, table=table, source=source),
     ]
 

@@ -109,7 +109,7 @@ class Native:
         return Route(
             destination=network,
             link=here.link,
-            gateway=None if network.subnet_of(here.prefix) else here.router,
+            gateway=None if network.subnet_of(here.prefix) else here.gateway,
             source=here.care_of_address,
             metric=METRIC,
         )

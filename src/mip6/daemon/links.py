@@ -7,7 +7,7 @@ from mip6.core.addresses import is_unicast_routable
 from mip6.core.adopted import Adopted
 from mip6.core.effects import Effect
 from mip6.core.home_agent import HomeAgent
-from mip6.core.link import Link
+from mip6.core.link import NO_GATEWAY, Link
 from mip6.core.mobile_node import MobileNode
 from mip6.linux import netlink_requests as requests
 from mip6.linux.executor import outcome
@@ -22,6 +22,9 @@ from mip6.linux.netlink import (
 )
 
 from .machine import Machine
+
+ETHERNET = 1
+"""ARPHRD_ETHER."""
 
 
 class Links:
@@ -103,13 +106,16 @@ class Links:
             and info.address not in home_addresses
             and not info.flags & (requests.TEMPORARY | requests.DAD_FAILED)
         )
+        link = self._machine.links.get(name)
+        straight = link is not None and link.hardware != ETHERNET
         gateways = tuple(
-            route.gateway
+            route.gateway or NO_GATEWAY
             for route in sorted(netlink.routes(), key=lambda route: route.metric)
             if route.index == index
             and route.table == requests.MAIN
             and not route.destination.prefixlen
-            and route.gateway is not None
+            # A tunnel has another end, and no routers to choose from.
+            and (route.gateway is not None or straight)
         )
         found = (addresses, gateways)
         if self._adopted.get(name) == found:

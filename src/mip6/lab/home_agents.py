@@ -1,13 +1,16 @@
-"""Two home agents on one home link: found, and lost."""
+"""Home agents that are found and lost: two on one home link, and one that forgets."""
 
 import time
 
-from . import topology
+from . import checks, topology
 from .lab import wait_until
 from .session import FRUITLESS_S, SETTLE_S, Session, boot_time
 
 HEARD_S = 20.0
 """Within which a home agent hears of another one, which advertises every 4 seconds."""
+AGAIN_S = 30.0
+"""Within which a mobile node registers again with a home agent that has forgotten it;
+it takes one, for duplicate address detection."""
 TAKEN_S = 30.0
 """Within which another home agent is taken once one is known to be silent."""
 
@@ -34,6 +37,32 @@ class HomeAgentsSession(Session):
         self.check("the home agents were found, in their order", known == wanted)
         serves = status.get("home_agent") == wanted[0]
         self.check("the first one that is named serves", serves)
+
+    def lose_state(self, link: str) -> None:
+        """The machine of the home agent reboots without its disk: the mobile node is
+        told by what its packets meet with, and registers again (§11.7.3, §11.3.6).
+
+        Does nothing once the mobile node is astray.
+        """
+        if self._astray:
+            return
+        self._pause("the home agent reboots, and its disk is lost")
+        self._account.cuts.append(boot_time())
+        self.lab.kill_daemon("ha")
+        self.lab.forget("ha")
+        self.tell("the home agent has rebooted without its disk; the streams go on")
+        self.lab.start_daemons("ha")
+        begin = boot_time()
+
+        def bound() -> bool:
+            return checks.care_of_address(self.lab) is not None
+
+        again = wait_until(bound, seconds=AGAIN_S)
+        took = boot_time() - begin
+        said = f"{took:.1f} s after the home agent was ready"
+        self.tell(f"registered again {said}" if again else "not registered again")
+        self.check("the mobile node registers again by itself", again, said)
+        self._settle("the home agent knew nothing any more", link)
 
     def lose_home_agent(self, gone: str, other: str, link: str) -> None:
         """The machine of the home agent is gone, and `other` is taken.

@@ -491,6 +491,13 @@ class Lab:
         process.kill()
         process.wait()
 
+    def forget(self, role: str) -> None:
+        """What a reboot takes, and a lost disk: all that its daemon, killed before,
+        knew."""
+        command = [mip6_command(), "down", "--name", self.instance(role)]
+        subprocess.run(command, capture_output=True)
+        shutil.rmtree(Path("/var/lib/mip6", self.instance(role)), ignore_errors=True)
+
     def stop_daemon(self, role: str) -> bool:
         """Asks it to stop, as a person does; whether it did."""
         command = [mip6_command(), "down", "--name", self.instance(role)]

@@ -101,6 +101,14 @@ def _home_agent_restart(session: Session) -> None:
     session.move("c")
 
 
+def _home_agent_loses_state(session: HomeAgentsSession) -> None:
+    """Neither disk nor maps: it answers 135 or 133, or sends a Binding Error."""
+    session.start("home")
+    session.move("b")
+    session.lose_state("b")
+    session.move("c")
+
+
 def _mobile_node_restart(session: Session) -> None:
     session.start("home")
     session.move("b")
@@ -323,6 +331,10 @@ SCENARIOS = {
         "the home agent stops and starts; its bindings outlast it, refreshes go on",
         _home_agent_restart,
         lifetime=12,
+    ),
+    "home_agent_loses_state": Scenario(
+        "the home agent reboots without its disk: the mobile node registers again",
+        _home_agent_loses_state,
     ),
     "mobile_node_restart": Scenario(
         "the mobile node's daemon stops and starts while it is away; TCP survives",

@@ -585,8 +585,10 @@ def test_parameter_problems_that_are_ignored() -> None:
         home_address=HOME_ADDRESS,
         message=update.message,
     )
+    no_update = replace(update, message=BindingRefreshRequest())
     for octets, why in (
         (problem_about(write(update), code=2), "icmp_error"),
+        (problem_about(write(no_update)), "icmp_error"),
         (problem_about(write(other)), "icmp_error"),
         (problem_about(write(update)[:50]), "icmp_error_quote"),
         (problem_about(b""), "icmp_error_quote"),

@@ -16,6 +16,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
     TargetLinkLayerAddress,
+    UnknownNeighborOption,
 )
 
 from .nodes import HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
@@ -49,6 +50,9 @@ def questions(roamer: Roamer) -> list[Packet]:
     ]
 
 
+NONCE = UnknownNeighborOption(type=14, data=bytes(6))
+
+
 def answer(
     roamer: Roamer,
     octets: bytes | None = AGENT_OCTETS,
@@ -61,7 +65,8 @@ def answer(
     message = NeighborAdvertisement(
         target_address=target,
         solicited=solicited,
-        options=(TargetLinkLayerAddress(octets),) if octets else (),
+        # Some other option is of no interest.
+        options=(TargetLinkLayerAddress(octets), NONCE) if octets else (NONCE,),
     )
     packet = Packet(
         source=IPv6Address("fe80::99"),

@@ -395,6 +395,14 @@ def test_new_connections_begin_at_the_preferred_one() -> None:
     assert roamer.open
 
 
+def test_the_tunnel_is_tried_from_the_preferred_one() -> None:
+    roamer = renumbered(probe_tunnel=True)
+    assert roamer.mobile_node.probe is not None
+    assert roamer.mobile_node.probe.home_address == HOME_ADDRESS
+    tell(roamer, information(100, 0), new())
+    assert roamer.mobile_node.probe.home_address == NEW_HOME_ADDRESS
+
+
 def test_a_preferred_lifetime_that_passes_is_as_good_as_told() -> None:
     roamer = registered()
     advertise(roamer, information(200, 20), new())

@@ -137,12 +137,13 @@ def test_on_the_visited_link_itself_no_router_is_needed() -> None:
 def test_a_kernel_that_refuses_it_stops_nothing_else() -> None:
     roamer = Roamer(native=(FAR,))
     roamer.register()
-    [refused] = [r for r in roamer.standing(Route) if r.destination == FAR]
-    roamer.do(roamer.mobile_node.failed(refused, roamer.now))
-    assert roamer.mobile_node.place is Place.REGISTERED
-    assert native_routes(roamer) == {}
-    roamer.wait(2)
-    assert set(native_routes(roamer)) == {str(FAR)}, "it is tried again"
+    for kind in (Route, Rule):
+        [refused] = [s for s in roamer.standing(kind) if s.destination == FAR]
+        roamer.do(roamer.mobile_node.failed(refused, roamer.now))
+        assert roamer.mobile_node.place is Place.REGISTERED
+        assert refused not in roamer.standing(kind)
+        roamer.wait(2)
+        assert refused in roamer.standing(kind), "it is tried again"
 
 
 def test_name_servers_of_the_visited_link_are_asked_natively() -> None:

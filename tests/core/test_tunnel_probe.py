@@ -132,6 +132,22 @@ def test_a_blocked_tunnel_is_told_and_tried_again() -> None:
     assert look(roamer) is Condition.WORKS
 
 
+def test_a_refresh_does_not_ask_again_where_the_tunnel_is_blocked() -> None:
+    roamer = Roamer(probe_tunnel=True)
+    roamer.register()
+    path = Path(roamer, through=False)
+    path.run(4)
+    assert passage(roamer) is Passage.BLOCKED
+    count = len(path.asked)
+    probe = roamer.mobile_node.probe
+    at = roamer.mobile_node.attachments.way_of(CARE_OF_ADDRESS)
+    assert probe is not None and at is not None
+    probe.begin(at, HOME_AGENT, roamer.now)
+    path.run(2)
+    assert passage(roamer) is Passage.BLOCKED
+    assert len(path.asked) == count
+
+
 def test_where_nobody_answers_echo_requests_nothing_is_known() -> None:
     roamer = Roamer(probe_tunnel=True)
     roamer.register()

@@ -143,6 +143,8 @@ def _route_leftovers(lab: Lab, link: str) -> list[str]:
             continue
         destination = route["dst"].partition("/")[0].replace("default", "::")
         elsewhere = any(IPv6Address(destination) in prefix for prefix in prefixes)
+        source = IPv6Address(route.get("prefsrc", "::"))
+        elsewhere |= any(source in prefix for prefix in prefixes)
         if route.get("dev") in others or (route.get("dev") in used and elsewhere):
             wrong.append(f"route to {route['dst']} by {route['dev']}")
     defaults = lab.ip("mn", "route", "show", "default")
@@ -152,7 +154,10 @@ def _route_leftovers(lab: Lab, link: str) -> list[str]:
 
 
 def _rule_leftovers(lab: Lab, link: str) -> list[str]:
-    rules = lab.ip("mn", "rule", "show")
+    shown = lab.ip("mn", "rule", "show")
+    # Name servers, of the visited network or of this machine's own (decision 0035).
+    native = [rule["dst"] for rule in shown if "dst" in rule]
+    rules = [rule for rule in shown if "dst" not in rule]
     wanted = KERNEL_RULES | {CORRESPONDENT_RULE}
     wanted |= set() if link == "home" else AWAY_RULES
     have = [rule["priority"] for rule in rules]
@@ -163,6 +168,9 @@ def _rule_leftovers(lab: Lab, link: str) -> list[str]:
         for rule in rules
         if rule["priority"] == 1000 and IPv6Address(rule["src"]) not in PREFIXES[link]
     ]
+    if link == "home":
+        wrong += [f"rule for {to}" for to in native]
+    wrong += [f"rule for {to} twice" for to in set(native) if native.count(to) > 1]
     return wrong + [f"rule {p} twice" for p in set(have) if have.count(p) > 1]
 
 

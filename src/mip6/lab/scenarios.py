@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import cycle, islice
 
 from mip6.wire.record import record
@@ -13,6 +14,7 @@ from .measure import PACED_RATE
 from .namespaces import LabError
 from .optimized import OptimizedSession
 from .report import Check, Options, Report
+from .resolvers import Resolvers
 from .session import Session
 
 CN: Mapping[str, str | None] = {"cn": None}
@@ -43,6 +45,8 @@ class Scenario:
     """Who is there beside those who always are."""
     home_agents: tuple[str, ...] = ("ha",)
     """What the mobile node is told: roles, or "discover"."""
+    resolvers: bool = False
+    """Visited links have name servers, and tell of them."""
     optimized: bool = False
     """It is about route optimization."""
 
@@ -301,6 +305,20 @@ def _suspend_resume(session: Session) -> None:
     session.sleep("c", 3.0)
 
 
+def _visited_resolver(session: Session) -> None:
+    """Decision 0035.  Link B's is asked all the time, also with the cable in nobody's
+    socket; when the mobile node is on C, somebody may not have heard of C's yet."""
+    session.start("home")
+    resolvers = Resolvers(session)
+    session.move("b")
+    resolvers.ask("b", "b")
+    with resolvers.asking("b"):
+        session.move("c")
+        resolvers.ask("c", "c", "b")
+    session.move("home")
+    resolvers.saw()
+
+
 SCENARIOS = {
     "handover": Scenario(
         "home → B → C → B → home while ping, a stream each way and TCP run",
@@ -387,6 +405,11 @@ SCENARIOS = {
         "the mobile node sleeps, loses its link, and wakes up on another",
         _suspend_resume,
     ),
+    "visited_resolver": Scenario(
+        "the name servers of B and C are asked, and never see the home address",
+        _visited_resolver,
+        resolvers=True,
+    ),
     "binding_refresh": Scenario(
         "bindings of 8 s, at home agent and correspondent, are refreshed unnoticed",
         _binding_refresh,
@@ -451,7 +474,7 @@ def run(
     try:
         lab.up(
             virtual=scenario.virtual,
-            advertising=options.advertising,
+            advertising=replace(options.advertising, resolvers=scenario.resolvers),
             authentication=options.authentication,
             lifetime=scenario.lifetime,
             interfaces=scenario.interfaces,

@@ -28,6 +28,9 @@ CORRESPONDENT = IPv6Address("2001:db8:e::2")
 PREFIXES = {link: IPv6Network(f"2001:db8:{link}::/64") for link in ("b", "c")} | {
     "home": IPv6Network("2001:db8:a::/64")
 }
+RESOLVERS = {link: IPv6Address(f"2001:db8:{link}:53::53") for link in ("b", "c")}
+"""The name servers of the visited networks, where a scenario has them; behind the
+routers, as on the link itself a question would be native without `mip6`."""
 MOBILE_NODES = {"mn": HOME_ADDRESS, "mn2": IPv6Address("2001:db8:a::200")}
 """The home address of each."""
 CORRESPONDENTS = {"cn": CORRESPONDENT, "cn2": IPv6Address("2001:db8:e2::2")}
@@ -78,6 +81,8 @@ class Advertising:
 
     interval_min_ms: int = 30
     interval_max_ms: int = 70
+    resolvers: bool = False
+    """Whether those of visited links tell of a name server (RFC 8106)."""
 
     @classmethod
     def parse(cls, text: str) -> "Advertising":
@@ -105,6 +110,9 @@ class Advertising:
             "  AdvHomeAgentFlag on; AdvHomeAgentInfo on;\n"
             "  HomeAgentPreference 10; HomeAgentLifetime 1800;\n"
         )
+        resolver = ""
+        if self.resolvers and not home:
+            resolver = f"  RDNSS {RESOLVERS[link]} {{ AdvRDNSSLifetime 3600; }};\n"
         # With AdvRouterAddr (the R bit, §7.2) the whole address is what is sent.
         router = HOME_AGENT if home else PREFIXES[link][1]
         return (
@@ -117,6 +125,7 @@ class Advertising:
             f"  prefix {router}/64 {{\n"
             "    AdvOnLink on; AdvAutonomous on; AdvRouterAddr on;\n"
             "  };\n"
+            f"{resolver}"
             "};\n"
         )
 
@@ -257,6 +266,16 @@ def renew(name: str, link: str) -> None:
         f"addr add {PREFIXES[link][1]}/64 dev eth1 nodad",
     ]
     ip_batch(lines, namespace=namespaces(name)[ROUTER_OF[link]])
+
+
+def add_resolvers(name: str) -> None:
+    """Gives the visited networks the addresses of their name servers."""
+    space = namespaces(name)
+    for link, address in RESOLVERS.items():
+        role = ROUTER_OF[link]
+        there = f"2001:db8:{_TRANSIT[role]}::2"
+        ip_batch([f"addr add {address}/128 dev lo nodad"], namespace=space[role])
+        ip_batch([f"route add {address}/128 via {there}"], namespace=space["core"])
 
 
 def disturb(name: str, *, delay_ms: float, loss_percent: float) -> None:

@@ -1,9 +1,11 @@
 """A mobile node's machine in the simulator: its cables, its process, its kernel."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
+from mip6.core.effects import Effect
 from mip6.core.link import Link, interface_identifier
 from mip6.core.mobile_node import MobileNode
 from mip6.core.packet import Packet
@@ -43,6 +45,10 @@ class Mobile:
         """Interfaces whose link-local address is known to be unique."""
         self.told_by: set[str] = set()
         """Interfaces that have heard their router."""
+        self.asleep = False
+        """Its process is stopped, and goes on later."""
+        self._news: list[Callable[[float], list[Effect]]] = []
+        """What the kernel has to tell a process that sleeps."""
         self.sent: dict[tuple[type, IPv6Address], list[float]] = defaultdict(list)
         """When its process sent messages, by kind and destination; a new one has no
         idea of what the one before it sent."""
@@ -65,7 +71,7 @@ class Mobile:
         self.world.note(self.name, f"{interface} comes to {place(link)}")
         # A link-local address that was found unique once stays, as the kernel has it.
         self.link_up(interface, known=interface in self._checked_once)
-        if self.party.running:
+        if self.party.running or self.asleep:
             world = self.world
             world.at(world.now + CHECK_TIME, lambda: self._link_local(interface, link))
 
@@ -74,10 +80,19 @@ class Mobile:
             return
         self.world.note(self.name, f"{interface} loses its carrier")
         self.plugged[interface] = None
-        if self.party.running:
-            self.world.perform(
-                self.party, lambda now: self.role.link_down(interface, now)
-            )
+        self._tell(lambda now: self.role.link_down(interface, now))
+
+    def sleep(self) -> None:
+        """The process stops; the kernel keeps what it has to tell it."""
+        self.world.note(self.name, "falls asleep")
+        self.asleep, self.party.running = True, False
+
+    def wake(self) -> None:
+        self.world.note(self.name, "wakes up")
+        self.asleep, self.party.running = False, True
+        news, self._news = self._news, []
+        for call in news:
+            self.world.perform(self.party, call)
 
     # What the kernel knows and tells.
 
@@ -86,21 +101,25 @@ class Mobile:
         if known:
             link_local = IPv6Address(b"\xfe\x80" + bytes(6) + self.identifier)
         link = Link(interface, self.link_layer_address, link_local)
+        self._tell(lambda now: self.role.link_up(link, now))
+
+    def _tell(self, call: Callable[[float], list[Effect]]) -> None:
         if self.party.running:
-            self.world.perform(self.party, lambda now: self.role.link_up(link, now))
+            self.world.perform(self.party, call)
+        elif self.asleep:
+            self._news.append(call)
 
     def _link_local(self, interface: str, link: str) -> None:
         """The link-local address is checked too, and may be used now."""
-        if self.plugged[interface] == link and self.party.running:
+        if self.plugged[interface] == link and (self.party.running or self.asleep):
             self._checked_once.add(interface)
             self.link_up(interface, known=True)
 
     def checked(self, state: CareOfAddress) -> None:
         """Duplicate address detection ends, if the address is still there."""
-        if self.party.running and self.party.ledger.get(state.key) == state:
+        if self.party.ledger.get(state.key) == state:
             unique = state.address not in self.world.taken
-            self.world.perform(
-                self.party,
+            self._tell(
                 lambda now: self.role.address_checked(
                     state.address, state.link, unique, now
                 ),

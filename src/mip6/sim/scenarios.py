@@ -62,6 +62,18 @@ class Story:
         self.world.plug(link)
         self.world.run(self.world.now + stay)
 
+    def sleep(self, link: str, seconds: float, stay: float) -> None:
+        """The process stops, the link goes, and both come back elsewhere."""
+        self.world.mobile.sleep()
+        left = self.world.now
+        self.world.unplug()
+        self.world.run(left + seconds)
+        self.plugged_at.append((self.where, link, left, self.world.now))
+        self.where = link
+        self.world.plug(link)
+        self.world.mobile.wake()
+        self.world.run(self.world.now + stay)
+
     def begin(self, link: str, stay: float = 2.0) -> None:
         self.where = link
         self.world.plug(link)
@@ -283,6 +295,14 @@ def mobile_node_restart(story: Story) -> None:
     world.run(world.now + 2.0)
 
 
+def suspend_resume(story: Story) -> None:
+    """The second time for longer than a registration lasts."""
+    story.begin("b")
+    story.talk(0.2, period=0.02)
+    story.sleep("c", 3.0, stay=2.0)
+    story.sleep("b", 60.0, stay=2.0)
+
+
 def home_agent_discovery(story: Story) -> None:
     """The mobile node is told nothing: it asks the home link, and registers with the
     one that is named first."""
@@ -426,6 +446,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "mobile_node_restart": Scenario(
         "the mobile node's daemon is killed and started again", mobile_node_restart
+    ),
+    "suspend_resume": Scenario(
+        "the mobile node sleeps and wakes up elsewhere, once after its binding ended",
+        suspend_resume,
+        lifetime=20,
     ),
 }
 DEFAULT = "handover"

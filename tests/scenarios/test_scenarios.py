@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from mip6.sim.ladder import ladder
+from mip6.sim.network import link_of
 from mip6.sim.scenarios import SCENARIOS, Outcome, play
 
 SEED = 1
@@ -63,3 +64,15 @@ def test_a_refresh_loses_nothing() -> None:
     outcome = play("binding_refresh", SEED)
     assert (outcome.lost_down, outcome.lost_up) == (0, 0)
     assert len(outcome.world.updates) == 5
+
+
+def test_name_servers_of_visited_networks_see_care_of_addresses() -> None:
+    """Decision 0035.  B's is asked twice more while there is no link, or no care-of
+    address yet: such a question does not wait for the tunnel."""
+    outcome = play("visited_resolver", SEED)
+    seen = outcome.world.name_servers.seen
+    assert [(server, link_of(source)) for server, source in seen] == [
+        ("b", "b"),
+        ("c", "c"),
+        ("b", "c"),
+    ]

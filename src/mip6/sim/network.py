@@ -14,6 +14,7 @@ from mip6.wire.neighbor_discovery import (
     HomeAgentInformation,
     NeighborOption,
     PrefixInformation,
+    RecursiveDnsServers,
     RouterAdvertisement,
     SourceLinkLayerAddress,
 )
@@ -29,6 +30,10 @@ PREFIXES = {
 }
 NEW_HOME_PREFIX = IPv6Network("2001:db8:1a::/64")
 """To where the home link is renumbered."""
+NAME_SERVERS = {
+    link: IPv6Address(f"2001:db8:{link}:53::53") for link in PREFIXES if link != HOME
+}
+"""Of the visited networks, behind their routers."""
 HOME_AGENT = IPv6Address("2001:db8:a::1")
 OTHER_HOME_AGENT = IPv6Address("2001:db8:a::2")
 HOME_ADDRESS = IPv6Address("2001:db8:a::100")
@@ -69,6 +74,8 @@ class Advertising:
     """Within that time a solicitation is answered (RFC 4861: 0.5)."""
     say_interval: bool = True
     """With the Advertisement Interval option (RFC 6275 §7.3)."""
+    say_name_server: bool = False
+    """Away from the home link (RFC 8106)."""
 
 
 @record
@@ -106,6 +113,9 @@ class Router:
         if self.advertising.say_interval:
             interval = round(self.advertising.interval_max * 1000)
             options.append(AdvertisementInterval(interval))
+        if self.advertising.say_name_server and not at_home:
+            servers = (NAME_SERVERS[self.link],)
+            options.append(RecursiveDnsServers(lifetime=3600, addresses=servers))
         if at_home:
             options.append(HomeAgentInformation(preference=0, lifetime=1800))
         return Packet(

@@ -303,6 +303,29 @@ def suspend_resume(story: Story) -> None:
     story.sleep("b", 60.0, stay=2.0)
 
 
+def visited_resolver(story: Story) -> None:
+    """The name server of a visited network is asked there, on the way to the next one,
+    and from there, where somebody may not have heard of the new one yet."""
+    world = story.world
+    story.begin("b")
+    story.talk(0.1, period=0.02)
+    world.name_servers.ask("b")
+    world.run(world.now + 0.1)
+    left = world.now
+    world.unplug()
+    world.name_servers.ask("b")
+    world.run(left + UNPLUGGED)
+    story.plugged_at.append(("b", "c", left, world.now))
+    world.plug("c")
+    world.run(world.now + 0.001)
+    world.name_servers.ask("b")
+    world.run(world.now + 0.5)
+    world.name_servers.ask("c")
+    world.run(world.now + 0.1)
+    world.name_servers.ask("b")
+    world.run(world.now + 0.5)
+
+
 def home_agent_discovery(story: Story) -> None:
     """The mobile node is told nothing: it asks the home link, and registers with the
     one that is named first."""
@@ -446,6 +469,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "mobile_node_restart": Scenario(
         "the mobile node's daemon is killed and started again", mobile_node_restart
+    ),
+    "visited_resolver": Scenario(
+        "name servers of visited networks are asked, and never see the home address",
+        visited_resolver,
+        advertising=Advertising(say_name_server=True),
     ),
     "suspend_resume": Scenario(
         "the mobile node sleeps and wakes up elsewhere, once after its binding ended",

@@ -26,6 +26,7 @@ from .agents import DEVICE, Agents
 from .chance import Chance
 from .labels import event_label, state_label
 from .mobile import CHECK_TIME, Mobile
+from .name_servers import NameServers
 from .network import (
     CORRESPONDENT,
     HOME,
@@ -115,6 +116,7 @@ class World:
         self.severed: set[str] = set()
         """Links that work and do not lead to the home agent."""
         self.signalling = Signalling(self)
+        self.name_servers = NameServers(self)
         self.agents = Agents(self, two=two_home_agents)
         self.ha = self.agents.first.party
         self._asked = tuple(agent.address for agent in reversed(self.agents.all))

@@ -248,6 +248,11 @@ def test_up_with_a_correspondent_that_takes_part(lab: Lab) -> None:
             2,
             "is off with mn_ha",
         ),
+        (
+            ["run", "renumbering", "--authentication", "mn_ha"],
+            2,
+            "prefix discovery, which is off with mn_ha",
+        ),
         (["run", "--name", "Not-Good"], 1, "a lab's name is"),
         (["move", "mn", "b", "--name", "nosuchlab"], 1, "no lab 'nosuchlab' is up"),
         (["exec", "--name", "nosuchlab", "cn"], 2, "which command?"),

@@ -193,9 +193,10 @@ def _run(arguments: argparse.Namespace) -> int:
         known = ", ".join(scenarios.SCENARIOS)
         print(f"mip6 lab: no scenario {name!r}; there are {known}", file=sys.stderr)
         return 2
-    if scenarios.SCENARIOS[name].optimized and arguments.authentication == "mn_ha":
+    needs = scenarios.SCENARIOS[name].needs
+    if needs is not None and arguments.authentication == "mn_ha":
         print(
-            f"mip6 lab: {name} is about route optimization, which is off with mn_ha",
+            f"mip6 lab: {name} is about {needs}, which is off with mn_ha",
             file=sys.stderr,
         )
         return 2

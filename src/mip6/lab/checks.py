@@ -79,13 +79,32 @@ def agree(place: str, bound: IPv6Address | None, link: str) -> bool:
     return place == "registered" and bound is not None and bound in PREFIXES[link]
 
 
-def answers_ping(lab: Lab) -> bool:
+def answers_ping(lab: Lab, home_address: IPv6Address = HOME_ADDRESS) -> bool:
     """Whether the home address answers the correspondent."""
-    command = ["ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", str(HOME_ADDRESS)]
+    command = ["ping", "-n", "-c", "3", "-i", "0.1", "-W", "2", str(home_address)]
     try:
         return " 0% packet loss" in lab.run("cn", command)
     except LabError:
         return False
+
+
+def traces(lab: Lab, home_address: IPv6Address) -> list[str]:
+    """What a home address that is over has left at mobile node and home agent."""
+    gone = str(home_address)
+    shown = [
+        *(
+            ("address", info.get("local"))
+            for device in lab.ip("mn", "addr", "show")
+            for info in device.get("addr_info", [])
+        ),
+        *(("rule for", rule["src"]) for rule in lab.ip("mn", "rule", "show")),
+        *(("proxy", one["dst"]) for one in lab.ip("ha", "neigh", "show", "proxy")),
+        *(
+            ("route to", route["dst"])
+            for route in lab.ip("ha", "route", "show", "dev", "mip0")
+        ),
+    ]
+    return [f"{what} {found}" for what, found in shown if found == gone]
 
 
 def leftovers(lab: Lab, link: str) -> list[str]:

@@ -13,8 +13,14 @@ authentication = "{authentication}"
 [home_agent]
 address = "{home_agent}"
 home_prefix = "{home_prefix}"
-{home_link}{trust}
+{home_link}{prefixes}{trust}
 """
+_PREFIXES = """\
+prefix_interval_min = 0.1
+prefix_interval_max = 2.0
+prefixes = {{ {} }}
+"""
+"""Told at once, by the measure of a person who watches."""
 _MOBILE_NODE = """\
 authentication = "{authentication}"
 [mobile_node]
@@ -58,9 +64,11 @@ def configured(
     extra: Sequence[str] = (),
     interfaces: int = 1,
     home_agents: Sequence[str] = ("ha",),
+    prefixes: Sequence[str] = (),
 ) -> str:
     """The file for the daemon at `role`; `lifetime` in seconds, `home_agents`: what the
-    mobile nodes are told, roles or `DISCOVER`."""
+    mobile nodes are told, roles or `DISCOVER`; `prefixes`: entries of the home agent's
+    table."""
     if role in CORRESPONDENTS:
         return _CORRESPONDENT
     if role in HOME_AGENTS:
@@ -71,6 +79,7 @@ def configured(
             home_agent=HOME_AGENTS[role],
             home_prefix=PREFIXES["home"],
             home_link=more + ("" if virtual else 'home_link = "eth1"\n'),
+            prefixes=_PREFIXES.format(", ".join(prefixes)) if prefixes else "",
             trust=_trusted(authentication, mobile_nodes(extra)),
         )
         if role == "ha":

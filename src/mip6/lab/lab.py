@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
@@ -194,13 +195,15 @@ class Lab:
         extra: Sequence[str] = (),
         interfaces: int = 1,
         home_agents: Sequence[str] = ("ha",),
+        prefixes: Sequence[str] = (),
         owned: bool = False,
     ) -> None:
         """Builds the network and starts the routers' radvd; no daemons yet.
 
         `lifetime`: of the mobile nodes' registrations, in seconds.  `extra`: which of
         the second correspondent and mobile node there are.  `interfaces`: how many the
-        first mobile node has.  `owned`: the lab belongs to this process and is an
+        first mobile node has.  `prefixes`: what the home agent's file says of them at
+        first.  `owned`: the lab belongs to this process and is an
         orphan once that is gone.
         On failure what was built is taken down again.
         """
@@ -224,10 +227,9 @@ class Lab:
                 "extra": list(extra),
                 "interfaces": interfaces,
                 "home_agents": list(home_agents),
+                "prefixes": list(prefixes),
             }
-            (self.directory / "lab.json").write_text(
-                json.dumps(settings), encoding="utf-8"
-            )
+            self._remember(settings)
             for role in self.mobile_nodes:
                 self._make_key(key_file(role))
             topology.build(
@@ -239,6 +241,10 @@ class Lab:
         except BaseException:
             self.down()
             raise
+
+    def _remember(self, settings: Mapping[str, Any]) -> None:
+        text = json.dumps(settings)
+        (self.directory / "lab.json").write_text(text, encoding="utf-8")
 
     def _make_key(self, name: str) -> None:
         """One file for both daemons, as if it had been copied."""
@@ -255,8 +261,11 @@ class Lab:
         for role in self.mobile_nodes:
             file = self.directory / key_file(role)
             [key] = parse_keys(file.read_text(encoding="utf-8"))
-            for home_agent in HOME_AGENTS.values():
-                found += from_key(key, MOBILE_NODES[role], home_agent)
+            homes = [MOBILE_NODES[role]]
+            if role == "mn" and self.settings["prefixes"]:
+                homes.append(topology.NEW_HOME_ADDRESS)
+            for home_address, home_agent in product(homes, HOME_AGENTS.values()):
+                found += from_key(key, home_address, home_agent)
         return tuple(found)
 
     def _advertise(self, link: str, advertising: Advertising) -> None:
@@ -388,6 +397,10 @@ class Lab:
         verb = "add" if cut else "del"
         namespaces.run([*where, verb, "blackhole", address, "metric", "1"])
 
+    def add_prefix(self) -> None:
+        """The home link and the way to it have another prefix."""
+        topology.add_prefix(self.name)
+
     def wire(self, router: str, link: str) -> None:
         """Puts the router's end of its own link into `link` instead."""
         where = ["ip", "-n", self.namespaces["links"]]
@@ -456,12 +469,13 @@ class Lab:
     def _ear_path(self, role: str) -> Path:
         return self.directory / f"{role}.notify"
 
+    def _configure(self, role: str) -> Path:
+        file = self.directory / f"{role}.toml"
+        file.write_text(configured(role, **self.settings), encoding="utf-8")
+        return file
+
     def _launch(self, role: str) -> None:
-        configuration = self.directory / f"{role}.toml"
-        configuration.write_text(
-            configured(role, **self.settings),
-            encoding="utf-8",
-        )
+        configuration = self._configure(role)
         command = [mip6_command(), "run", "-c", str(configuration)]
         command += ["--name", self.instance(role)]
         told = {"NOTIFY_SOCKET": str(self._ear_path(role))}
@@ -484,6 +498,13 @@ class Lab:
             raise LabError(
                 f"the daemon at {role} did not start:\n{self.last_words(role)}"
             )
+
+    def say_prefixes(self, *entries: str) -> None:
+        """Has the home agent's file say that these are the prefixes, and the home agent
+        read it again."""
+        self._remember({**self.settings, "prefixes": entries})
+        self._configure("ha")
+        namespaces.run([mip6_command(), "reload", "--name", self.instance("ha")])
 
     def kill_daemon(self, role: str) -> None:
         """Kills it as kill -9 does: it has no chance to tidy up."""

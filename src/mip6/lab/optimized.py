@@ -7,9 +7,9 @@ from typing import Any
 
 from . import checks, story
 from .capture import Frame
-from .home_agents import HomeAgentsSession
 from .lab import Move, wait_until
 from .measure import Result
+from .renumbering import RenumberingSession
 from .session import SETTLE_S, boot_time
 from .topology import ADDRESS_OF, HOME_ADDRESS, MOBILE_NODES, PREFIXES
 
@@ -19,7 +19,7 @@ ENOUGH = 100
 """Packets of a stream that show it flows."""
 
 
-class OptimizedSession(HomeAgentsSession):
+class OptimizedSession(RenumberingSession):
     """What scenarios with route optimization are written with."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

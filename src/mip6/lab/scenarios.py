@@ -13,9 +13,11 @@ from .lab import Lab
 from .measure import PACED_RATE
 from .namespaces import LabError
 from .optimized import OptimizedSession
+from .renumbering import RenumberingSession
 from .report import Check, Options, Report
 from .resolvers import Resolvers
 from .session import Session
+from .topology import PREFIXES
 
 CN: Mapping[str, str | None] = {"cn": None}
 """The correspondent runs `mip6` too."""
@@ -47,8 +49,18 @@ class Scenario:
     """What the mobile node is told: roles, or "discover"."""
     resolvers: bool = False
     """Visited links have name servers, and tell of them."""
+    prefixes: tuple[str, ...] = ()
+    """What the home agent's file says of the home link's prefixes at first."""
     optimized: bool = False
     """It is about route optimization."""
+
+    @property
+    def needs(self) -> str | None:
+        """What it is about, where the MN-HA option leaves no room for that (RFC 4285
+        §2)."""
+        if self.optimized:
+            return "route optimization"
+        return "prefix discovery" if self.prefixes else None
 
 
 def _handover(session: Session) -> None:
@@ -299,6 +311,15 @@ def _home_agent_dies(session: HomeAgentsSession) -> None:
     session.move("c")
 
 
+def _renumbering(session: RenumberingSession) -> None:
+    """Mobile Prefix Discovery (§10.6, §11.4.2) and two home addresses at a time."""
+    session.start("home")
+    session.move("b")
+    session.new_prefix("b")
+    session.move_both("c")
+    session.old_prefix_ends("c")
+
+
 def _suspend_resume(session: Session) -> None:
     session.start("home")
     session.move("b")
@@ -401,6 +422,12 @@ SCENARIOS = {
         extra=("ha2",),
         home_agents=("ha2", "ha"),
     ),
+    "renumbering": Scenario(
+        "another home prefix while it is away: both addresses work, the old one goes",
+        _renumbering,
+        lifetime=12,
+        prefixes=(f'"{PREFIXES["home"]}" = {{}}',),
+    ),
     "suspend_resume": Scenario(
         "the mobile node sleeps, loses its link, and wakes up on another",
         _suspend_resume,
@@ -480,6 +507,7 @@ def run(
             interfaces=scenario.interfaces,
             extra=scenario.extra,
             home_agents=scenario.home_agents,
+            prefixes=scenario.prefixes,
             owned=True,
         )
     except LabError as error:

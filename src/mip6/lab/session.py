@@ -66,6 +66,8 @@ class Session:
         self._astray = False
         """Mobile node and home agent disagree: what follows would tell nothing."""
         self._probes: list[Probes] = []
+        self._results: list[Result] = []
+        """Of the probes, once they have stopped."""
         self._peer = "cn"
         """Whom the mobile node talks to."""
         self._capture: Capture | None = None
@@ -320,7 +322,10 @@ class Session:
 
     def _arrive(self, name: str, link: str) -> None:
         self._settle(name, link)
-        # Now, because a daemon that is killed takes its account with it.
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """Now, because a daemon that is killed takes its account with it."""
         self._account.trace += (self.lab.ask("mn", "trace") or {}).get("moves", [])
 
     def _settle(self, name: str, link: str) -> None:
@@ -480,11 +485,18 @@ class Session:
         time.sleep(DETECTED_S)
         self._arrive(name, other)
 
+    def stop_probes(self) -> None:
+        """What happens from now on is no move's doing."""
+        self._account.cuts.append(boot_time())
+        self._results = [probes.stop() for probes in self._probes]
+
     def finish(self) -> None:
         """Stops the probes, works out the figures and checks them."""
         assert self._probes and self._capture is not None
         end = boot_time()
-        results = [probes.stop() for probes in self._probes]
+        if not self._results:
+            self.stop_probes()
+        results = self._results
         result = self.report.result = results[0]
         frames = self._capture.stop()
         moves = self._account.spans(end)

@@ -36,6 +36,7 @@ from .topology import (
     HOME_ADDRESS,
     HOME_AGENTS,
     MOBILE_NODES,
+    NEW_HOME_ADDRESS,
     PREFIXES,
     ROUTER_OF,
 )
@@ -50,6 +51,7 @@ _MOBILE_NODE_LINK_LOCAL = IPv6Address("fe80::ff:fe00:64")
 
 _NAMES = {
     HOME_ADDRESS: "home address",
+    NEW_HOME_ADDRESS: "new home address",
     MOBILE_NODES["mn2"]: "home address of mn2",
     **{address: role for role, address in HOME_AGENTS.items()},
     **{address: role for role, address in CORRESPONDENTS.items()},

@@ -31,6 +31,9 @@ PREFIXES = {link: IPv6Network(f"2001:db8:{link}::/64") for link in ("b", "c")} |
 RESOLVERS = {link: IPv6Address(f"2001:db8:{link}:53::53") for link in ("b", "c")}
 """The name servers of the visited networks, where a scenario has them; behind the
 routers, as on the link itself a question would be native without `mip6`."""
+NEW_PREFIX = IPv6Network("2001:db8:1a::/64")
+"""What the home link is renumbered to, and what the mobile node is called then."""
+NEW_HOME_ADDRESS = IPv6Address("2001:db8:1a::100")
 MOBILE_NODES = {"mn": HOME_ADDRESS, "mn2": IPv6Address("2001:db8:a::200")}
 """The home address of each."""
 CORRESPONDENTS = {"cn": CORRESPONDENT, "cn2": IPv6Address("2001:db8:e2::2")}
@@ -254,6 +257,16 @@ def _addressing(virtual: bool, around: list[str]) -> dict[str, list[str]]:
                 f"addr add {prefix[1]}/64 dev eth1 nodad",
             ]
     return lines
+
+
+def add_prefix(name: str) -> None:
+    """Has the home link have `NEW_PREFIX` too."""
+    there = f"2001:db8:{_TRANSIT['ha']}::2"
+    ip_batch(
+        [f"route add {NEW_PREFIX} via {there}"], namespace=namespaces(name)["core"]
+    )
+    address = f"addr add {NEW_PREFIX[1]}/64 dev eth1 nodad"
+    ip_batch([address], namespace=namespaces(name)["ha"])
 
 
 def renew(name: str, link: str) -> None:

@@ -9,6 +9,7 @@ from mip6.core.effects import Notify, Send
 from mip6.core.events import Dropped
 from mip6.core.link import Link, interface_identifier, learn
 from mip6.core.packet import Packet
+from mip6.core.prefixes import HomePrefix
 from mip6.core.router import Advertising, AdvertisingRouter
 from mip6.wire.neighbor_discovery import (
     HomeAgentInformation,
@@ -74,7 +75,7 @@ def test_intervals() -> None:
 def test_the_last_one_says_nothing_of_a_home_agent() -> None:
     made = advertising(home_agent=True, home_agent_preference=7)
     for ceasing, told in ((False, 1), (True, 0)):
-        message = made.message(LINK, ceasing=ceasing)
+        message = made.message(LINK, 0.0, ceasing=ceasing)
         options = [o for o in message.options if isinstance(o, HomeAgentInformation)]
         assert len(options) == told
         assert message.home_agent is not ceasing
@@ -152,3 +153,79 @@ def test_addresses_are_formed_in_prefixes_of_sixty_four_bits(
     [known] = prefixes.values()
     assert known.autonomous is autonomous
     assert (known.valid_until, known.preferred_until) == (610.0, 310.0)
+
+
+HOME_PREFIX = IPv6Network("2001:db8:a::/64")
+
+
+def lifetimes(made: Advertising, now: float) -> list[tuple[int, int]]:
+    options = made.message(LINK, now).options
+    told = [option for option in options if isinstance(option, PrefixInformation)]
+    assert all(option.router_address for option in told)
+    assert [option.prefix for option in told] == [a.ip for a in made.addresses]
+    return [(option.valid_lifetime, option.preferred_lifetime) for option in told]
+
+
+def test_the_home_agents_word_counts_for_the_prefixes_that_it_has_one_for() -> None:
+    addresses = (
+        IPv6Interface("2001:db8:a::1/64"),
+        IPv6Interface("2001:db8:1a::1/64"),
+    )
+    home = HomePrefix(network=HOME_PREFIX, valid_until=100.0, preferred_lifetime=60)
+    made = Advertising(
+        link="eth1", addresses=addresses, home_agent=True, home_prefixes=(home,)
+    )
+    assert lifetimes(made, 10.0) == [(90, 60), (2_592_000, 604_800)]
+    assert lifetimes(made, 60.0) == [(40, 40), (2_592_000, 604_800)]
+    assert lifetimes(made, 100.0) == [(0, 0), (2_592_000, 604_800)]
+
+
+def renumbering(*, unsolicited: bool = True) -> AdvertisingRouter:
+    """One that has sent all its first ones, and the next one is far off."""
+    home = advertising(home_agent=True, lifetime=1800, unsolicited=unsolicited)
+    other = Advertising(link="eth2", addresses=(IPv6Interface("2001:db8:b::1/64"),))
+    made = AdvertisingRouter([home, other], random=lambda n: b"\xff" * n)
+    made.link_up(LINK, 0.0)
+    now = 0.0
+    for _ in range(4 * unsolicited):
+        assert made.deadline is not None
+        now = made.deadline
+        made.tick(now)
+    assert now == 48.0 * unsolicited
+    return made
+
+
+def test_what_is_new_of_the_home_prefixes_is_told_soon_and_three_times() -> None:
+    made = renumbering()
+    assert made.deadline == 648.0
+    said = (HomePrefix(network=HOME_PREFIX, valid_lifetime=50),)
+    made.renumber(said, 48.5)
+    assert made.deadline == 51.0  # three seconds after the last one
+    told = []
+    for _ in range(4):
+        assert made.deadline is not None
+        told.append(made.deadline)
+        (effect,) = made.tick(made.deadline)
+        assert isinstance(effect, Send)
+        message = effect.packet.message
+        assert isinstance(message, RouterAdvertisement)
+        [option] = [o for o in message.options if isinstance(o, PrefixInformation)]
+        assert (option.valid_lifetime, option.preferred_lifetime) == (50, 50)
+    assert told == [51.0, 67.0, 83.0, 99.0]
+    assert made.deadline == 699.0
+    made.renumber(said, 100.0)  # nothing new
+    assert made.deadline == 699.0
+    made.renumber((), 699.0)  # one is due anyway
+    assert made.deadline == 699.0
+
+
+def test_what_is_new_waits_where_nothing_is_sent_unasked_or_nobody_hears() -> None:
+    made = renumbering(unsolicited=False)
+    made.renumber((HomePrefix(network=HOME_PREFIX),), 50.0)
+    assert made.deadline is None
+    made = AdvertisingRouter([advertising(home_agent=True)], random=bytes)
+    made.renumber((HomePrefix(network=HOME_PREFIX, valid_lifetime=9),), 50.0)
+    assert made.deadline is None
+    made.link_up(LINK, 60.0)
+    made.renumber((), 61.0)  # before the first one
+    assert made.deadline == 60.0

@@ -17,6 +17,7 @@ from mip6.daemon.errors import ConfigurationError
 from mip6.wire.buffer import WireError
 from mip6.wire.neighbor_discovery import (
     HomeAgentInformation,
+    PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
 )
@@ -100,6 +101,34 @@ def test_radvd_understands_what_is_printed(text: str, tmp_path: Path) -> None:
     command = ["radvd", "--configtest", "-C", str(file)]
     checked = subprocess.run(command, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
+
+
+def prefix_lines(text: str, directory: Path) -> dict[str, str]:
+    """What radvd is told of the one prefix."""
+    lines = radvd_config(text, directory).stdout.partition("\tprefix ")[2].splitlines()
+    pairs = (line.strip().rstrip(";").split(" ") for line in lines if ";" in line)
+    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+
+
+@pytest.mark.parametrize("more", ["", HOME_LINK], ids=["radvd", "router"])
+def test_the_home_agents_prefixes_are_one_source_of_truth(
+    more: str, tmp_path: Path
+) -> None:
+    def said(value: str) -> dict[str, str]:
+        table = f'[home_agent.prefixes]\n"2001:db8:a::/64" = {{ {value} }}\n'
+        return prefix_lines(HOME_AGENT_FILE + table + more, tmp_path)
+
+    own = prefix_lines(HOME_AGENT_FILE + more, tmp_path)
+    assert own["AdvValidLifetime"] == "2592000"
+    found = said("valid_lifetime = 900, preferred_lifetime = 0")
+    assert (found["AdvValidLifetime"], found["AdvPreferredLifetime"]) == ("900", "0")
+    assert "DecrementLifetimes" not in found
+    found = said("preferred_until = 2020-01-01T00:00:00Z")
+    assert (found["AdvValidLifetime"], found["AdvPreferredLifetime"]) == (
+        "infinity",
+        "0",
+    )
+    assert found["DecrementLifetimes"] == "on"
 
 
 def test_nothing_to_advertise(tmp_path: Path) -> None:
@@ -232,3 +261,43 @@ def test_a_link_that_comes_later(world: World) -> None:
     assert advertised(world.router, "other").router_lifetime == 1800
     world.router.ip("link del later")
     assert instance.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.root
+def test_the_home_link_hears_of_its_renumbering_as_mobile_nodes_away_do(
+    world: World,
+) -> None:
+    """Those of `[home_agent.prefixes]`, also when they change while it runs."""
+    end_radvd(world)
+    file = world.home_agent.file
+    text = file.read_text()
+    new = "2001:db8:1a::1"
+    routing = HOME_LINK.replace("/64", f'/64", "{new}/64')
+
+    def said(*entries: str) -> None:
+        table = f"prefixes = {{ {', '.join(entries)} }}\n"
+        added = text.replace("[home_agent]\n", f"[home_agent]\n{table}")
+        file.write_text(added + routing)
+
+    def told(address: str) -> tuple[int, int]:
+        [option] = [
+            option
+            for option in advertised(world.cables, "home").options
+            if isinstance(option, PrefixInformation) and str(option.prefix) == address
+        ]
+        return option.valid_lifetime, option.preferred_lifetime
+
+    said('"2001:db8:1a::/64" = { valid_lifetime = 900, preferred_lifetime = 600 }')
+    world.home_agent.start()
+    assert told(new) == (900, 600)
+    assert told(HOME_AGENT) == (2_592_000, 604_800)  # as [router] has it
+    said('"2001:db8:1a::/64" = {}', '"2001:db8:a::/64" = { preferred_lifetime = 0 }')
+    assert world.home_agent.call("reload").returncode == 0
+    for_ever = 0xFFFF_FFFF
+    until(lambda: told(HOME_AGENT) == (for_ever, 0), "the old one is deprecated")
+    assert told(new) == (for_ever, for_ever)
+    # Taken out it is over, whatever [router] says of others.
+    said()
+    assert world.home_agent.call("reload").returncode == 0
+    until(lambda: told(new) == (0, 0), "it is over")
+    assert told(HOME_AGENT) == (2_592_000, 604_800)

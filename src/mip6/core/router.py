@@ -2,7 +2,7 @@
 §6.2), as an access router or beside a home agent."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Interface
 
 from mip6.wire.neighbor_discovery import (
@@ -21,6 +21,7 @@ from .events import Dropped
 from .link import Link
 from .neighbor_discovery import ALL_NODES, HOP_LIMIT
 from .packet import Packet
+from .prefixes import HomePrefix
 from .state import State
 
 INTERVAL_MAX = 600.0
@@ -68,6 +69,9 @@ class Advertising:
     valid_lifetime: int = 2_592_000
     """Seconds, of the prefixes."""
     preferred_lifetime: int = 604_800
+    home_prefixes: tuple[HomePrefix, ...] = ()
+    """What the home agent tells mobile nodes of these they hear at home too, in place
+    of the two above (§10.6.1)."""
     home_agent: bool = False
     """With the H bit."""
     home_agent_preference: int = 0
@@ -139,23 +143,29 @@ class Advertising:
         interval = round(self.interval_max * 1000)
         return interval + SCHEDULING_ALLOWANCE * (interval < SHORT_INTERVAL)
 
-    def message(self, link: Link, *, ceasing: bool = False) -> RouterAdvertisement:
+    def prefix(self, address: IPv6Interface, now: float) -> PrefixInformation:
+        """What is said of the prefix of one of our addresses (§7.2)."""
+        for home_prefix in self.home_prefixes:
+            if home_prefix.network == address.network:
+                return home_prefix.option(now, address.ip)
+        return PrefixInformation(
+            prefix=address.ip,
+            prefix_length=address.network.prefixlen,
+            valid_lifetime=self.valid_lifetime,
+            preferred_lifetime=self.preferred_lifetime,
+            on_link=True,
+            autonomous_address_configuration=True,
+            router_address=True,
+        )
+
+    def message(
+        self, link: Link, now: float, *, ceasing: bool = False
+    ) -> RouterAdvertisement:
         """`ceasing`: it is a router, and a home agent, no longer (RFC 4861 §6.2.5)."""
         options: list[NeighborOption] = [
             SourceLinkLayerAddress(link.link_layer_address)
         ]
-        options += (
-            PrefixInformation(
-                prefix=address.ip,
-                prefix_length=address.network.prefixlen,
-                valid_lifetime=self.valid_lifetime,
-                preferred_lifetime=self.preferred_lifetime,
-                on_link=True,
-                autonomous_address_configuration=True,
-                router_address=True,
-            )
-            for address in self.addresses
-        )
+        options += (self.prefix(address, now) for address in self.addresses)
         if self.interval_told:
             options.append(AdvertisementInterval(self.interval_ms))
         if self.information is not None and not ceasing:
@@ -234,7 +244,21 @@ class AdvertisingRouter:
     def stop(self, now: float) -> list[Effect]:
         """The last words: this is no router any more."""
         sending, self._sending = self._sending, {}
-        return [self._send(s, ceasing=True) for s in sending.values()]
+        return [self._send(s, now, ceasing=True) for s in sending.values()]
+
+    def renumber(self, home_prefixes: tuple[HomePrefix, ...], now: float) -> None:
+        """This is known of the home link's prefixes from now on; those on the link are
+        told soon, and three times (RFC 4861 §6.2.4)."""
+        for name, advertising in self._advertising.items():
+            if not advertising.home_agent or advertising.home_prefixes == home_prefixes:
+                continue
+            self._advertising[name] = replace(advertising, home_prefixes=home_prefixes)
+            sending = self._sending.get(name)
+            if sending is not None and sending.next_at is not None:
+                sending.initial = MAX_INITIAL_RTR_ADVERTISEMENTS
+                last = now if sending.sent_at is None else sending.sent_at
+                soon = max(now, last + advertising.delay)
+                sending.next_at = min(sending.next_at, soon)
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
         sending = self._sending.get(packet.link or "")
@@ -253,7 +277,7 @@ class AdvertisingRouter:
         for sending in self._sending.values():
             if sending.next_at is None or sending.next_at > now:
                 continue
-            effects.append(self._send(sending))
+            effects.append(self._send(sending, now))
             sending.sent_at = now
             sending.next_at = self._next(sending, now)
         return effects
@@ -268,10 +292,10 @@ class AdvertisingRouter:
             wait = min(wait, MAX_INITIAL_RTR_ADVERT_INTERVAL)
         return now + max(wait, advertising.delay)
 
-    def _send(self, sending: _Sending, *, ceasing: bool = False) -> Send:
+    def _send(self, sending: _Sending, now: float, *, ceasing: bool = False) -> Send:
         link = sending.link
         assert link.link_local is not None
-        message = self._advertising[link.name].message(link, ceasing=ceasing)
+        message = self._advertising[link.name].message(link, now, ceasing=ceasing)
         return Send(
             Packet(
                 source=link.link_local,

@@ -21,7 +21,8 @@ from mip6.linux.netlink import AddressInfo, LinkInfo, Listener, Netlink
 from mip6.linux.sockets import IcmpListener, Sender
 
 from .configuration import Configuration
-from .router import advertisings
+from .home_link import HomeLinked
+from .router import advertisings, renumbered
 
 
 class Advertiser:
@@ -30,6 +31,10 @@ class Advertiser:
     def __init__(
         self, advertising: Iterable[Advertising], report: Callable[[Event], None]
     ) -> None:
+        advertising = tuple(advertising)
+        self._home_prefixes = next(
+            (one.home_prefixes for one in advertising if one.home_agent), ()
+        )
         self.sent = 0
         self.not_sent = 0
         self._report = report
@@ -63,6 +68,12 @@ class Advertiser:
                     "sysctl -w net.ipv6.conf.all.forwarding=1",
                 )
             )
+
+    def renumber(self, home: HomeLinked) -> None:
+        """The home agent's file was read again."""
+        self._home_prefixes = renumbered(self._home_prefixes, home)
+        self._role.renumber(self._home_prefixes, clock.now())
+        self._perform(())
 
     def stop(self, loop: asyncio.AbstractEventLoop, *, silently: bool = False) -> None:
         """Says that it is no router any more; `silently`: another goes on with it."""

@@ -137,6 +137,13 @@ class HomeAgentSection(Section):
         return tuple(home_prefix(network, one) for network, one in said.items())
 
     @property
+    def prefixes_said(self) -> tuple[HomePrefix, ...]:
+        """Those whose lifetimes are in `prefixes`."""
+        return tuple(
+            home_prefix(network, one) for network, one in self.prefixes.items()
+        )
+
+    @property
     def permissions(self) -> tuple[Permission, ...]:
         """`allow`, `refuse` and `lifetimes`; what is both allowed and refused is
         refused."""

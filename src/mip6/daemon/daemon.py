@@ -291,6 +291,8 @@ class Daemon:
         if self.store is not None and wanted.home_agent is not None:
             with contextlib.suppress(StoreError):  # the next start tells all anew
                 self.store.prefixes_said(wanted.home_agent, self.now())
+        if self._advertiser is not None and wanted.home_agent is not None:
+            self._advertiser.renumber(wanted.home_agent)
         for address in self._standing.diverted():  # new prefixes have anycast addresses
             self.machine.data_plane.divert(address)
         self._surroundings.follow_links()

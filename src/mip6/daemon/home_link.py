@@ -3,6 +3,8 @@
 from ipaddress import IPv6Address, IPv6Network
 from typing import Protocol
 
+from mip6.core.prefixes import HomePrefix
+
 
 class HomeLinked(Protocol):
     @property
@@ -11,3 +13,5 @@ class HomeLinked(Protocol):
     def home_link(self) -> str | None: ...
     @property
     def home_prefix(self) -> IPv6Network: ...
+    @property
+    def prefixes_said(self) -> tuple[HomePrefix, ...]: ...

@@ -1,12 +1,16 @@
 """`[router.INTERFACE]`: what this machine advertises as a router, or lets radvd."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv6Interface
+from math import inf
 from typing import Annotated
 
 from pydantic import Field
 
+from mip6.core.prefixes import HomePrefix
 from mip6.core.router import Advertising
+from mip6.linux import clock
+from mip6.wire.neighbor_discovery import INFINITE_LIFETIME
 
 from .home_link import HomeLinked
 from .section import Interface, LinkName, Section
@@ -34,14 +38,20 @@ class RouterSection(Section):
     """Seconds that hosts may use this router unheard; 0: no default router."""
     valid_lifetime: int = 2_592_000
     preferred_lifetime: int = 604_800
-    """Seconds, of the prefixes."""
+    """Seconds, of the prefixes; not of those in `[home_agent.prefixes]`."""
     home_agent_preference: int = 0
     """On the home link: higher ones are found first (§10.5)."""
     home_agent_lifetime: int | None = None
 
-    def advertising(self, link: str, *, home_agent: bool) -> Advertising:
-        """Raises `ValueError` for what may not be advertised."""
-        return Advertising(link=link, home_agent=home_agent, **dict(self))
+    def advertising(self, link: str, home: HomeLinked | None) -> Advertising:
+        """`home`: the home agent, if it is on this link.  Raises `ValueError` for what
+        may not be advertised."""
+        return Advertising(
+            link=link,
+            home_agent=home is not None,
+            home_prefixes=home.prefixes_said if home is not None else (),
+            **dict(self),
+        )
 
 
 Routers = dict[LinkName, RouterSection]
@@ -51,11 +61,29 @@ def advertisings(
     routers: Mapping[str, RouterSection], home: HomeLinked | None
 ) -> list[Advertising]:
     """Raises `ValueError`."""
-    home_link = home.home_link if home is not None else None
     return [
-        section.advertising(link, home_agent=link == home_link)
-        for link, section in routers.items()
+        section.advertising(link, _at(link, home)) for link, section in routers.items()
     ]
+
+
+def _at(link: str, home: HomeLinked | None) -> HomeLinked | None:
+    """The home agent, if this is its home link."""
+    return home if home is not None and home.home_link == link else None
+
+
+def renumbered(
+    before: Iterable[HomePrefix], home: HomeLinked
+) -> tuple[HomePrefix, ...]:
+    """What is advertised of the home link's prefixes after a reload.  One that is in
+    the file no more is over, though `[router]` still names an address in it: the
+    lifetimes there were never meant for it."""
+    kept = {home.home_prefix, *(prefix.network for prefix in home.prefixes_said)}
+    over = (
+        HomePrefix(network=prefix.network, valid_lifetime=0, preferred_lifetime=0)
+        for prefix in before
+        if prefix.network not in kept
+    )
+    return (*home.prefixes_said, *over)
 
 
 def for_radvd(
@@ -74,6 +102,7 @@ def for_radvd(
                 interval_min=1.0,
                 lifetime=1800,
                 home_agent=True,
+                home_prefixes=home.prefixes_said,
             )
         )
     return found
@@ -84,22 +113,20 @@ def problems(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """What is wrong, and the keys that lead to it in the file."""
     for link, section in routers.items():
-        at_home = home is not None and link == home.home_link
+        there = _at(link, home)
         try:
-            section.advertising(link, home_agent=at_home)
+            section.advertising(link, there)
         except ValueError as error:
             key = str(error).split()[0]
             yield ("router", link, key), str(error)
-        if (
-            at_home
-            and home is not None
-            and (home.address not in [address.ip for address in section.addresses])
-        ):
+        if there is not None and there.address not in [
+            address.ip for address in section.addresses
+        ]:
             yield (
                 ("router", link, "addresses"),
-                f"must hold the home agent's {home.address} (RFC 6275 7.2)",
+                f"must hold the home agent's {there.address} (RFC 6275 7.2)",
             )
-        if not at_home and section.home_agent_preference:
+        if there is None and section.home_agent_preference:
             yield (
                 ("router", link, "home_agent_preference"),
                 f"{link} is not the home_link of [home_agent]",
@@ -107,7 +134,9 @@ def problems(
 
 
 def radvd(advertising: Advertising) -> Iterator[str]:
-    """The lines of radvd.conf(5) that say the same of one link."""
+    """The lines of radvd.conf(5) that say the same of one link; a lifetime that ends at
+    a moment is what is left of it now."""
+    now = clock.now()
     least, most = advertising.intervals
     yield f"interface {advertising.link}"
     yield "{"
@@ -132,10 +161,21 @@ def radvd(advertising: Advertising) -> Iterator[str]:
         yield "\t\tAdvOnLink on;"
         yield "\t\tAdvAutonomous on;"
         yield "\t\tAdvRouterAddr on;"
-        yield f"\t\tAdvValidLifetime {advertising.valid_lifetime};"
-        yield f"\t\tAdvPreferredLifetime {advertising.preferred_lifetime};"
+        told = advertising.prefix(address, now)
+        yield f"\t\tAdvValidLifetime {_seconds(told.valid_lifetime)};"
+        yield f"\t\tAdvPreferredLifetime {_seconds(told.preferred_lifetime)};"
+        if any(
+            prefix.network == address.network
+            and min(prefix.valid_until, prefix.preferred_until) < inf
+            for prefix in advertising.home_prefixes
+        ):
+            yield "\t\tDecrementLifetimes on;"
         yield "\t};"
     yield "};"
+
+
+def _seconds(lifetime: int) -> str:
+    return "infinity" if lifetime == INFINITE_LIFETIME else str(lifetime)
 
 
 def _switch(on: bool) -> str:

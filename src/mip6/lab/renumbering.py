@@ -13,14 +13,14 @@ from .lab import wait_until
 from .session import SETTLE_S, boot_time
 from .topology import HOME_ADDRESS, NEW_HOME_ADDRESS, NEW_PREFIX, PREFIXES
 
-TOLD_S = 60.0
+TOLD_S = 120.0
 """Within which the mobile node has formed and registered its new home address: it is
 told after some seconds, and duplicate address detection takes another one."""
 ENDS_S = 12.0
 """Until the old prefix ends: time enough to be told, on a busy machine too."""
-ANSWERED_S = 20.0
+ANSWERED_S = 40.0
 """Within which a ping of three packets is answered whole."""
-OVER_S = 90.0
+OVER_S = 120.0
 """Within which it is gone everywhere, counted from when that was said."""
 
 

@@ -145,7 +145,7 @@ def _server() -> tuple[asyncio.AbstractEventLoop, str, list[object]]:
         configuration=SimpleNamespace(home_agent=None),
         started_at=0.0,
         received=0,
-        **{name: Counter() for name in ("changes", "refused", "dropped")},
+        **{name: Counter() for name in ("changes", "refused", "drops")},
         executor=SimpleNamespace(counts=Counts()),
         machine=SimpleNamespace(data_plane=SimpleNamespace(counters=dict)),
     )

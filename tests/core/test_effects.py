@@ -47,6 +47,7 @@ ROUTES = [
         ([], [TUNNEL, PROXY], [Install(TUNNEL), Install(PROXY)]),
         ([TUNNEL], [], [Remove(TUNNEL)]),
         ([TUNNEL], [TUNNEL], []),
+        ((TUNNEL,), [TUNNEL], []),
         ([TUNNEL], [MOVED], [Install(MOVED)]),
         ([TUNNEL], [PROXY], [Remove(TUNNEL), Install(PROXY)]),
         ([TUNNEL, PROXY], [MOVED, PROXY], [Install(MOVED)]),

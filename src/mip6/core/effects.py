@@ -63,7 +63,7 @@ def difference(before: Sequence[State], after: Sequence[State]) -> list[Effect]:
     if not before:
         return [Install(state) for state in after]
     if len(before) == len(after) == 1 and before[0].key == after[0].key:
-        return [] if before == after else [Install(after[0])]
+        return [] if before[0] == after[0] else [Install(after[0])]
     keys = {state.key for state in after}
     gone: Iterable[State] = (s for s in reversed(before) if s.key not in keys)
     # One binding has few states: comparing them is cheaper than hashing them.

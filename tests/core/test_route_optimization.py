@@ -9,7 +9,7 @@ from tests.conformance.nodes import CORRESPONDENT, HOME_ADDRESS, HOME_AGENT
 from tests.conformance.roamer import PREFIX_B, PREFIX_C, ROUTER_B
 from tests.support.optimizing import Optimizer
 
-from mip6.core.effects import Install, Send
+from mip6.core.effects import Install, Remove, Send
 from mip6.core.mobile_node import MobileNode
 from mip6.core.packet import Packet, write
 from mip6.core.return_routability_procedure import TOKENS_MAX
@@ -314,8 +314,8 @@ def test_what_an_earlier_process_left_goes_on_and_is_tested_anew() -> None:
     )
     roamer = Optimizer(restored_ways=(way,))
     assert roamer.mobile_node.installed == {way}
-    roamer.link_up()
-    roamer.hear(PREFIX_B, ROUTER_B)
+    effects = roamer.link_up() + roamer.hear(PREFIX_B, ROUTER_B)
+    assert Remove(way) not in effects, "not for a moment is it gone"
     assert roamer.way == way
     assert roamer.entry.why is Why.RESTORED
     roamer.answer_home()

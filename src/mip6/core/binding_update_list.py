@@ -221,6 +221,8 @@ class BindingUpdateList:
 
     def states(self, now: float) -> Iterator[State]:
         """The kernel state that is wanted."""
+        # Not taken over yet, they stand: what is sent now goes directly.
+        yield from (state for state in self._restored if now < state.expires)
         for peer, entry in self._entries.items():
             state = entry.registration.state(now)
             if state is None:

@@ -50,7 +50,7 @@ _MAY_RUN = ("ha", "ha2", "mn", "mn2", "cn", "cn2")
 UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
 enough that the kernel reports the carrier's going."""
-READY_S = 30.0
+READY_S = 90.0
 STOPPED_S = 15.0
 
 

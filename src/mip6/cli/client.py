@@ -87,6 +87,17 @@ def add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="mip6", help="the instance (default: mip6)")
 
 
+def refused(
+    name: str, error: NotRunningError | PermissionError, *, to: str = "ask"
+) -> int:
+    """Says why the daemon did not hear a command; the exit code."""
+    if isinstance(error, NotRunningError):
+        print(error, file=sys.stderr)
+        return NOT_RUNNING
+    print(f"mip6: not allowed to {to} {name}: use sudo", file=sys.stderr)
+    return FAILED
+
+
 def show(
     arguments: argparse.Namespace,
     path: str,
@@ -95,12 +106,8 @@ def show(
     """Prints a document as JSON or for people; the exit code."""
     try:
         document = ask(arguments.name, path)
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
-    except PermissionError:
-        print(f"mip6: not allowed to ask {arguments.name}: use sudo", file=sys.stderr)
-        return FAILED
+    except (NotRunningError, PermissionError) as error:
+        return refused(arguments.name, error)
     if "error" in document:
         print(f"mip6: {document['error']}", file=sys.stderr)
         return USAGE
@@ -112,12 +119,8 @@ def order(name: str, what: str, **parameters: str) -> int:
     """Has the daemon do something; the exit code."""
     try:
         answer = ask(name, f"/{what}?{urlencode(parameters)}", method="POST")
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
-    except PermissionError:
-        print(f"mip6: not allowed to change {name}: use sudo", file=sys.stderr)
-        return FAILED
+    except (NotRunningError, PermissionError) as error:
+        return refused(name, error, to="change")
     if "error" in answer:
         print(f"mip6: {answer['error']}", file=sys.stderr)
         return FAILED

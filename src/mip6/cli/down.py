@@ -5,7 +5,16 @@ import os
 import sys
 import time
 
-from .client import FAILED, FINE, NOT_RUNNING, RUN, NotRunningError, add_name, ask
+from .client import (
+    FAILED,
+    FINE,
+    NOT_RUNNING,
+    RUN,
+    NotRunningError,
+    add_name,
+    ask,
+    refused,
+)
 
 _WAIT_MAX = 10.0
 
@@ -28,13 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     keep: bool = arguments.keep
     try:
         ask(name, "/down?keep" if keep else "/down", method="POST")
-    except PermissionError:
-        print(f"mip6: not allowed to stop {name}: use sudo", file=sys.stderr)
-        return FAILED
-    except NotRunningError as error:
-        if keep:
-            print(error, file=sys.stderr)
-            return NOT_RUNNING
+    except (NotRunningError, PermissionError) as error:
+        if keep or isinstance(error, PermissionError):
+            return refused(name, error, to="stop")
         return _clean(name, error)
     left = [RUN / f"{name}.sock"]
     if not keep:

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from .client import FAILED, FINE, NOT_RUNNING, USAGE, NotRunningError, add_reader, ask
+from .client import FAILED, FINE, USAGE, NotRunningError, add_reader, ask, refused
 
 
 def add_parser(
@@ -23,12 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     name: str = arguments.name
     try:
         document = ask(name, "/reload", method="POST")
-    except PermissionError:
-        print(f"mip6: not allowed to change {name}: use sudo", file=sys.stderr)
-        return FAILED
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
+    except (NotRunningError, PermissionError) as error:
+        return refused(name, error, to="change")
     if arguments.json:
         print(json.dumps(document, indent=2))
     else:

@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import sys
 import time
 from typing import Any
 
-from .client import FAILED, FINE, NOT_RUNNING, NotRunningError, add_name, follow
+from .client import FINE, NotRunningError, add_name, follow, refused
 from .ways import PLACES, why
 
 _STEPS = {
@@ -36,12 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
         for event in follow(arguments.name, "/events"):
             said = json.dumps(event) if arguments.json else words.line(event)
             print(said, flush=True)
-    except NotRunningError as error:
-        print(error, file=sys.stderr)
-        return NOT_RUNNING
-    except PermissionError:
-        print(f"mip6: not allowed to ask {arguments.name}: use sudo", file=sys.stderr)
-        return FAILED
+    except (NotRunningError, PermissionError) as error:
+        return refused(arguments.name, error)
     return FINE
 
 

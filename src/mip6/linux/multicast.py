@@ -1,27 +1,29 @@
 """Groups on the home link: joined and heard, for who listens through a tunnel."""
 
 import contextlib
-import ctypes
 import errno
 import socket
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
-_SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
-_SO_ATTACH_FILTER = 26
-_ETH_P_IPV6 = 0x86DD
-_PACKET_SIZE_MAX = 65535
-_READ_MAX = 64
-"""Packets taken in one go, so that a stream does not starve the rest of the loop."""
-_LOAD_16, _AND, _EQUAL, _RETURN = 0x28, 0x54, 0x15, 0x06
+from .packet_sockets import (
+    AND,
+    EQUAL,
+    ETH_P_IPV6,
+    LOAD_16,
+    RETURN,
+    packet_socket,
+    waiting,
+)
+
 _FILTER = (
-    # To a group of global scope: (code, jump if true, jump if false, value).
-    (_LOAD_16, 0, 0, 24),
-    (_AND, 0, 0, 0xFF0F),
-    (_EQUAL, 0, 1, 0xFF0E),
-    (_RETURN, 0, 0, 0xFFFF),
-    (_RETURN, 0, 0, 0),
+    # To a group of global scope.
+    (LOAD_16, 0, 0, 24),
+    (AND, 0, 0, 0xFF0F),
+    (EQUAL, 0, 1, 0xFF0E),
+    (RETURN, 0, 0, 0xFFFF),
+    (RETURN, 0, 0, 0),
 )
 
 
@@ -29,16 +31,7 @@ class HomeLinkGroups:
     """Listens on the link from the first group on."""
 
     def __init__(self) -> None:
-        self._packets = socket.socket(
-            socket.AF_PACKET,
-            socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
-            0,  # of no protocol, until there is a link
-        )
-        program = b"".join(struct.pack("=HBBI", *line) for line in _FILTER)
-        octets = ctypes.create_string_buffer(program)
-        pointer = struct.pack("@HP", len(_FILTER), ctypes.addressof(octets))
-        self._packets.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
-        self._packets.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._packets = packet_socket(_FILTER)
         self._groups = socket.socket(
             socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         )
@@ -60,7 +53,7 @@ class HomeLinkGroups:
             if error.errno != errno.EADDRINUSE:
                 raise
         if not self._joined:
-            self._packets.bind((link, _ETH_P_IPV6))
+            self._packets.bind((link, ETH_P_IPV6))
         self._joined.add((group, link))
 
     def leave(self, group: IPv6Address, link: str) -> None:
@@ -72,14 +65,7 @@ class HomeLinkGroups:
 
     def read(self) -> Iterator[bytes]:
         """The packets that wait, whole."""
-        for _ in range(_READ_MAX):
-            try:
-                yield self._packets.recv(_PACKET_SIZE_MAX)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENETDOWN:
-                    raise
+        return waiting(self._packets)
 
     def _change(self, option: int, group: IPv6Address, index: int) -> None:
         wanted = group.packed + struct.pack("=i", index)

@@ -1,7 +1,6 @@
 """Raw IPv6: whole packets out, Router Advertisements and ICMPv6 errors in, whole."""
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import socket
@@ -9,6 +8,22 @@ import struct
 import sys
 from collections.abc import Iterator
 from ipaddress import IPv6Address
+
+from .packet_sockets import (
+    ADD_MEMBERSHIP,
+    EQUAL,
+    ETH_P_IPV6,
+    LOAD_8,
+    LOAD_16,
+    LOAD_32,
+    PACKET_SIZE_MAX,
+    READ_MAX,
+    RETURN,
+    SOL_PACKET,
+    attach_filter,
+    packet_socket,
+    waiting,
+)
 
 _IN6_PKTINFO = struct.Struct("=16si")
 _ICMP6_FILTER = 1
@@ -19,9 +34,6 @@ _ROUTER_SOLICITATION, _ROUTER_ADVERTISEMENT = 133, 134
 _NEIGHBOR_SOLICITATION, _NEIGHBOR_ADVERTISEMENT = 135, 136
 _IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 _IPV6_FREEBIND = 78
-_PACKET_SIZE_MAX = 65535
-_READ_MAX = 64
-"""Packets taken in one go, so that a flood does not starve the rest of the loop."""
 
 
 class Sender:
@@ -55,7 +67,7 @@ class Sender:
         """Sends a packet by the link `index` in a frame to this address, whatever the
         neighbour cache says.  Raises OSError."""
         name = socket.if_indextoname(index)
-        self._frames.sendto(octets, (name, _ETH_P_IPV6, 0, 0, link_layer_address))
+        self._frames.sendto(octets, (name, ETH_P_IPV6, 0, 0, link_layer_address))
 
     def send_routed(self, octets: bytes) -> None:
         """Sends a packet by the routing rules, source included, be it this machine's or
@@ -106,15 +118,15 @@ class IcmpListener:
 
     def _only_echoes_of(self, identifier: int) -> None:
         """Those of others, a `ping -f` perhaps, do not even wake us."""
-        _attach_filter(
-            self._socket,
-            (_LOAD_8, 0, 0, 0),
-            (_EQUAL, 0, 2, _ECHO_REPLY),
-            (_LOAD_16, 0, 0, 4),
-            (_EQUAL, 0, 1, identifier),
-            (_RETURN, 0, 0, 0xFFFF),
-            (_RETURN, 0, 0, 0),
+        echoes = (
+            (LOAD_8, 0, 0, 0),
+            (EQUAL, 0, 2, _ECHO_REPLY),
+            (LOAD_16, 0, 0, 4),
+            (EQUAL, 0, 1, identifier),
+            (RETURN, 0, 0, 0xFFFF),
+            (RETURN, 0, 0, 0),
         )
+        attach_filter(self._socket, echoes)
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -134,10 +146,10 @@ class IcmpListener:
         The kernel gives a raw ICMPv6 socket no IPv6 header; it is put together again
         from what the kernel tells beside the packet, so that all packets look alike.
         """
-        for _ in range(_READ_MAX):
+        for _ in range(READ_MAX):
             try:
                 payload, ancillary, _, sender = self._socket.recvmsg(
-                    _PACKET_SIZE_MAX, 256
+                    PACKET_SIZE_MAX, 256
                 )
             except BlockingIOError:
                 return
@@ -162,32 +174,28 @@ class IcmpListener:
             yield header + source + destination + payload, index
 
 
-_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _PACKET_IGNORE_OUTGOING = 263, 1, 23
 _PACKET_MR_ALLMULTI = 2
-_ETH_P_IPV6 = 0x86DD
-_SO_ATTACH_FILTER = 26
 _JOIN_ANYCAST = 27
-_LOAD_8, _LOAD_16, _LOAD_32, _EQUAL, _RETURN = 0x30, 0x28, 0x20, 0x15, 0x06
 _FILTER = (
     # Hop limit 255, ICMPv6; a Neighbor Advertisement, or a Neighbor Solicitation from
-    # the unspecified address: (code, jump if true, jump if false, value).
-    (_LOAD_8, 0, 0, 7),
-    (_EQUAL, 0, 14, 255),
-    (_LOAD_8, 0, 0, 6),
-    (_EQUAL, 0, 12, socket.IPPROTO_ICMPV6),
-    (_LOAD_8, 0, 0, 40),
-    (_EQUAL, 9, 0, 136),
-    (_EQUAL, 0, 9, 135),
-    (_LOAD_32, 0, 0, 8),
-    (_EQUAL, 0, 7, 0),
-    (_LOAD_32, 0, 0, 12),
-    (_EQUAL, 0, 5, 0),
-    (_LOAD_32, 0, 0, 16),
-    (_EQUAL, 0, 3, 0),
-    (_LOAD_32, 0, 0, 20),
-    (_EQUAL, 0, 1, 0),
-    (_RETURN, 0, 0, 0xFFFF),
-    (_RETURN, 0, 0, 0),
+    # the unspecified address.
+    (LOAD_8, 0, 0, 7),
+    (EQUAL, 0, 14, 255),
+    (LOAD_8, 0, 0, 6),
+    (EQUAL, 0, 12, socket.IPPROTO_ICMPV6),
+    (LOAD_8, 0, 0, 40),
+    (EQUAL, 9, 0, 136),
+    (EQUAL, 0, 9, 135),
+    (LOAD_32, 0, 0, 8),
+    (EQUAL, 0, 7, 0),
+    (LOAD_32, 0, 0, 12),
+    (EQUAL, 0, 5, 0),
+    (LOAD_32, 0, 0, 16),
+    (EQUAL, 0, 3, 0),
+    (LOAD_32, 0, 0, 20),
+    (EQUAL, 0, 1, 0),
+    (RETURN, 0, 0, 0xFFFF),
+    (RETURN, 0, 0, 0),
 )
 
 
@@ -197,13 +205,7 @@ class NeighborListener:
     not joined, so that the kernel keeps them to itself (RFC 4862 §5.4)."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_PACKET,
-            socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
-            0,  # of no protocol, until there is a link
-        )
-        _attach_filter(self._socket, *_FILTER)
-        self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._socket = packet_socket(_FILTER)
         self._index = 0
         self._anycast = socket.socket(
             socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
@@ -229,29 +231,15 @@ class NeighborListener:
         """Listen to the link with this index from now on.  Raises OSError."""
         if index == self._index:
             return
-        self._socket.bind((socket.if_indextoname(index), _ETH_P_IPV6))
+        self._socket.bind((socket.if_indextoname(index), ETH_P_IPV6))
         wanted = struct.pack("=iHH8s", index, _PACKET_MR_ALLMULTI, 0, b"")
-        self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, wanted)
+        self._socket.setsockopt(SOL_PACKET, ADD_MEMBERSHIP, wanted)
         self._index = index
         self._answered.clear()
 
     def read(self) -> Iterator[bytes]:
         """The packets that wait, whole."""
-        for _ in range(_READ_MAX):
-            try:
-                yield self._socket.recv(_PACKET_SIZE_MAX)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENETDOWN:
-                    raise
-
-
-def _attach_filter(wanted: socket.socket, *lines: tuple[int, int, int, int]) -> None:
-    program = b"".join(struct.pack("=HBBI", *line) for line in lines)
-    octets = ctypes.create_string_buffer(program)
-    pointer = struct.pack("@HP", len(lines), ctypes.addressof(octets))
-    wanted.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
+        return waiting(self._socket)
 
 
 def _raw(protocol: int) -> socket.socket:

@@ -344,8 +344,13 @@ def test_a_solicitation_must_be_protected() -> None:
 def test_one_advertisement_a_second() -> None:
     role = bound()
     sent(role.receive(solicitation(1), 10.0))
-    assert discarded(role.receive(solicitation(2), 10.9)) == ("rate", "6.8")
-    assert len(sent(role.receive(solicitation(3), 11.0))) == 1
+    assert role.receive(solicitation(2), 10.5) == []
+    # The answer is put off, and is one to what was asked last.
+    assert discarded(role.receive(solicitation(3), 10.9)) == ("rate", "6.8")
+    assert role.deadline == 11.0
+    [answer] = advertised(role, 11.0)
+    assert answer.message.identifier == 3
+    assert role.receive(solicitation(4), 11.5) == []
     # Another mobile node's have a second of their own.
     role.receive(binding_update(home_address=OTHER_HOME_ADDRESS), 11.1)
     other = solicitation(home_address=OTHER_HOME_ADDRESS)
@@ -355,7 +360,8 @@ def test_one_advertisement_a_second() -> None:
 @pytest.mark.rfc("8.4-14", "none are sent if they are switched off")
 def test_prefix_advertisements_can_be_switched_off() -> None:
     role = bound(prefix_interval=None)
-    assert discarded(role.receive(solicitation(), 1.0)) == ("rate", "6.8")
+    off = ("prefix_discovery_off", "8.4")
+    assert discarded(role.receive(solicitation(), 1.0)) == off
     role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 1.0)
     assert following(role, until=30_000) == []
     role.receive(from_home(), 30_000.0)
@@ -521,18 +527,43 @@ def test_two_advertisements_are_a_second_apart_solicited_or_not() -> None:
     role = bound(prefix_interval=QUICK)
     role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 100.0)
     assert following(role, until=111.0) == [111.0]
-    assert discarded(role.receive(solicitation(), 111.5)) == ("rate", "6.8")
-    # It has acknowledged all the same.
+    assert role.receive(solicitation(), 111.5) == []
+    [answer] = advertised(role, 112.0)
+    assert answer.message.identifier == 7
+    # It has acknowledged.
     assert following(role, until=150.0) == []
 
 
-def test_an_advertisement_just_after_a_solicited_one_is_left_out() -> None:
+def test_what_is_new_just_after_an_answer_is_put_off() -> None:
     role = bound(prefix_interval=(0.5, INTERVAL_MAX))
     role.receive(solicitation(), 109.9)
     role.prefixes_changed((prefix(), prefix(NEW_PREFIX)), 99.9)
     advertised(role, 109.9)
     assert advertised(role, 110.4) == []
-    assert following(role, until=119.0) == [110.4 + PREFIX_ADV_TIMEOUT]
+    again = 110.9 + PREFIX_ADV_TIMEOUT
+    assert following(role, until=119.0) == [110.9, again]
+
+
+def test_who_asks_is_answered_though_something_is_always_new() -> None:
+    """Advertisements nobody asked for, one a second, leave no answer out."""
+    role = bound(prefix_interval=(0.1, 0.2))
+    moments = following(role, until=20.0)
+    assert len(moments) > 10
+    role.receive(solicitation(9), 20.01)
+    answers = [
+        packet.message.identifier
+        for step in range(2000, 2200)
+        for packet in advertised(role, step / 100)
+    ]
+    assert answers[0] == 9
+
+
+def test_an_answer_put_off_goes_with_the_binding() -> None:
+    role = bound()
+    role.receive(solicitation(1), 10.0)
+    role.receive(solicitation(2), 10.5)
+    role.receive(from_home(2), 10.6)
+    assert following(role, until=20.0) == []
 
 
 def test_many_are_told_a_part_at_a_time() -> None:

@@ -510,8 +510,7 @@ class HomeAgent:
         binding = self._cache.find(packet.origin)
         if binding is None or packet.source != binding.care_of_address:
             return [_dropped("no_binding", "10.6.2", packet)]
-        effects = self._prefix_discovery.solicited(packet, message, now)
-        return effects or [_dropped("rate", "6.8", packet)]
+        return self._prefix_discovery.solicited(packet, message, now)
 
     def _prefix_routes(self) -> tuple[State, ...]:
         """Where packets for the whole prefixes are routed here, all but the first,

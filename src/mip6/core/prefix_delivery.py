@@ -37,23 +37,26 @@ class PrefixDelivery:
         self._timers: Timers[IPv6Address] = Timers()
         # How often it was sent without an acknowledgement.
         self._sent: dict[IPv6Address, int] = {}
+        # Identifiers of solicitations that are to be answered.
+        self._asked: dict[IPv6Address, int] = {}
         # When each got an advertisement, in that order; for a moment only.
         self._last: dict[IPv6Address, float] = {}
 
     def __len__(self) -> int:
         """How many have something to be told."""
-        return len(self._sent)
+        return len(self._sent) + len(self._asked)
 
     @property
     def deadline(self) -> float | None:
         return self._timers.deadline
 
     def schedule(self, home_address: IPv6Address, preferred: float, now: float) -> None:
-        """There is something new; one delivery that is scheduled already will do.
+        """There is something new; one delivery that is scheduled already will do, and
+        so will an answer that is put off.
 
         preferred: seconds that the home address stays so.
         """
-        if self._sent.get(home_address) == 0:
+        if self._sent.get(home_address) == 0 or home_address in self._asked:
             return
         longest = min(self.interval_max, preferred)
         spread = int(abs(longest - self._interval_min))
@@ -71,34 +74,43 @@ class PrefixDelivery:
             self._timers.set(home_address, now)
 
     def end(self, home_address: IPv6Address) -> None:
-        """It has solicited, which acknowledges; or its binding is over."""
-        if self._sent.pop(home_address, None) is not None:
-            self._timers.stop(home_address)
+        """Its binding is over."""
+        self._asked.pop(home_address, None)
+        self._sent.pop(home_address, None)
+        self._timers.stop(home_address)
 
-    def due(self, now: float) -> list[IPv6Address]:
-        """Whom to send one now; beyond DUE_MAX of them `deadline` stays due.  What is
-        not acknowledged comes up again, PREFIX_ADV_RETRIES times."""
-        due = self._timers.expire(now, DUE_MAX)
-        for home_address in due:
-            sent = self._sent[home_address] + 1
-            self._sent[home_address] = sent
-            if sent <= PREFIX_ADV_RETRIES:
-                wait = PREFIX_ADV_TIMEOUT * 2 ** (sent - 1)
-                self._timers.set(home_address, now + wait)
-        return due
+    def ask(self, home_address: IPv6Address, identifier: int, now: float) -> bool:
+        """It has solicited, which acknowledges what it was sent; the answer is `due`
+        at once, or when the second since the last advertisement is over.  True if it
+        takes the place of another answer that has been waiting for that."""
+        self._sent.pop(home_address, None)
+        former = self._asked.get(home_address)
+        self._asked[home_address] = identifier
+        self._timers.set(home_address, now)
+        return former is not None
 
-    def identifier(self) -> int:
-        """Of an advertisement that nobody asked for."""
-        return int.from_bytes(self._random(2))
-
-    def may_send(self, home_address: IPv6Address, now: float) -> bool:
-        """Whether it has got none in the last second; then this is one."""
+    def due(self, now: float) -> list[tuple[IPv6Address, int]]:
+        """Whom to send one now, with which identifier; beyond DUE_MAX of them
+        `deadline` stays due.  What nobody asked for comes up again until it is
+        acknowledged, PREFIX_ADV_RETRIES times."""
         while self._last and next(iter(self._last.values())) + APART_MIN <= now:
             del self._last[next(iter(self._last))]
-        if home_address in self._last:
-            return False
-        self._last[home_address] = now
-        return True
+        due: list[tuple[IPv6Address, int]] = []
+        for home_address in self._timers.expire(now, DUE_MAX):
+            if home_address in self._last:
+                self._timers.set(home_address, self._last[home_address] + APART_MIN)
+                continue
+            self._last[home_address] = now
+            identifier = self._asked.pop(home_address, None)
+            if identifier is None:
+                identifier = int.from_bytes(self._random(2))
+                sent = self._sent[home_address] + 1
+                self._sent[home_address] = sent
+                if sent <= PREFIX_ADV_RETRIES:
+                    wait = PREFIX_ADV_TIMEOUT * 2 ** (sent - 1)
+                    self._timers.set(home_address, now + wait)
+            due.append((home_address, identifier))
+        return due
 
 
 class Round:

@@ -8,6 +8,7 @@ from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
 from .effects import Effect, Notify, Send
 from .events import PrefixesTold
+from .home_updates import dropped
 from .packet import Packet
 from .prefix_delivery import PrefixDelivery, Round
 from .prefixes import HomePrefixes
@@ -48,17 +49,17 @@ class PrefixDiscovery:
 
     def solicited(
         self, packet: Packet, message: MobilePrefixSolicitation, now: float
-    ) -> list[Effect] | None:
-        """The answer to a bound mobile node; None if it has had one just now, or if
-        there are none."""
-        home_address = packet.origin
+    ) -> list[Effect]:
+        """A bound mobile node asks: the answer, at once or, where it has got one just
+        now, when `tick` comes by it (§6.8)."""
         delivery = self._delivery
         if delivery is None:
-            return None
-        delivery.end(home_address)
-        if not delivery.may_send(home_address, now):
-            return None
-        return [self._advertise(home_address, packet.source, message.identifier, now)]
+            return [Notify(dropped("prefix_discovery_off", "8.4", packet))]
+        replaced = delivery.ask(packet.origin, message.identifier, now)
+        effects = self._deliver(now)
+        if replaced:
+            effects.append(Notify(dropped("rate", "6.8", packet)))
+        return effects
 
     def changed(self, now: float) -> None:
         """The list of prefixes is another: everybody is told, not at once."""
@@ -96,13 +97,16 @@ class PrefixDiscovery:
             prefix = self._prefixes.find(binding.home_address)
             if prefix is not None:
                 delivery.schedule(binding.home_address, prefix.preferred(now), now)
-        for binding in self._bound(delivery.due(now)):
-            home_address = binding.home_address
-            if delivery.may_send(home_address, now):
-                identifier = delivery.identifier()
-                to = binding.care_of_address
-                effects.append(self._advertise(home_address, to, identifier, now))
-        return effects
+        return effects + self._deliver(now)
+
+    def _deliver(self, now: float) -> list[Effect]:
+        """What is due to be sent."""
+        assert self._delivery is not None
+        return [
+            self._advertise(home_address, binding.care_of_address, identifier, now)
+            for home_address, identifier in self._delivery.due(now)
+            if (binding := self._cache.find(home_address)) is not None
+        ]
 
     def _bound(self, home_addresses: Iterable[IPv6Address]) -> Iterable[Binding]:
         return [b for a in home_addresses if (b := self._cache.find(a)) is not None]

@@ -5,6 +5,7 @@ from math import inf
 from typing import Any
 
 import pytest
+from tests.support.core import HOME_ADDRESS
 
 from mip6.core.prefix_delivery import PrefixDelivery
 from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
@@ -91,5 +92,6 @@ def test_those_of_others_have_a_limit() -> None:
 
 
 def test_identifiers_of_advertisements_have_sixteen_bits() -> None:
-    delivery = PrefixDelivery(lambda octets: b"\xff" * octets, 1.0, inf)
-    assert delivery.identifier() == 0xFFFF
+    delivery = PrefixDelivery(lambda octets: b"\xff" * octets, 1.0, 1.0)
+    delivery.schedule(HOME_ADDRESS, inf, 0.0)
+    assert delivery.due(1.0) == [(HOME_ADDRESS, 0xFFFF)]

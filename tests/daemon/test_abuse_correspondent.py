@@ -98,7 +98,7 @@ def harmless(world: World, **expected: int) -> Iterator[None]:
         now = counted(instance)
         return all(now.get(k, 0) - before.get(k, 0) >= n for k, n in expected.items())
 
-    until(grown, f"counted {expected}", 4)
+    until(grown, f"counted {expected}")
     after = bindings(world)
     for home_address in {*bound, *after}:
         for name in ("care_of_address", "sequence_number"):

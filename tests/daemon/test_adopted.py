@@ -17,15 +17,15 @@ def test_the_kernels_own_addresses_are_taken(world: World) -> None:
         world.mobile.run(f"sysctl net.ipv6.conf.eth0.{s}") for s in settings
     ]
     world.plug("visited")
-    until(lambda: world.mobile_node.place() == "registered", "registered", 15)
+    until(lambda: world.mobile_node.place() == "registered", "registered")
     address = world.mobile_node.read("status")["mobile_node"]["care_of_address"]
     assert f"{address}/64" in world.mobile.ip("addr show dev eth0 dynamic")
     assert world.pings()
     world.plug("home")
-    until(lambda: world.mobile_node.place() == "at_home", "at home", 15)
+    until(lambda: world.mobile_node.place() == "at_home", "at home")
     assert world.pings()
     world.plug("visited")
-    until(lambda: world.mobile_node.place() == "registered", "away again", 15)
+    until(lambda: world.mobile_node.place() == "registered", "away again")
     assert world.pings()
     # Somebody takes the address away, and gives another one.
     address = world.mobile_node.read("status")["mobile_node"]["care_of_address"]

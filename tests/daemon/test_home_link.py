@@ -101,7 +101,7 @@ def test_a_home_agent_that_has_lost_everything(world: World) -> None:
     world.home_agent.start()
     assert world.home_agent.read("bindings")["bindings"] == []
     ping = f"ping -q -c 1 -W 1 -I {HOME_ADDRESS} 2001:db8:e::2"
-    until(lambda: "1 received" in world.mobile.run(ping, check=False), "back", 20)
+    until(lambda: "1 received" in world.mobile.run(ping, check=False), "back")
     assert world.home_agent.read("bindings")["bindings"] != []
 
 

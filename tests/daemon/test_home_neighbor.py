@@ -19,7 +19,7 @@ def test_the_home_agent_is_found_without_an_address_war(world: World) -> None:
     # Another router advertises the home prefix; the home agent does not advertise.
     radvd = world.processes[0]
     radvd.terminate()
-    radvd.wait(10)
+    radvd.wait(60)
     connect(world.router, "home1", world.cables, "home2")
     world.cables.ip("link set home2 master home")
     world.router.ip("addr add 2001:db8:a::9/64 dev home1 nodad")

@@ -48,7 +48,7 @@ def test_watch_and_handover(world: World) -> None:
         assert done.returncode == 1 and "eth0 is down" in done.stderr
         # A stop does not wait for who follows.
         assert world.mobile_node.call("down").returncode == 0
-        assert follower.wait(5) == 0
+        assert follower.wait(60) == 0
     finally:
         follower.kill()
         follower.communicate()

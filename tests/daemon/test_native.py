@@ -82,7 +82,7 @@ def advertise(world: World, link: str, servers: str) -> None:
     file.write_text(file.read_text().replace("};\n};", more))
     [process] = [p for p in world.processes if str(file) in p.args]
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     pid = world.directory / f"radvd-{link}.pid"
     again = world.router.spawn(f"radvd -n -m none -C {file} -p {pid}")
     world.processes[world.processes.index(process)] = again

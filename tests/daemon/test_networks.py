@@ -145,7 +145,7 @@ def test_a_home_agent_that_answers_no_echo_is_not_taken_for_a_wall(
 def test_networks_without_ipv6_and_without_a_way(world: World) -> None:
     radvd = world.processes[1]
     radvd.terminate()
-    radvd.wait(10)
+    radvd.wait(60)
     world.home_agent.start()
     world.mobile_node.start()
     assert conditions(world) == {"eth0": "down"}

@@ -74,7 +74,7 @@ def test_keys_are_replaced_under_traffic_and_no_packet_is_lost(world: World) -> 
         world.key_file(name, NEW)
         assert reload(instance)["changed"] == expected
     refreshed(world)
-    text = stream.communicate(timeout=60)[0]
+    text = stream.communicate(timeout=240)[0]
     assert " 4000 received" in text, text
     assert world.mobile_node.place() == "registered"
     dropped = world.home_agent.read("stats")["dropped"]

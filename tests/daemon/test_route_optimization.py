@@ -193,7 +193,7 @@ def test_the_policy_changes_while_it_runs(direct: World) -> None:
     file.write_text(text)
     assert direct.mobile_node.call("reload").returncode == 0
     until(lambda: directly(direct), "direct again")
-    assert " 1000 received" in stream.communicate(timeout=60)[0]
+    assert " 1000 received" in stream.communicate(timeout=120)[0]
 
 
 def test_killed_the_direct_way_stands_and_is_taken_up(direct: World) -> None:
@@ -205,7 +205,7 @@ def test_killed_the_direct_way_stands_and_is_taken_up(direct: World) -> None:
     for instance in (direct.mobile_node, direct.correspondent_node):
         instance.end(signal.SIGKILL)
         instance.start()
-    assert " 800 received" in stream.communicate(timeout=60)[0]
+    assert " 800 received" in stream.communicate(timeout=120)[0]
     assert tunnelled(direct) == before
     until(lambda: directly(direct), "registered anew")
 

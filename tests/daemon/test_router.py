@@ -163,7 +163,7 @@ def advertised(place: Namespace, link: str) -> RouterAdvertisement:
 def end_radvd(world: World) -> None:
     for process in world.processes:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
     world.processes.clear()
 
 
@@ -183,7 +183,7 @@ def test_they_are_those_of_radvd(world: World, tmp_path: Path) -> None:
     assert instance.read("status")["roles"] == ["router"]
     assert "router" in instance.call("status").stdout
     assert instance.call("down").returncode == 0
-    assert instance.process is not None and instance.process.wait(10) == 0
+    assert instance.process is not None and instance.process.wait(60) == 0
     config = tmp_path / "radvd.conf"
     config.write_text(radvd_config(ROUTER, tmp_path).stdout)
     world.processes.append(

@@ -56,7 +56,7 @@ def test_an_address_as_dhcpv6_gives_it_is_taken(world: World) -> None:
     file.write_text(file.read_text().replace("manage = true", "manage = false"))
     radvd = world.processes[1]
     radvd.terminate()
-    radvd.wait(10)
+    radvd.wait(60)
     conf = world.directory / "radvd-visited.conf"
     text = conf.read_text().replace(
         "AdvSendAdvert on;", "AdvSendAdvert on; AdvManagedFlag on;"

@@ -128,7 +128,7 @@ class Instance:
         """Ends the process by a signal; its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(40)
+        return self.process.wait(60)
 
 
 @dataclass
@@ -262,7 +262,7 @@ def _end(world: World) -> None:
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(40)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait()
@@ -271,4 +271,4 @@ def _end(world: World) -> None:
         shutil.rmtree(Path("/var/lib/mip6", instance.name), ignore_errors=True)
     for radvd in world.processes:
         radvd.terminate()
-        radvd.wait(40)
+        radvd.wait(60)

@@ -12,7 +12,7 @@ from mip6.core.packet import Packet, read
 from mip6.wire.buffer import WireError
 from mip6.wire.messages import KnownMessage
 
-ANSWERED_S = 3.0
+ANSWERED_S = 20.0
 """Within which an answer comes, however busy the machine is."""
 SILENT_S = 0.3
 """After which no answer has come."""

@@ -46,7 +46,7 @@ SIGNALLING = (
 """Signalling and pings: plain, tunnelled, and direct, which is behind a Home Address
 option, a type 2 routing header or both; not the streams that measure."""
 SNAP_LENGTH = 256
-READY_S = 5.0
+READY_S = 60.0
 
 
 class Capture:

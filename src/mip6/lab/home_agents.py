@@ -6,12 +6,12 @@ from . import checks, topology
 from .lab import wait_until
 from .session import FRUITLESS_S, SETTLE_S, Session, boot_time
 
-HEARD_S = 20.0
+HEARD_S = 60.0
 """Within which a home agent hears of another one, which advertises every 4 seconds."""
-AGAIN_S = 30.0
+AGAIN_S = 60.0
 """Within which a mobile node registers again with a home agent that has forgotten it;
 it takes one, for duplicate address detection."""
-TAKEN_S = 30.0
+TAKEN_S = 60.0
 """Within which another home agent is taken once one is known to be silent."""
 
 

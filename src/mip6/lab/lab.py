@@ -51,7 +51,7 @@ UNPLUGGED_MS = 100.0
 """How long the cable is in nobody's socket during a move: a quick hand, but long
 enough that the kernel reports the carrier's going."""
 READY_S = 90.0
-STOPPED_S = 15.0
+STOPPED_S = 60.0
 
 
 @record(kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-STUBBORN_S = 5.0
+STUBBORN_S = 30.0
 """How long a killed process may take to leave its namespace."""
 
 

@@ -13,7 +13,7 @@ from .renumbering import RenumberingSession
 from .session import SETTLE_S, boot_time
 from .topology import ADDRESS_OF, HOME_ADDRESS, MOBILE_NODES, PREFIXES
 
-DIRECT_S = 15.0
+DIRECT_S = 60.0
 """Within which both ends talk directly, lost packets and a busy machine allowed for."""
 ENOUGH = 100
 """Packets of a stream that show it flows."""

@@ -17,8 +17,8 @@ IPV4_RESOLVER = "203.0.113.53"
 IPV4_ADDRESS = "203.0.113.100"
 """Of the mobile node, given to it by hand; every visited link has that net, as private
 ones are the same everywhere."""
-READY_S = 10.0
-ANSWERED_S = 10.0
+READY_S = 60.0
+ANSWERED_S = 60.0
 """Within which a question is answered, asked again and again."""
 COMMAND = [sys.executable, "-m", "mip6.lab.resolver"]
 

@@ -25,7 +25,7 @@ from .report import Check, Options, Report
 SETTLE_S = 1.5
 """Left in peace after a move: asking the daemons takes the time that is measured, and
 duplicate address detection is over by then."""
-REGISTERED_S = 20.0
+REGISTERED_S = 60.0
 DETECTED_S = 5.0
 """Left in peace when a router dies: it is asked for a second, and the address of its
 prefix, which is still good for the link, counts for two more (decision 0003)."""

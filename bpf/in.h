@@ -314,6 +314,29 @@ INLINE u32 refused(const struct tunnel *tunnel, const struct address *care_of_ad
 	return tunnel->expires > now ? 0 : DROPPED_EXPIRED;
 }
 
+INLINE void count_in(struct traffic *traffic, u32 packets, u32 octets)
+{
+	traffic->packets_in += packets;
+	traffic->octets_in += octets;
+}
+
+/* From a mobile node's home address to a group, which it may be on the home link as if it
+ * were there: by the daemon, where it does so at all. */
+INLINE int hand_over_to_group(struct __sk_buff *skb, const struct settings *config,
+			      const struct address *group, struct traffic *traffic, u32 octets,
+			      u64 now)
+{
+	if (is_link_scope(group))
+		return drop(DROPPED_LINK_SCOPE);
+	if (!(config->uses & SENDS_MULTICAST) ||
+	    !within_budget(BUDGET_LONG, config->long_interval, config->long_burst, now))
+		return drop(DROPPED_MULTICAST);
+	count_in(traffic, packets_of(skb), octets);
+	count(MULTICAST);
+	skb->mark = MARK_LONG;
+	return bpf_redirect(config->device, 0);
+}
+
 INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		       const struct ipv6 *outer, const struct chain *chain, const u32 start)
 {
@@ -328,7 +351,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	struct address source = inner.source, destination = inner.destination;
 	struct address from = outer->source, to = outer->destination;
 	u64 now = boot_clock();
-	int signalling = 0, ends_here = 0, mobile = 0, listener = 0;
+	int signalling = 0, ends_here = 0, mobile = 0, listener = 0, to_group = 0;
 	if (inner.next_header != IPV6 && is_of_interest(inner.next_header) &&
 	    follow(skb, chain->offset + sizeof(inner), inner.next_header, &within)) {
 		signalling = is_signalling(skb, &within);
@@ -352,6 +375,7 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		if (found) {
 			traffic = found;
 			reason = refused(&tunnel, &from, &to, now);
+			to_group = !reason && *(const u8 *)&destination == 0xFF;
 		}
 	}
 	if (reason == COUNTERS) {
@@ -372,6 +396,8 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		return drop(DROPPED_CONGESTION);
 	int excess = chain->offset - start;
 	u32 octets = skb->len - chain->offset;
+	if (to_group && traffic)
+		return hand_over_to_group(skb, config, &destination, traffic, octets, now);
 	if (bpf_skb_adjust_room(skb, -excess, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return drop(DROPPED_HEADER);
 	if (ends_here) {
@@ -380,10 +406,8 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 	} else if (mobile) {
 		tell_of_talk(config, &destination, &source, now);
 	}
-	if (traffic) {
-		traffic->packets_in += packets_of(skb);
-		traffic->octets_in += octets;
-	}
+	if (traffic)
+		count_in(traffic, packets_of(skb), octets);
 	if (inner.next_header == IPV6)
 		count(NESTED_TUNNEL);
 	count(TUNNEL_IN);

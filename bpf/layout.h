@@ -29,7 +29,7 @@
 #ifndef MIP6_LAYOUT_H
 #define MIP6_LAYOUT_H
 
-#define LAYOUT_VERSION 4
+#define LAYOUT_VERSION 5
 
 /* What carries one of these marks on its way out of the mobility device is for the
  * daemon: signalling; what does not fit its way, and pieces of what did not. */
@@ -96,7 +96,8 @@ enum use {
 	USES_CORRESPONDENTS = 4,
 	USES_MOBILE_NODES = 8,
 	PROTECTS_HOME_TESTS = 16,	/* at the home agent: the daemon puts them into ESP */
-	SENDS_MULTICAST = 32,		/* there, too: MLD in tunnels is for the daemon */
+	SENDS_MULTICAST = 32,		/* there, too: MLD in tunnels is for the daemon, and so is
+					 * what is sent to groups through them */
 };
 
 struct settings {
@@ -139,6 +140,7 @@ enum counter {
 	UNMATCHED,			/* no tunnel to put it into, to the daemon */
 	LONG_OUT,			/* to the daemon, which sends it in fragments */
 	LONG_IN,			/* fragment of a tunnel's packet, to the daemon */
+	MULTICAST,			/* a mobile node's to a group, out of the tunnel, to the daemon */
 	NESTED_TUNNEL,			/* a tunnel in the tunnel; the inner one is the kernel's */
 	FRAGMENT,			/* left to the kernel: a fragment that might be for us */
 	TOO_MANY_HEADERS,		/* left to the kernel: more than HEADERS_MAX */
@@ -149,6 +151,7 @@ enum counter {
 	DROPPED_UNVERIFIED,		/* more than the budget allows */
 	DROPPED_UNMATCHED,		/* more than the budget allows */
 	DROPPED_LONG,			/* more than the budget allows */
+	DROPPED_MULTICAST,		/* a mobile node's to a group: more than that, or not done here */
 	DROPPED_EXPIRED,		/* came out of a tunnel whose lifetime is over */
 	DROPPED_CARE_OF_ADDRESS,	/* outer address is not the care-of address */
 	DROPPED_HOME_AGENT,		/* outer address is not the home agent's */

@@ -287,12 +287,17 @@ class Model:
             if inside is None:
                 return Outcome(REDIRECT, octets, MARK, "unverified")
             marked = marked and stripped(marked, within, inside)
-        if marked is None:
-            return Outcome(DROP, b"", 0, "dropped_congestion")
-        if chain.offset > REMOVED_MAX:
-            return Outcome(DROP, b"", 0, "dropped_header")
+        if marked is None or (reason := self._stays(target, chain)):
+            return Outcome(DROP, b"", 0, reason or "dropped_congestion")
         nested = ["nested_tunnel"] if marked[6] == NextHeader.IPV6 else []
         return Outcome(REDIRECT, marked, 0, counted("tunnel_in", *nested))
+
+    def _stays(self, target: IPv6Address, chain: Chain) -> str:
+        """Why what may come out of a tunnel goes nowhere from there; "": it does."""
+        if target.is_multicast and (End.MOBILE_NODE, target) not in self.tunnels:
+            narrow = target.packed[1] & 0xF <= 2
+            return "dropped_link_scope" if narrow else "dropped_multicast"
+        return "dropped_header" if chain.offset > REMOVED_MAX else ""
 
     def _judged(
         self,

@@ -1,11 +1,16 @@
 """Groups: what of them goes into a tunnel, and that nothing carries an option."""
 
+import time
+from ipaddress import IPv6Address
+
 import pytest
 from tests.support.bench import (
     CARE_OF_ADDRESS,
     CORRESPONDENT,
+    DROP,
     HOME_ADDRESS,
     HOME_AGENT,
+    LONG,
     PASS,
     REDIRECT,
     Bench,
@@ -13,7 +18,7 @@ from tests.support.bench import (
 from tests.support.octets import HOP_BY_HOP, ICMPV6, IPV6, UDP, ipv6, options, udp
 
 from mip6.core.state import End
-from mip6.linux.layout import MARK
+from mip6.linux.layout import MARK, MARK_LONG, Traffic
 
 pytestmark = pytest.mark.root
 
@@ -104,3 +109,64 @@ def test_reports_are_nobodys_where_groups_stay_at_home(bench: Bench) -> None:
         CARE_OF_ADDRESS, CORRESPONDENT, IPV6, report(143, "::", "ff02::16")
     )
     assert bench.arrive(elsewhere).counted == {}
+
+
+def counted(bench: Bench) -> Traffic:
+    traffic = bench.data_plane.traffic(End.HOME_AGENT, IPv6Address(HOME_ADDRESS))
+    assert traffic is not None
+    return traffic
+
+
+def to_group(group: str, **header: int) -> bytes:
+    inner = ipv6(HOME_ADDRESS, group, UDP, udp(), traffic_class=1)
+    return ipv6(CARE_OF_ADDRESS, HOME_AGENT, IPV6, inner, **header)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_what_a_mobile_node_sends_to_a_group_is_the_daemons(
+    bench: Bench, group: str
+) -> None:
+    """Whole, congestion marks taken over, and counted."""
+    bench.tunnel(End.HOME_AGENT)
+    bench.divert(HOME_AGENT)
+    bench.data_plane.configure(multicast=True)
+    inner = ipv6(HOME_ADDRESS, group, UDP, udp(), traffic_class=3)
+    result = bench.arrive(to_group(group, traffic_class=3))
+    assert (result.verdict, result.mark) == (REDIRECT, MARK_LONG)
+    assert result.packet[40:] == inner
+    assert result.counted == {"multicast": 1}
+    traffic = counted(bench)
+    assert (traffic.packets_in, traffic.octets_in) == (1, len(inner))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_where_groups_stay_at_home_it_is_dropped(bench: Bench, group: str) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    result = bench.arrive(to_group(group))
+    assert (result.verdict, result.counted) == (DROP, {"dropped_multicast": 1})
+    assert counted(bench).packets_in == 0
+
+
+@pytest.mark.parametrize("multicast", [False, True])
+@pytest.mark.parametrize("group", ["ff01::1", "ff02::1", "ff12::7"])
+def test_groups_of_the_link_do_not_come_out(
+    bench: Bench, group: str, multicast: bool
+) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    bench.data_plane.configure(multicast=multicast)
+    result = bench.arrive(to_group(group))
+    assert (result.verdict, result.counted) == (DROP, {"dropped_link_scope": 1})
+
+
+def test_packets_to_groups_have_a_budget(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    bench.data_plane.configure(multicast=True)
+    bench.full_again(LONG, at=time.clock_gettime(time.CLOCK_BOOTTIME) + 3600)
+    assert bench.arrive(to_group(GROUPS[0])).counted == {"dropped_multicast": 1}
+
+
+def test_only_a_mobile_node_of_ours_sends_to_groups_here(bench: Bench) -> None:
+    bench.tunnel(End.HOME_AGENT, care_of_address="2001:db8:b::9")
+    bench.divert(HOME_AGENT)
+    bench.data_plane.configure(multicast=True)
+    assert bench.arrive(to_group(GROUPS[0])).counted == {"dropped_care_of_address": 1}

@@ -15,6 +15,7 @@ from tests.support.core import (
     Kernel,
     binding_update,
     discarded,
+    dropped,
     home_agent,
 )
 from tests.support.mld import group_record, listener, report_1, report_2
@@ -345,3 +346,79 @@ def test_copies_have_a_budget(agent: Agent) -> None:
     effects = agent.role.multicast(STREAM, 1.0)
     assert discarded(effects) == ("multicast_rate", "10.4.2")
     assert forwarded(agent.role.multicast(STREAM, 2.0))
+
+
+# What mobile nodes send
+
+
+def reverse_tunnelled(
+    inner: bytes, care_of_address: IPv6Address = CARE_OF_ADDRESS
+) -> bytes:
+    return ipv6(str(care_of_address), str(HOME_AGENT), IPV6, inner)
+
+
+def from_home(group: str = GROUP, hop_limit: int = 9) -> bytes:
+    return ipv6(str(HOME_ADDRESS), group, UDP, udp(b"mine"), hop_limit=hop_limit)
+
+
+@pytest.mark.rfc("11.3.4", "what comes out of the tunnel goes on to the home link")
+@pytest.mark.parametrize("group", [GROUP, "ff05::1", "ff08::7", "ff13::1"])
+def test_what_is_sent_to_a_group_goes_out_on_the_home_link(
+    agent: Agent, group: str
+) -> None:
+    agent.say(report_1(GROUP))
+    effects = agent.node.receive(reverse_tunnelled(from_home(group)), 1.0)
+    assert effects == [Forward(from_home(group, hop_limit=8), link=LINK)]
+
+
+def test_it_goes_to_the_listeners_that_are_away_too(agent: Agent) -> None:
+    agent.bind(1, NEXT_CARE_OF_ADDRESS, OTHER_HOME_ADDRESS)
+    for place in (CARE_OF_ADDRESS, NEXT_CARE_OF_ADDRESS):
+        agent.say(report_1(GROUP), place)
+    inner = from_home(hop_limit=8)
+    assert agent.node.receive(reverse_tunnelled(from_home()), 1.0) == [
+        Forward(inner, link=LINK),
+        Forward(tunnelled(inner, NEXT_CARE_OF_ADDRESS)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "hop_limit", "dropped"),
+    [
+        ("ff01::1", 9, ("group_scope", "RFC 4291 2.7")),
+        ("ff02::1", 255, ("group_scope", "RFC 4291 2.7")),
+        (GROUP, 1, ("hop_limit", "RFC 2473 3.3")),
+        (GROUP, 0, ("hop_limit", "RFC 2473 3.3")),
+    ],
+)
+def test_what_does_not_leave_the_tunnel(
+    agent: Agent, group: str, hop_limit: int, dropped: tuple[str, str]
+) -> None:
+    octets = reverse_tunnelled(from_home(group, hop_limit))
+    assert discarded(agent.node.receive(octets, 1.0)) == dropped
+
+
+def test_strangers_send_to_no_groups(agent: Agent) -> None:
+    for octets in (
+        reverse_tunnelled(from_home(), NEXT_CARE_OF_ADDRESS),
+        reverse_tunnelled(ipv6(str(OTHER_HOME_ADDRESS), GROUP, UDP, udp())),
+    ):
+        effects = agent.node.receive(octets, 1.0)
+        assert dropped(effects) == ("tunnel_source", "10.4.5")
+        assert forwarded(effects) == []
+
+
+def test_where_groups_stay_at_home_nothing_goes_on() -> None:
+    for agent in (Agent(multicast=False), Agent(home_link=None)):
+        agent.bind()
+        effects = agent.node.receive(reverse_tunnelled(from_home()), 1.0)
+        assert discarded(effects) == ("multicast", "10.4.3")
+
+
+def test_what_is_sent_to_groups_has_the_budget_of_the_copies(agent: Agent) -> None:
+    octets = reverse_tunnelled(from_home())
+    for _ in range(COPIES_BURST):
+        assert forwarded(agent.node.receive(octets, 1.0))
+    effects = agent.node.receive(octets, 1.0)
+    assert discarded(effects) == ("multicast_rate", "10.4.2")
+    assert forwarded(agent.node.receive(octets, 2.0))

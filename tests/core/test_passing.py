@@ -82,7 +82,7 @@ def test_an_init_to_the_home_agent_itself_is_no_transit(node: Node) -> None:
         ({"destination": IPv6Address("fe80::2")}, ("not_for_us", "RFC 8200 3")),
         (
             {"destination": IPv6Address("ff0e::2")},
-            ("not_a_correspondent", "9"),
+            ("multicast", "10.4.3"),
         ),
     ],
 )

@@ -284,7 +284,7 @@ class Wire:
             raise OSError(101, "Network is unreachable")
         self.packets.append(octets)
 
-    def send_routed(self, octets: bytes) -> None:
+    def send_routed(self, octets: bytes, index: int | None = None) -> None:
         self.send(octets)
 
     def close(self) -> None:

@@ -76,7 +76,8 @@ def _effect(effect: "Effect") -> str:
         link = f", link {effect.packet.link}" if effect.packet.link else ""
         return f"send {_packet(write(effect.packet))}{link}"
     if isinstance(effect, Forward):
-        return f"forward {_packet(effect.octets)}"
+        link = f", link {effect.link}" if effect.link else ""
+        return f"forward {_packet(effect.octets)}{link}"
     words = [_noun(getattr(effect, field.name)) for field in fields(effect)]
     return f"{type(effect).__name__.lower()} {', '.join(words)}"
 

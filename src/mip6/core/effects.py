@@ -46,9 +46,12 @@ class Forward:
 
     It was handed to the role because no tunnel stood for it, and waited (decision
     0005); it goes the way it would have gone, so now into the tunnel.
+
+    link: to a group, the link that it goes out by.
     """
 
     octets: bytes
+    link: str | None = None
 
 
 Effect = Send | Install | Remove | Notify | Forward

@@ -30,6 +30,8 @@ from .timers import Timers, earliest
 
 GLOBAL = 0xE
 """The scope that is tunnelled; smaller ones stay on the home link (§10.4.2)."""
+LINK_LOCAL = 2
+"""The largest scope that is of the link where its sender is (RFC 4291 §2.7)."""
 LISTENS_FOR = ROBUSTNESS * QUERY_INTERVAL + RESPONSE_INTERVAL_MS / 1000
 """Seconds that a report counts (RFC 3810 §9.4)."""
 GROUPS_MAX = 256
@@ -39,7 +41,8 @@ GROUPS_OF_ONE_MAX = 16
 QUERIES_MAX = 50
 """Questions in one go."""
 COPIES_RATE, COPIES_BURST = 2000, 500
-"""Copies a second: nobody on the home link makes one packet many without end."""
+"""Copies a second: nobody on the home link makes one packet many without end, and no
+mobile node either."""
 WHOLE_MAX = 1500
 """Octets of a tunnelled packet that most paths carry; longer ones go in fragments, as
 there is nobody to be told."""
@@ -129,12 +132,36 @@ class Groups:
             return []
         group, source = IPv6Address(octets[24:40]), IPv6Address(octets[8:24])
         hop_limit = octets[7]
-        listeners = self._listeners.get(group, ())
-        if not listeners or hop_limit <= 1 or not is_unicast_routable(source):
+        if group not in self._listeners or hop_limit <= 1:
             return []
-        inner = octets[:7] + bytes([hop_limit - 1]) + octets[8:]
+        if not is_unicast_routable(source):
+            return []
+        return self._copied(_a_hop_further(octets), group, source, now)
+
+    def sent(self, octets: bytes, now: float) -> list[Effect]:
+        """A packet to a group that a mobile node has sent through its tunnel (§11.3.4):
+        out on the home link, and to the listeners that are away.
+
+        octets: whole and well formed, from a home address that is bound to where it
+            came from.
+        """
+        group, source = IPv6Address(octets[24:40]), IPv6Address(octets[8:24])
+        if group.packed[1] & 0xF <= LINK_LOCAL:
+            return [_dropped("group_scope", "RFC 4291 2.7", source)]
+        if octets[7] <= 1:
+            return [_dropped("hop_limit", "RFC 2473 3.3", source)]
+        if not self._copies.take(now):
+            return [_dropped("multicast_rate", "10.4.2", source)]
+        octets = _a_hop_further(octets)
+        out = Forward(octets, link=self._link)
+        return [out, *self._copied(octets, group, source, now)]
+
+    def _copied(
+        self, inner: bytes, group: IPv6Address, source: IPv6Address, now: float
+    ) -> list[Effect]:
+        """For each listener that is away, but not back to the sender."""
         effects: list[Effect] = []
-        for home_address in sorted(listeners):
+        for home_address in sorted(self._listeners.get(group, ())):
             care_of_address = self._care_of.get(home_address)
             if care_of_address is None or home_address == source:
                 continue
@@ -202,6 +229,10 @@ class Groups:
         first = int.from_bytes(inner[:4])
         ends = self._address.packed, care_of_address.packed
         return HEADER.pack(first, len(inner), NextHeader.IPV6, 64, *ends) + inner
+
+
+def _a_hop_further(octets: bytes) -> bytes:
+    return octets[:7] + bytes([octets[7] - 1]) + octets[8:]
 
 
 def _is_global(group: IPv6Address) -> bool:

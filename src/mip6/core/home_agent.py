@@ -24,7 +24,7 @@ from mip6.wire.revocation import (
 from .addresses import is_unicast_routable
 from .binding_cache import EXPIRED_MAX, Binding, BindingCache
 from .effects import Effect, Notify, Send, difference
-from .events import Problem
+from .events import Dropped, Problem
 from .groups import Groups
 from .home_agents_list import HomeAgentsList, ListedHomeAgent, home_agents_anycast
 from .home_link import CHECK_TIME, HomeLink
@@ -77,7 +77,8 @@ class HomeAgent:
         is ignored, since it sends fewer (MAX_UPDATE_RATE, §12).  None: any number.
     check_time: seconds of duplicate address detection on the home link; 0 for none.
     multicast: packets for groups that mobile nodes listen to through their tunnels are
-        sent there from the home link (§10.4.2, §10.4.3).
+        sent there from the home link (§10.4.2, §10.4.3), and what they send to groups
+        is sent on there (§11.3.4).
     restored: bindings that were kept on disk, and tunnels found in the kernel at the
         start.  They are bindings again, with what is left of their lifetime.
     sequence_numbers: the last one of each home address, as `last_sequence_number` told
@@ -386,6 +387,14 @@ class HomeAgent:
     def multicast(self, octets: bytes, now: float) -> list[Effect]:
         """A packet to a group of global scope came on the home link (§10.4.2)."""
         return self.groups.copies(octets, now) if self.groups is not None else []
+
+    def sent_to_group(self, octets: bytes, now: float) -> list[Effect]:
+        """A packet to a group came out of the tunnel of a mobile node that is bound
+        there (§11.3.4)."""
+        if self.groups is None:
+            source = IPv6Address(octets[8:24])
+            return [Notify(Dropped("multicast", "10.4.3", source))]
+        return self.groups.sent(octets, now)
 
     def tick(self, now: float) -> list[Effect]:
         """End what is over (§10.3.1, §10.6); `deadline` is still due when there is too

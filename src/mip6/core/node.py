@@ -271,12 +271,14 @@ class Node:
             return groups.receive(outer, headers, now)
         if not self._is_our_tunnel(outer.source, headers.source, now):
             return self._not_our_tunnel(outer, headers.source, link, now)
-        return self._out_of_tunnel(headers, octets)
+        return self._out_of_tunnel(headers, octets, now)
 
-    def _out_of_tunnel(self, headers: IPv6Packet, octets: bytes) -> list[Effect] | None:
+    def _out_of_tunnel(
+        self, headers: IPv6Packet, octets: bytes, now: float
+    ) -> list[Effect] | None:
         if self.home_agent is None or int(headers.destination) in self._own:
             return None
-        return out_of_tunnel(self.home_agent, headers, octets)
+        return out_of_tunnel(self.home_agent, headers, octets, now)
 
     def _refused(
         self, headers: IPv6Packet, wrapping: Wrapping, link: str | None, now: float

@@ -23,13 +23,16 @@ HOP_LIMIT_AT = 7
 
 
 def out_of_tunnel(
-    home_agent: HomeAgent, headers: IPv6Packet, octets: bytes
+    home_agent: HomeAgent, headers: IPv6Packet, octets: bytes, now: float
 ) -> list[Effect] | None:
     """What came through a mobile node's tunnel and goes on from here; None: this does
-    not.  A Home Test for another mobile node of ours goes into the tunnel of that one.
+    not.  A Home Test for another mobile node of ours goes into the tunnel of that one,
+    what is to a group on to the home link.
 
     headers, octets: of the packet inside.
     """
+    if headers.destination.is_multicast and home_agent.binding(headers.source):
+        return home_agent.sent_to_group(octets, now)
     if (
         headers.next_header != NextHeader.MOBILITY
         or not is_unicast_routable(headers.destination)

@@ -108,7 +108,8 @@ class HomeAgentSection(Section):
 
     multicast: bool = False
     """Packets for groups of global scope on the home link are sent to mobile nodes that
-    are away and listen to them (§10.4.2, §10.4.3)."""
+    are away and listen to them (§10.4.2, §10.4.3); what these send to groups of more
+    than the link is sent on there (§11.3.4)."""
     prefixes: Annotated[dict[Network, PrefixSection], Field(max_length=32)] = Field(
         default_factory=dict
     )

@@ -56,9 +56,9 @@ class Outbox:
         """As `Sender.send_frame`: Neighbor Discovery, which is not protected."""
         self._sender.send_frame(octets, index, link_layer_address)
 
-    def send_routed(self, octets: bytes) -> None:
+    def send_routed(self, octets: bytes, index: int | None = None) -> None:
         """As `Sender.send_routed`: packets of applications, which are not protected."""
-        self._sender.send_routed(octets)
+        self._sender.send_routed(octets, index)
 
     def flush(self, counts: Counts) -> None:
         """Commits and sends what waits.  What cannot be promised is not sent, and asked

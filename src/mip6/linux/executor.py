@@ -62,7 +62,7 @@ class Packets(Protocol):
     def send_frame(
         self, octets: bytes, index: int, link_layer_address: bytes
     ) -> None: ...
-    def send_routed(self, octets: bytes) -> None: ...
+    def send_routed(self, octets: bytes, index: int | None = None) -> None: ...
 
 
 class Record(Protocol):
@@ -123,8 +123,8 @@ class Executor:
                     self.counts.removed += 1
                 case Send(packet):
                     self._send(packet)
-                case Forward(octets):
-                    self._forward(octets)
+                case Forward(octets, link):
+                    self._forward(octets, link)
                 case Notify(event):
                     self.report(event)
         return None
@@ -287,9 +287,12 @@ class Executor:
         except OSError:
             self.counts.not_sent += 1
 
-    def _forward(self, octets: bytes) -> None:
+    def _forward(self, octets: bytes, name: str | None) -> None:
+        link = self.links.get(name) if name else None
         try:
-            self.sender.send_routed(octets)
+            if name and link is None:
+                raise OSError(errno.ENODEV, f"there is no link {name}")
+            self.sender.send_routed(octets, link.index if link else None)
             self.counts.sent += 1
         except OSError:
             self.counts.not_sent += 1

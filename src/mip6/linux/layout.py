@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 from mip6.core.state import End, RouteOptimization, Tunnel
 from mip6.wire.record import record
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 MARK = 0x6D697036
 MARK_LONG = 0x6D697037
 
@@ -23,6 +23,7 @@ COUNTERS = (
     "unmatched",
     "long_out",
     "long_in",
+    "multicast",
     "nested_tunnel",
     "fragment",
     "too_many_headers",
@@ -33,6 +34,7 @@ COUNTERS = (
     "dropped_unverified",
     "dropped_unmatched",
     "dropped_long",
+    "dropped_multicast",
     "dropped_expired",
     "dropped_care_of_address",
     "dropped_home_agent",

@@ -69,10 +69,10 @@ class Sender:
         name = socket.if_indextoname(index)
         self._frames.sendto(octets, (name, ETH_P_IPV6, 0, 0, link_layer_address))
 
-    def send_routed(self, octets: bytes) -> None:
+    def send_routed(self, octets: bytes, index: int | None = None) -> None:
         """Sends a packet by the routing rules, source included, be it this machine's or
-        one that it forwards.  Raises OSError."""
-        self._send(octets, octets[8:24], 0)
+        one that it forwards; to a group by the link `index`.  Raises OSError."""
+        self._send(octets, octets[8:24], index or 0)
 
     def _send(self, octets: bytes, source: bytes, index: int) -> None:
         information = _IN6_PKTINFO.pack(source, index)

@@ -59,7 +59,7 @@ class Party:
                     self._changed(state, False)
                 case Send(packet):
                     self._send(packet)
-                case Forward(octets):
+                case Forward(octets):  # no groups here, so by no link of its choice
                     self._forward(octets)
                 case Notify(event):
                     self._told(event)

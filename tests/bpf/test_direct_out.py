@@ -176,9 +176,9 @@ def test_closed_way_of_a_mobile_node_is_the_tunnel(
 
 def test_way_ends_while_nobody_looks(bench: Bench) -> None:
     bench.tunnel(End.MOBILE_NODE)
-    bench.direct(End.MOBILE_NODE, lifetime=0.2)
+    bench.direct(End.MOBILE_NODE, lifetime=1)
     assert bench.out(UP).counted == {"direct_out": 1}
-    time.sleep(0.21)
+    time.sleep(1.01)
     assert bench.out(UP).counted == {"tunnel_out": 1}
 
 

@@ -229,16 +229,22 @@ def test_a_flood_of_tests(
     send(world.router, flood[:1000])
     before = resident_kilobytes(world)
     peer.heard(PEER.packed)
+    answers: list[Packet] = []
+
+    def answered() -> bool:
+        time.sleep(1.0)
+        found = peer.heard(PEER.packed)
+        answers.extend(found)
+        return bool(answers) and not found
+
     with harmless(world):
         for begin in range(0, len(flood), 500):
             send(world.router, flood[begin : begin + 500])
             time.sleep(0.01)
-        time.sleep(1.0)
-    answers = peer.heard(PEER.packed)
-    assert 0 < len(answers) <= len(flood)
+        until(answered, "no answer comes any more")
+    assert len(answers) <= len(flood)
     assert all(len(a.octets) == len(flood[0]) + 8 for a in answers)
     assert resident_kilobytes(world) - before < 4096
-    time.sleep(0.2)  # the budget of tests is full again, a little
     victim.bind(lifetime=400)
 
 
@@ -257,13 +263,15 @@ def test_reflection_by_the_home_address_option(
         )
     )
     with harmless(world, unverified=1, home_address_option_without_binding=1):
+        begin = time.monotonic()
         [answer] = [effect.packet for effect in peer.receive(packet)]  # type: ignore[union-attr]
         assert isinstance(answer.message, BindingError)
         assert answer.destination == NEXT_CARE_OF_ADDRESS
         send(world.router, [packet] * 300)
         time.sleep(0.5)
         answers = peer.heard(PEER.packed)
-    assert len(answers) <= 20
+        seconds = time.monotonic() - begin
+    assert len(answers) <= 10 + 10 * seconds
     assert {a.destination for a in answers} <= {NEXT_CARE_OF_ADDRESS}
 
 

@@ -64,21 +64,23 @@ def test_beside_a_flood_whom_we_know_goes_on(tmp_path: Path, mechanism: str) -> 
         sender = threading.Thread(target=send)
         sender.start()
         try:
-            numbers = {bindings(world)[0]["sequence_number"]}
-            # Each lasts four seconds: one that is not refreshed is soon gone.
-            until(
-                lambda: (
-                    numbers.add(bindings(world)[0]["sequence_number"])
-                    or len(numbers) > 3
-                ),
-                "refreshed three times",
-            )
+            numbers: set[int] = set()
+
+            def refreshed() -> bool:
+                # Each lasts four seconds: one that is not refreshed is soon gone, for
+                # a moment also where the machine is too busy to be in time.
+                numbers.update(b["sequence_number"] for b in bindings(world))
+                return len(numbers) > 3
+
+            until(refreshed, "refreshed three times", 120)
         finally:
             stop.set()
             sender.join()
         after = counted(world.home_agent)
         assert after["dropped_signalling"] - before["dropped_signalling"] > 1000
-        [binding] = bindings(world)
-        assert binding["home_address"] == HOME_ADDRESS
-        assert world.mobile_node.place() == "registered"
-        assert world.pings()
+        until(
+            lambda: [b["home_address"] for b in bindings(world)] == [HOME_ADDRESS],
+            "it alone is bound",
+        )
+        registered(world)
+        until(world.pings, "reached")

@@ -38,7 +38,7 @@ def index_of(namespace: Namespace, name: str) -> int:
     return found[name]
 
 
-def heard(listener: IcmpListener, seconds: float = 2) -> list[tuple[bytes, int]]:
+def heard(listener: IcmpListener, seconds: float = 40) -> list[tuple[bytes, int]]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         select.select([listener], [], [], 0.1)

@@ -32,10 +32,10 @@ def transfer(
     with source.entered():
         sender = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
         sender.bind((at, 0))
-    sender.settimeout(20)
+    sender.settimeout(120)
     sender.connect(listener.getsockname()[:2])
     receiver, _ = listener.accept()
-    receiver.settimeout(20)
+    receiver.settimeout(120)
     data = os.urandom(1 << 20) * megabytes
     digest = hashlib.sha256()
 
@@ -47,7 +47,7 @@ def transfer(
     thread.start()
     sender.sendall(data)
     sender.close()
-    thread.join(30)
+    thread.join(120)
     receiver.close()
     listener.close()
     return digest.digest() == hashlib.sha256(data).digest()

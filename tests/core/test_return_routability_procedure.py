@@ -234,13 +234,10 @@ def test_answers_that_do_not_count() -> None:
     assert made.home_tested(*home_test(home, tunnel=None), at_home) == ""
 
 
-def test_new_tests_are_asked_for_until_one_is_done_with() -> None:
+def test_new_tests_are_asked_for_until_nobody_waits() -> None:
     made = complete(0.0)
     made.begin_anew(10.0)
     assert not made.ready(CARE_OF_ADDRESS, 10.0)
-    made.done()
-    assert made.ready(CARE_OF_ADDRESS, 10.0)
-    made.begin_anew(10.0)
     made.need(CARE_OF_ADDRESS, 10.0)
     assert made.running
     made.stop()

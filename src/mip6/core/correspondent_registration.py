@@ -117,7 +117,7 @@ class CorrespondentRegistration:
         self._allowance = Allowance()
         self._timeout = INITIAL_BINDACK_TIMEOUT
         self._send_at = inf
-        self._refresh_at = inf
+        self._refresh_at = -inf
         self._asked = False
         # By a Binding Refresh Request, and not refreshed yet.
         self._doubted = False
@@ -294,7 +294,7 @@ class CorrespondentRegistration:
 
         The reason if it is ignored: anybody can send one.
         """
-        if self._bind is None or not self.stands(self._bind, now):
+        if not self.stands(self._bind, now):
             return "no_binding"
         if not self.in_use(now):
             return "binding_not_needed"
@@ -386,17 +386,16 @@ class CorrespondentRegistration:
             return inf  # the home registration comes first
         if self._outstanding:
             return self._send_at
-        known = aim.care_of_address == self.care_of_address and not self.restored
-        if not known or now >= self.expires:
-            # What was right and has ended without traffic is nobody's concern.
-            return inf if known and not self.in_use(now) else self._send_at
+        if aim.care_of_address != self.care_of_address or self.restored:
+            return self._send_at
+        soon = self._send_at if self._failures else -inf
         if self.expires - self._here.until >= TIME_UNIT:
-            return -inf  # what ends earlier than it did is told (§11.4.2)
+            return soon  # what ends earlier than it did is told (§11.4.2)
         ends = min(self._here.until, now + MAX_RR_BINDING_LIFETIME)
         gains = ends - self.expires >= GAIN_MIN
         if not gains or not self.in_use(now):
             return inf
-        return -inf if self._asked else self._refresh_at
+        return soon if self._asked else max(soon, self._refresh_at)
 
     @property
     def _keeps_fresh(self) -> bool:
@@ -408,11 +407,7 @@ class CorrespondentRegistration:
         """The home agent has acknowledged (§11.7.2), and the tokens are there."""
         here = self._here
         told = here.confirmed or here.stopping
-        return (
-            told
-            and self._aim is not None
-            and self.procedure.ready(self._bind, self._now)
-        )
+        return told and self.procedure.ready(self._bind, self._now)
 
     def _hopeless(self, failed: bool, now: float) -> bool:
         """Give up without an answer (§5.2.9), unless the correspondent may be sending
@@ -484,7 +479,6 @@ class CorrespondentRegistration:
         if not self.granted:
             self.give_up(Why.REFUSED, now)
             return
-        self.procedure.done()
         self._acknowledged_at = now
         self.care_of_address = sent.signed
         self.expires = self._send_at = sent.sent_at + self.granted
@@ -497,7 +491,6 @@ class CorrespondentRegistration:
         self.care_of_address = self._at = self._before = None
         self.expires = self.bound_until = self._before_until = -inf
         self.granted = 0.0
-        self._send_at = inf
         self.procedure.forget()
 
     def _forgot(self, message: BindingAcknowledgement, now: float) -> str:

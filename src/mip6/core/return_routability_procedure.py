@@ -97,10 +97,6 @@ class ReturnRoutabilityProcedure:
         """Whatever is known, a Binding Update needs new tests."""
         self._since = now
 
-    def done(self) -> None:
-        """The Binding Update was accepted: what it was made with is good again."""
-        self._since = -inf
-
     def forget_home_token(self) -> None:
         self._home_token = None
 

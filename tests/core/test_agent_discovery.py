@@ -1,6 +1,7 @@
 """Dynamic home agent address discovery, the mobile node's side (§11.4.1)."""
 
 from ipaddress import IPv6Address
+from math import inf
 from typing import Any
 
 import pytest
@@ -277,3 +278,64 @@ def test_on_an_adopted_link_the_rules_lead_it_out() -> None:
     packet = agents.discovery.request(source, None, 0)
     assert packet is not None
     assert packet.link is None
+
+
+# By itself.
+
+
+def discovering() -> AgentDiscovery:
+    return AgentDiscovery(HOME_PREFIX, lambda octets: b"\xff" * octets)
+
+
+def answered(discovery: AgentDiscovery, now: float) -> tuple[IPv6Address, ...] | str:
+    message = HomeAgentAddressDiscoveryReply(identifier=0xFFFF)
+    packet = Packet(source=SECOND, destination=PREFIX_B[5], message=message)
+    return discovery.replied(packet, message, now)
+
+
+def test_nothing_is_asked_before_it_is_wanted() -> None:
+    discovery = discovering()
+    assert (discovery.running, discovery.deadline, discovery.failures) == (
+        False,
+        inf,
+        0,
+    )
+    assert discovery.request(PREFIX_B[5], "eth0", 0) is None
+    assert answered(discovery, 0) == "discovery_not_expected"
+
+
+def test_identifiers_have_sixteen_bits() -> None:
+    discovery = discovering()
+    discovery.want(True, 0)
+    packet = discovery.request(PREFIX_B[5], "eth0", 0)
+    assert packet is not None
+    assert packet.message == HomeAgentAddressDiscoveryRequest(identifier=0xFFFF)
+
+
+def test_what_is_not_wanted_any_more_is_broken_off() -> None:
+    discovery = discovering()
+    discovery.want(True, 0)
+    assert discovery.request(PREFIX_B[5], "eth0", 0)
+    assert discovery.running
+    discovery.want(False, 0.25)
+    assert not discovery.running
+    assert answered(discovery, 0.5) == "discovery_not_expected"
+    discovery.want(True, 0.75)
+    assert discovery.deadline == APART
+    assert discovery.request(PREFIX_B[5], "eth0", APART)
+
+
+def test_a_discovery_has_failed_when_the_last_wait_is_over() -> None:
+    discovery = discovering()
+    for now in (0, 3, 9, 21, 45):
+        discovery.want(True, now)
+        assert discovery.request(PREFIX_B[5], "eth0", now)
+    discovery.want(True, 92.9)
+    assert (discovery.running, discovery.failures) == (True, 0)
+    discovery.want(True, 93)
+    assert (discovery.running, discovery.failures) == (False, 1)
+    assert discovery.deadline == 93 + PAUSE
+    assert discovery.request(PREFIX_B[5], "eth0", 93 + PAUSE)
+    assert answered(discovery, 94 + PAUSE) == (SECOND,)
+    assert discovery.failures == 0
+    assert discovery.deadline == 94 + 2 * PAUSE

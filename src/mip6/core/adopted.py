@@ -47,7 +47,7 @@ class AdoptedLink(ManagedLink):
     _gateways: tuple[IPv6Address, ...] = ()
     _addresses: tuple[Adopted, ...] = ()
     _in_use: IPv6Address | None = None
-    _since: float | None = None
+    _since: float = inf
 
     def configured(
         self, addresses: tuple[Adopted, ...], gateways: tuple[IPv6Address, ...]
@@ -71,8 +71,7 @@ class AdoptedLink(ManagedLink):
 
     def deserted(self, now: float) -> bool:
         """Whether nobody has configured it, though there was time to."""
-        since = now if self._since is None else self._since
-        return not self._gateways and now >= since + UNHEARD_TIME
+        return not self._gateways and now >= self._since + UNHEARD_TIME
 
     def distrusts(self, router: IPv6Address, now: float) -> bool:
         return self._reputation.distrusted_at((router, None), now) > -inf
@@ -84,14 +83,12 @@ class AdoptedLink(ManagedLink):
         """Never anything to be sent."""
         super().update(now)
         self._ask_at = self._answer_by = inf
-        if self._since is None:
-            self._since = now
+        self._since = min(self._since, now)
         return False
 
     @property
     def deadline(self) -> float:
-        doubts = inf if self._since is None else self._since + DOUBTS
-        moments = [*self._reputation.moments(), doubts]
+        moments = [*self._reputation.moments(), self._since + DOUBTS]
         return min((at for at in moments if at > self._now), default=inf)
 
     def knows(self, network: IPv6Network) -> bool:
@@ -120,11 +117,10 @@ class AdoptedLink(ManagedLink):
             if best is None or self._rank(one) > self._rank(best):
                 best = one
         if best is None:
-            self._in_use = None
             return None
         self._in_use = best.address
         way = (gateway, None)
-        certain = self._advertised(best) or now >= (self._since or now) + DOUBTS
+        certain = self._advertised(best) or now >= self._since + DOUBTS
         return Attachment(
             link=self.link.name,
             router=gateway,

@@ -101,9 +101,8 @@ class AgentDiscovery:
 
         An answer without any stands for who sent it.
         """
-        if not self.running or message.identifier != self._identifier:
-            return "discovery_not_expected"
-        if packet.destination != self._source or packet.tunnel is not None:
+        expected = packet.destination == self._source and packet.tunnel is None
+        if not expected or message.identifier != self._identifier:
             return "discovery_not_expected"
         offered = message.home_agent_addresses or (packet.source,)
         found = [

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from ipaddress import IPv6Address
+from typing import Any, cast
 
 import pytest
+from tests.core.test_node import Roamer
 from tests.core.test_router import HOST, LINK, advertising
 from tests.support.core import (
     CARE_OF_ADDRESS,
@@ -17,12 +19,17 @@ from tests.support.core import (
     home_agent,
 )
 
-from mip6.core.effects import Forward
+from mip6.core.effects import Forward, Notify
+from mip6.core.events import Dropped
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.router import AdvertisingRouter
+from mip6.wire.icmpv6 import DestinationUnreachable
 from mip6.wire.messages import HomeTestInit
 from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterSolicitation
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet, write_packet
+from mip6.wire.revocation import BindingRevocation, RevocationType
 
 SOLICITATION = Packet(
     source=HOST,
@@ -94,3 +101,69 @@ def test_neighbors_of_other_links_are_no_home_agents_business(
     packet = replace(SOLICITATION, message=message, destination=IPv6Address("ff02::1"))
     effects = made.receive(write(packet), 2.0, link=link)
     assert discarded(effects) == ("unexpected_message", "9.2")
+
+
+# A home agent that is a mobile node of another one.
+
+
+def both(**changes: object) -> tuple[Node, Roamer]:
+    role = Roamer()
+    return Node(home_agent=home_agent(**changes), mobile_node=cast(Any, role)), role
+
+
+def heard(made: Node, role: Roamer, packet: Packet, link: str | None = None) -> bool:
+    """Whether it is the mobile node that it went to."""
+    made.receive(write(packet), 1.0, link=link)
+    return bool(role.heard)
+
+
+@pytest.mark.parametrize("routing_address", [HOME_ADDRESS, None])
+def test_whose_revocation_it_is(routing_address: IPv6Address | None) -> None:
+    message = BindingRevocation(
+        revocation_type=RevocationType.INDICATION, code=1, sequence_number=1
+    )
+    packet = Packet(
+        source=IPv6Address("2001:db8:f::1"),
+        destination=CARE_OF_ADDRESS if routing_address else HOME_AGENT,
+        routing_address=routing_address,
+        message=message,
+    )
+    assert heard(*both(), packet) is (routing_address is not None)
+
+
+@pytest.mark.parametrize("destination", [CARE_OF_ADDRESS, HOME_AGENT])
+def test_whose_path_an_error_is_about(destination: IPv6Address) -> None:
+    """Both ends of a tunnel hear from its path, each at its own address."""
+    packet = Packet(
+        source=IPv6Address("2001:db8:f::1"),
+        destination=destination,
+        message=DestinationUnreachable(code=0, packet=bytes(40)),
+    )
+    assert heard(*both(), packet) is (destination == CARE_OF_ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("home_link", "link", "ours"),
+    [(None, None, True), ("eth1", "eth0", True), ("eth1", "eth1", False)],
+)
+def test_whose_neighbor_it_is(
+    home_link: str | None, link: str | None, ours: bool
+) -> None:
+    message = NeighborAdvertisement(target_address=HOME_ADDRESS)
+    packet = replace(SOLICITATION, message=message, destination=IPv6Address("ff02::1"))
+    assert heard(*both(home_link=home_link), packet, link) is ours
+
+
+def test_nonsense_in_a_tunnel_is_who_sent_its() -> None:
+    inner = IPv6Packet(
+        source=HOME_ADDRESS, destination=HOME_AGENT, next_header=59, payload=b""
+    )
+    outer = IPv6Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        next_header=NextHeader.IPV6,
+        payload=write_packet(inner)[:20],
+    )
+    [effect] = Node(home_agent=home_agent()).receive(write_packet(outer), 1.0)
+    assert isinstance(effect, Notify) and isinstance(effect.event, Dropped)
+    assert effect.event.source == CARE_OF_ADDRESS

@@ -16,16 +16,28 @@ from tests.core.test_correspondent_registration import (
 from tests.core.test_return_routability_procedure import AWAY, TOLD
 from tests.support.core import (
     CARE_OF_ADDRESS,
+    CORRESPONDENT,
+    HOME_ADDRESS,
     NEXT_CARE_OF_ADDRESS,
 )
 
-from mip6.core.address_test import MAX_RO_FAILURE
-from mip6.core.correspondent_registration import CorrespondentRegistration
-from mip6.core.packet import Packet
-from mip6.core.registration import REFRESH_SHARE, UPDATE_WINDOW
+from mip6.core.address_test import FRESH_SHARE, MAX_RO_FAILURE, MAX_TOKEN_LIFETIME
+from mip6.core.attachments import GRACE
+from mip6.core.correspondent_registration import (
+    IDLE_AFTER,
+    CorrespondentRegistration,
+    Update,
+)
+from mip6.core.packet import Packet, read, write
+from mip6.core.registration import OUTSTANDING_MAX, REFRESH_SHARE, UPDATE_WINDOW
 from mip6.core.route_optimization import Why
 from mip6.core.whereabouts import Whereabouts
-from mip6.wire.messages import BindingUpdate, CareOfTestInit, HomeTestInit
+from mip6.wire.messages import (
+    BindingAcknowledgement,
+    BindingUpdate,
+    CareOfTestInit,
+    HomeTestInit,
+)
 
 ELSEWHERE = replace(AWAY, care_of_address=NEXT_CARE_OF_ADDRESS)
 REFRESH_AT = 400 * REFRESH_SHARE
@@ -169,6 +181,34 @@ def test_a_deletion_is_never_given_up_while_there_may_be_a_binding() -> None:
         now, wait = now + wait, wait * 2
 
 
+def test_few_transmissions_are_remembered() -> None:
+    """A limit: eight of them."""
+    made = registration()
+    sent(made, 0.0)
+    packets, now = [], 1.0
+    for wait in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0, 32.0):
+        packets.append(sent(made, now, AT_HOME))
+        now += wait
+    assert len(packets) == OUTSTANDING_MAX + 1
+    answer: dict[str, Any] = {"lifetime": 0, "routing_address": None}
+    assert acknowledge(made, packets[0], now, **answer) == "sequence_number"
+    assert acknowledge(made, packets[1], now, **answer) == ""
+
+
+def test_who_stops_deletes_without_the_home_agent() -> None:
+    here = replace(AWAY, confirmed=False, stopping=True)
+    assert update(sent(bound(), 10.0, here)).lifetime == 0
+
+
+def test_a_minute_without_traffic() -> None:
+    made = registration()
+    assert made.in_use(59.9) and not made.in_use(60.0)
+
+
+def test_keys_are_not_shown() -> None:
+    assert "secret" not in repr(Update(0.0, 420, CARE_OF_ADDRESS, b"secret"))
+
+
 def test_what_the_kernel_refuses_is_not_direct_when_it_is_acknowledged() -> None:
     made = registration()
     packet = sent(made, 0.0)
@@ -211,6 +251,7 @@ def test_a_place_is_said_again_when_another_was_said_meanwhile() -> None:
     assert acknowledge(made, again, 11.0, status=130) == ""
     assert made.status == 130
     made.update(11.0, ELSEWHERE, allowed=True)
+    assert made.status == 130
     made.given_up, made.ask_again_at = None, 11.0
     sent(made, 12.0, ELSEWHERE)
     assert made.status is None
@@ -291,16 +332,100 @@ def test_away_again_needs_new_tokens() -> None:
     assert kinds(made, 6.0) == {HomeTestInit, CareOfTestInit}
 
 
+@pytest.mark.rfc("11.5.4", "the address before is one of ours for a moment")
+def test_the_address_before() -> None:
+    made = bound()
+    state = made.state(1.0)
+    assert state is not None
+    assert (state.previous, state.previous_until) == (None, 0.0)
+    assert acknowledge(made, sent(made, 10.0, ELSEWHERE), 10.0) == ""
+    made.update(10.0, ELSEWHERE, allowed=True)
+    state = made.state(11.0)
+    assert state is not None
+    assert state.care_of_address == NEXT_CARE_OF_ADDRESS
+    assert (state.previous, state.previous_until) == (CARE_OF_ADDRESS, 10 + GRACE)
+    state = made.state(10 + GRACE)
+    assert state is not None
+    assert (state.previous, state.previous_until) == (None, 0.0)
+
+
+def test_a_test_under_way_waits_for_an_answer() -> None:
+    made = registration()
+    assert kinds(made, 0.0) == {HomeTestInit, CareOfTestInit}
+    assert made.awaiting is False and made.expects_answer is True
+
+
+def test_what_is_not_allowed_is_why() -> None:
+    made = bound()
+    assert update(sent(made, 10.0, allowed=False)).lifetime == 0
+    assert made.why is Why.POLICY
+
+
+@pytest.mark.rfc("11.7.3", "who cannot sign says nothing")
+@pytest.mark.parametrize("status", [0, 130, 135])
+def test_an_answer_that_is_not_signed(status: int) -> None:
+    made = registration()
+    packet = sent(made, 0.0)
+    number = update(packet).sequence_number
+    message = BindingAcknowledgement(
+        status=status, sequence_number=number, lifetime=400
+    )
+    answer = Packet(
+        source=CORRESPONDENT,
+        destination=CARE_OF_ADDRESS,
+        routing_address=HOME_ADDRESS,
+        message=message,
+    )
+    read_again = read(write(answer))
+    assert made.acknowledged(read_again, message, 0.5) == "unauthenticated"
+    assert made.awaiting
+
+
+@pytest.mark.rfc("11.7.4", "a refresh that is asked for begins with new tests")
+def test_a_request_brings_new_tests() -> None:
+    made = bound()
+    assert made.refresh_requested(10.0) == ""
+    assert kinds(made, 10.0) == {HomeTestInit, CareOfTestInit}
+
+
+@pytest.mark.rfc("11.3.6", "who lost the binding lost the nonces, too")
+def test_a_binding_that_is_unknown_brings_new_tests() -> None:
+    made = bound()
+    assert made.unknown_binding(CARE_OF_ADDRESS, 10.0) == ""
+    assert kinds(made, 10.0) == {HomeTestInit, CareOfTestInit}
+
+
+def test_errors_that_were_believed_in_vain() -> None:
+    """Twice as long each time, up to eight seconds: anybody can send one."""
+    made = bound()
+    now = 0.0
+    for wait in (1.0, 2.0, 4.0, 8.0, 8.0):
+        reason = made.unknown_binding(CARE_OF_ADDRESS, now + wait - 0.01)
+        assert reason == "binding_error_too_soon"
+        assert made.unknown_binding(CARE_OF_ADDRESS, now + wait) == ""
+        now += wait
+        assert acknowledge(made, sent(made, now), now) == ""
+        made.update(now, AWAY, allowed=True)
+
+
+def test_a_test_that_an_error_quotes() -> None:
+    made = registration()
+    for packet in made.update(0.0, AWAY, allowed=True):
+        assert made.is_ours(packet.message, packet.source)
+    assert not made.is_ours(HomeTestInit(home_init_cookie=bytes(8)), HOME_ADDRESS)
+
+
 # Until when.
 
 
 @pytest.mark.rfc("11.7.2", "no longer than the home registration lasts")
 @pytest.mark.parametrize(
-    ("until", "lifetime"), [(3.99, None), (4.0, 4), (7.99, 4), (8.0, 8), (500.0, 420)]
+    ("seconds", "lifetime"),
+    [(3.99, None), (4.0, 4), (7.99, 4), (8.0, 8), (500.0, 420)],
 )
-def test_lifetimes(until: float, lifetime: int | None) -> None:
+def test_lifetimes(seconds: float, lifetime: int | None) -> None:
     made = registration()
-    packet = step(made, 0.0, replace(AWAY, until=until))
+    packet = step(made, 10.0, replace(AWAY, until=10 + seconds))
     assert (update(packet).lifetime if packet else None) == lifetime
 
 
@@ -326,6 +451,39 @@ def test_a_refresh_is_a_moment_to_look_even_without_tokens() -> None:
     made.update(250.0, AWAY, allowed=True)
     assert not made.procedure.ready(CARE_OF_ADDRESS, 250.0)
     assert made.deadline == REFRESH_AT
+
+
+@pytest.mark.rfc("11.7.2", "without traffic nothing is asked for, or renewed")
+def test_without_traffic() -> None:
+    made = registration()
+    assert made.update(IDLE_AFTER, AWAY, allowed=True) == []
+    made = bound()
+    assert step(made, REFRESH_AT) is None
+    # But who may send to where we are not is told.
+    sent(made, REFRESH_AT + 1, ELSEWHERE)
+
+
+@pytest.mark.rfc("5.2.7", "a home keygen token is there for a move, with traffic")
+def test_a_home_keygen_token_is_renewed() -> None:
+    made = bound()
+    renew_at = MAX_TOKEN_LIFETIME * FRESH_SHARE
+    assert made.update(renew_at, AWAY, allowed=True) == []
+    made.talked_at = renew_at
+    assert kinds(made, renew_at) == {HomeTestInit}
+
+
+def test_a_deletion_has_no_end() -> None:
+    """It is said even if the home registration is about to end."""
+    here = replace(AWAY, until=12.0)
+    assert update(sent(bound(), 10.0, here, allowed=False)).lifetime == 0
+
+
+def test_what_was_restored_is_made_our_own() -> None:
+    """Even where that makes it no longer."""
+    made = registration(0.0, RESTORED)
+    packet = sent(made, 1.0, replace(AWAY, until=100.0))
+    assert acknowledge(made, packet, 1.0) == ""
+    assert made.restored is None and made.direct(1.0)
 
 
 def test_what_has_ended_need_not_be_deleted() -> None:
@@ -382,6 +540,7 @@ def test_a_care_of_test_that_may_have_been_too_early() -> None:
     [early] = made.update(10.0, here, allowed=True)
     assert isinstance(early.message, CareOfTestInit)
     assert made.update(10.5, here, allowed=True) == []
+    assert made.deadline == 11.0
     assert made.update(10.9, ELSEWHERE, allowed=True) == []
     assert made.deadline == pytest.approx(10.92)
     [again] = made.update(10.92, ELSEWHERE, allowed=True)

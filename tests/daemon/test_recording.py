@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -40,15 +40,16 @@ from tests.support.daemons import KEY, World, until
 from mip6.cli.main import main
 from mip6.core.adopted import Adopted
 from mip6.core.correspondent import Correspondent
-from mip6.core.effects import Effect
+from mip6.core.effects import Effect, Send
 from mip6.core.home_agent import HomeAgent
 from mip6.core.link import Link
 from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
-from mip6.core.packet import write
+from mip6.core.packet import Packet, write
 from mip6.core.policy import Permission
 from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import CorrespondentPolicy, Mode
+from mip6.core.router import Advertising, AdvertisingRouter
 from mip6.core.state import End, Tunnel
 from mip6.daemon.recording import (
     INPUTS,
@@ -61,7 +62,9 @@ from mip6.daemon.recording import (
 )
 from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import Secret
+from mip6.wire.neighbor_discovery import RouterSolicitation
 
+ROUTER = IPv6Interface("2001:db8:1::1/64")
 AWAY = b"`" + bytes(3) + b"\0\0\x3b\x40" + ROAMER.packed + HOME_AGENT.packed
 """A packet of the mobile node that carries nothing."""
 
@@ -194,10 +197,52 @@ def correspond(file: io.StringIO) -> list[bytes]:
     return secrets
 
 
+def advertise(file: io.StringIO) -> None:
+    """A router beside a correspondent: its link comes, somebody asks, the home prefix
+    is renumbered, the link goes and comes, it stops."""
+    recorder = Recorder(file)
+    correspondent = recorder.new(
+        Correspondent, (PEER,), random=os.urandom, first_nonce=1, home_agent=None
+    )
+    recorder.new(Node, correspondent=correspondent)
+    link = Link("eth1", bytes(6), link_local=IPv6Address("fe80::1"), mtu=1500)
+    advertising = Advertising(
+        link="eth1",
+        addresses=(ROUTER,),
+        interval_max=4.0,
+        home_agent=True,
+        home_prefixes=(HomePrefix(network=HOME_PREFIX),),
+    )
+    router = recorder.new(AdvertisingRouter, (advertising,), random=os.urandom)
+    node = recorder.new(Node, router=router)
+    router.link_up(link, 1.0)
+    node.tick(1.0)
+    asked = Packet(
+        source=IPv6Address("fe80::2"),
+        destination=IPv6Address("ff02::2"),
+        message=RouterSolicitation(),
+        hop_limit=255,
+    )
+    node.receive(write(asked), 1.5, link="eth1")
+    node.tick(5.5)
+    router.renumber((HomePrefix(network=HOME_PREFIX, valid_until=1000.0),), 6.0)
+    router.link_down("eth1", 7.0)
+    router.link_up(link, 8.0)
+    router.stop(9.0)
+
+
 def recording(scene: Callable[[io.StringIO], Any]) -> list[str]:
     file = io.StringIO()
     scene(file)
     return file.getvalue().splitlines(keepends=True)
+
+
+def test_what_router_advertisements_came_of_is_replayed() -> None:
+    """As its own node, beside that of the other roles."""
+    steps = list(replay(recording(advertise)))
+    assert all(step.same for step in steps)
+    sends = [step.name for step in steps for e in step.effects if isinstance(e, Send)]
+    assert sends == ["Node2.tick", "Node2.tick", "AdvertisingRouter.stop"]
 
 
 @pytest.mark.parametrize("scene", [roam, serve, correspond])
@@ -224,10 +269,10 @@ def test_no_node_key_and_no_nonce_is_recorded() -> None:
 
 
 def test_every_input_was_in_these_recordings() -> None:
-    scenes = (roam, serve, correspond)
+    scenes = (roam, serve, correspond, advertise)
     lines = [line for scene in scenes for line in recording(scene)]
     seen = {json.loads(line).get("input") for line in lines}
-    assert seen - {None} == {
+    assert {name for name in seen - {None} if not name.startswith("Node2.")} == {
         f"{kind.__name__}.{name}" for kind, names in INPUTS.items() for name in names
     }
 
@@ -241,6 +286,7 @@ def test_every_input_is_recorded() -> None:
         "unmatched",
         "talks_to",
         "addresses_changed",
+        "sent_to_group",
     }
     for kind, names in INPUTS.items():
         answering = {
@@ -347,8 +393,10 @@ def test_values_come_back() -> None:
         home_agent=HOME_AGENT,
         expires=0.1 + 0.2,
     )
-    value = decode(json.loads(json.dumps(encode((tunnel, b"\1", None, HOME_PREFIX)))))
-    assert value == (tunnel, b"\1", None, HOME_PREFIX)
+    value = decode(
+        json.loads(json.dumps(encode((tunnel, b"\1", None, HOME_PREFIX, ROUTER))))
+    )
+    assert value == (tunnel, b"\1", None, HOME_PREFIX, ROUTER)
     assert value[0].end is End.MOBILE_NODE
 
 

@@ -10,6 +10,7 @@ from tests.support.attacker import listening
 from tests.support.daemons import HOME_AGENT, MIP6, Instance, World, until
 from tests.support.namespaces import Namespace
 
+from mip6.cli.main import main
 from mip6.core.packet import read
 from mip6.daemon.configuration import parse
 from mip6.daemon.dry_run import lines
@@ -167,8 +168,9 @@ def end_radvd(world: World) -> None:
     world.processes.clear()
 
 
-def access_router(world: World) -> Instance:
+def access_router(world: World, options: str = "") -> Instance:
     instance = world.instance(world.router, "access", ROUTER)
+    instance.options = options
     instance.start()
     assert instance.process is not None
     world.processes.append(instance.process)  # type: ignore[arg-type]
@@ -196,12 +198,17 @@ def test_they_are_those_of_radvd(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_a_mobile_node_roams_by_them_alone(world: World) -> None:
+def test_a_mobile_node_roams_by_them_alone(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And recordings of the routers, alone and beside the home agent, are replayed."""
     end_radvd(world)
     file = world.home_agent.file
     file.write_text(file.read_text() + HOME_LINK)
+    recordings = [tmp_path / "alone", tmp_path / "beside"]
+    world.home_agent.options = f"--record {recordings[1]}"
     world.home_agent.start()
-    router = access_router(world)
+    router = access_router(world, f"--record {recordings[0]}")
     at_home = advertised(world.cables, "home")
     assert at_home.home_agent
     [information] = [
@@ -220,6 +227,13 @@ def test_a_mobile_node_roams_by_them_alone(world: World) -> None:
         assert router.end(signal.SIGTERM) == 0
         last = read([p for p in ear.packets() if p[40] == 134][-1]).message
     assert isinstance(last, RouterAdvertisement) and last.router_lifetime == 0
+    assert world.home_agent.end(signal.SIGTERM) == 0
+    for recording in recordings:
+        assert main(["replay", str(recording)]) == 0
+        said = capsys.readouterr()
+        assert said.err == ""
+        assert said.out.count("send RouterAdvertisement") >= 3
+    assert "Node2.tick" in said.out
 
 
 @pytest.mark.root

@@ -246,7 +246,9 @@ class AdvertisingRouter:
         sending, self._sending = self._sending, {}
         return [self._send(s, now, ceasing=True) for s in sending.values()]
 
-    def renumber(self, home_prefixes: tuple[HomePrefix, ...], now: float) -> None:
+    def renumber(
+        self, home_prefixes: tuple[HomePrefix, ...], now: float
+    ) -> list[Effect]:
         """This is known of the home link's prefixes from now on; those on the link are
         told soon, and three times (RFC 4861 §6.2.4)."""
         for name, advertising in self._advertising.items():
@@ -259,6 +261,7 @@ class AdvertisingRouter:
                 last = now if sending.sent_at is None else sending.sent_at
                 soon = max(now, last + advertising.delay)
                 sending.next_at = min(sending.next_at, soon)
+        return []
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
         sending = self._sending.get(packet.link or "")

@@ -14,6 +14,7 @@ from .configuration import Configuration
 from .errors import SetupError
 from .log import Log
 from .notify import notify
+from .recording import Recorder
 
 _PROBLEMS_MAX = 20
 
@@ -21,7 +22,13 @@ _PROBLEMS_MAX = 20
 class AccessRouter:
     """One instance, by the configuration's `[router]`.  Raises SetupError."""
 
-    def __init__(self, configuration: Configuration, name: str, log: Log) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        name: str,
+        log: Log,
+        recorder: Recorder | None = None,
+    ) -> None:
         self._configuration = configuration
         self._name = name
         self._log = log
@@ -34,7 +41,7 @@ class AccessRouter:
         self._path = directories.RUN / f"{name}.sock"
         self._control = control.listen(self._path, configuration.group)
         try:
-            role = advertiser(configuration, self._report)
+            role = advertiser(configuration, self._report, recorder or Recorder())
         except OSError as error:
             self._end()
             raise SetupError(error.strerror or str(error)) from error

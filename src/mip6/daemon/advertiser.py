@@ -22,6 +22,7 @@ from mip6.linux.sockets import IcmpListener, Sender
 
 from .configuration import Configuration
 from .home_link import HomeLinked
+from .recording import Recorder
 from .router import advertisings, renumbered
 
 
@@ -29,7 +30,10 @@ class Advertiser:
     """One router at work, from `start` to `stop`.  Raises OSError."""
 
     def __init__(
-        self, advertising: Iterable[Advertising], report: Callable[[Event], None]
+        self,
+        advertising: Iterable[Advertising],
+        report: Callable[[Event], None],
+        recorder: Recorder,
     ) -> None:
         advertising = tuple(advertising)
         self._home_prefixes = next(
@@ -38,8 +42,8 @@ class Advertiser:
         self.sent = 0
         self.not_sent = 0
         self._report = report
-        self._role = AdvertisingRouter(advertising, random=os.urandom)
-        self._node = Node(router=self._role)
+        self._role = recorder.new(AdvertisingRouter, advertising, random=os.urandom)
+        self._node = recorder.new(Node, router=self._role)
         self._netlink = Netlink()
         self._notices = Listener(ignored=self._netlink.port)
         self._icmp = IcmpListener(advertisements=False, of_hosts=True)
@@ -72,8 +76,7 @@ class Advertiser:
     def renumber(self, home: HomeLinked) -> None:
         """The home agent's file was read again."""
         self._home_prefixes = renumbered(self._home_prefixes, home)
-        self._role.renumber(self._home_prefixes, clock.now())
-        self._perform(())
+        self._perform(self._role.renumber(self._home_prefixes, clock.now()))
 
     def stop(self, loop: asyncio.AbstractEventLoop, *, silently: bool = False) -> None:
         """Says that it is no router any more; `silently`: another goes on with it."""
@@ -148,8 +151,10 @@ class Advertiser:
 
 
 def advertiser(
-    configuration: Configuration, report: Callable[[Event], None]
+    configuration: Configuration,
+    report: Callable[[Event], None],
+    recorder: Recorder,
 ) -> Advertiser | None:
     """That of a configuration; None if nothing is to be advertised."""
     wanted = advertisings(configuration.router, configuration.home_agent)
-    return Advertiser(wanted, report) if wanted else None
+    return Advertiser(wanted, report, recorder) if wanted else None

@@ -175,7 +175,7 @@ class Daemon:
         self._surroundings = Surroundings(
             self, self._links, own_addresses, self._neighbors, groups, self._standing
         )
-        self._advertiser = advertiser(self.configuration, self.report)
+        self._advertiser = advertiser(self.configuration, self.report, recorder)
         self._signalling = Signalling(self)
         self._traffic = Traffic(self)
         self._names = NameLookup(

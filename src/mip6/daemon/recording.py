@@ -1,11 +1,13 @@
 """What went into the core and what came out, as NDJSON: bug reports become tests.
 
 The first line says what this is; a line with "new" makes a part of the node, one with
-"input" calls it.  Chance is recorded as the octets that were drawn, so the same inputs
-give the same effects; of a correspondent only the keygen tokens that it made.  Packets
-are recorded as the core gets them, behind `security`: there are no keys in them, and
-none in the arguments of the parts.  What is in them is
-where people were and whom they talked to, so a recording is not for everybody.
+"input" calls it.  A second part of one kind has a name of its own, "as": a router that
+advertises itself beside other roles is a node for itself.  Chance is recorded as the
+octets that were drawn, so the same inputs give the same effects; of a correspondent
+only the keygen tokens that it made.  Packets are recorded as the core gets them, behind
+`security`: there are no keys in them, and none in the arguments of the parts.  What is
+in them is where people were and whom they talked to, so a recording is not for
+everybody.
 """
 
 import inspect
@@ -16,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar, get_type_hints
 
@@ -34,6 +36,7 @@ from mip6.core.policy import Permission
 from mip6.core.prefixes import HomePrefix
 from mip6.core.return_routability import TOKEN_LENGTH, keygen_token
 from mip6.core.route_optimization import CorrespondentPolicy
+from mip6.core.router import Advertising, AdvertisingRouter
 from mip6.core.state import (
     CareOfAddress,
     HomeAddress,
@@ -51,6 +54,7 @@ FORMAT = 1
 
 INPUTS: dict[type, tuple[str, ...]] = {
     Node: ("receive", "unmatched", "tick", "failed", "talks_to", "addresses_changed"),
+    AdvertisingRouter: ("link_up", "link_down", "renumber", "stop"),
     Correspondent: ("configure",),
     HomeAgent: (
         "link_up",
@@ -82,6 +86,7 @@ VALUES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         Adopted,
+        Advertising,
         Binding,
         Link,
         CareOfAddress,
@@ -150,12 +155,19 @@ class Recorder:
             bound.arguments[watched] = self._watched(bound.arguments[watched])
         part = kind(*bound.args, **bound.kwargs)
         assert isinstance(kind, type)
-        self._names[id(part)] = kind.__name__
-        self._line({"new": kind.__name__, "arguments": said, **self._chance()})
+        part_name = self._names[id(part)] = self._unused(kind.__name__)
+        line = {"new": kind.__name__, "arguments": said, **self._chance()}
+        if part_name != kind.__name__:
+            line["as"] = part_name
+        self._line(line)
         for name in INPUTS[kind]:
             method = getattr(part, name)
-            setattr(part, name, self._recorded(f"{kind.__name__}.{name}", method))
+            setattr(part, name, self._recorded(f"{part_name}.{name}", method))
         return part
+
+    def _unused(self, name: str) -> str:
+        used = sum(taken.startswith(name) for taken in self._names.values())
+        return f"{name}{used + 1}" if used else name
 
     def _recorded(
         self, name: str, method: Callable[..., list[Effect]]
@@ -211,6 +223,8 @@ def encode(value: Any) -> Any:
             return value
         case bytes():
             return {"octets": value.hex()}
+        case IPv6Interface():  # an address too, so first
+            return {"interface": str(value)}
         case IPv6Address():
             return {"address": str(value)}
         case IPv6Network():
@@ -247,6 +261,8 @@ def decode(value: Any) -> Any:
             return bytes.fromhex(octets)
         case {"address": address}:
             return IPv6Address(address)
+        case {"interface": interface}:
+            return IPv6Interface(interface)
         case {"network": network}:
             return IPv6Network(network)
         case list():
@@ -310,8 +326,8 @@ def replay(lines: Iterable[str]) -> Iterator[Step]:
                 continue
             chance.recorded = deque(map(bytes.fromhex, line.get(RANDOM, ())))
             if "new" in line:
-                name = line["new"]
-                parts[name] = _new(name, line["arguments"], parts, chance)
+                part = _new(line["new"], line["arguments"], parts, chance)
+                parts[line.get("as", line["new"])] = part
                 continue
             step = _step(number, line, parts)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -347,7 +363,7 @@ def _new(
 
 def _step(number: int, line: dict[str, Any], parts: dict[str, Any]) -> Step:
     part, _, name = line["input"].partition(".")
-    if name not in INPUTS[PARTS[part]]:
+    if name not in INPUTS[type(parts[part])]:
         raise ValueError(f"{line['input']} is no input")
     method = getattr(parts[part], name)
     arguments = {key: decode(value) for key, value in line["arguments"].items()}

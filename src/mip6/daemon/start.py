@@ -41,7 +41,7 @@ def start(
             recorder = Recorder(file)
         user.become(configuration, log)
         if configuration.roles == ("router",):
-            asyncio.run(AccessRouter(configuration, name, log).run())
+            asyncio.run(AccessRouter(configuration, name, log, recorder).run())
             return
         # Bindings are no garbage and hold no cycles: to look through a million of them
         # again and again would stop the loop for a second.

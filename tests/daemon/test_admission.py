@@ -24,7 +24,7 @@ FRIEND = write(BINDING_UPDATE)
 
 @pytest.fixture
 def admitted() -> Admission:
-    return Admission({HOME_ADDRESS: "a binding"}.get)
+    return Admission({int(HOME_ADDRESS)}.__contains__)
 
 
 def test_who_has_a_binding_comes_first(admitted: Admission) -> None:

@@ -22,9 +22,10 @@ def is_router_anycast(address: IPv6Address, prefix: IPv6Network) -> bool:
     """Whether the routers of `prefix` share `address`: the Subnet-Router anycast
     address (RFC 4291 §2.6.1), or one of the 128 of RFC 2526, such as the home agents'.
     """
-    if address == prefix.network_address:
+    value = int(address)
+    if value == int(prefix.network_address):
         return True
-    interface_identifier = int(address) & 0xFFFF_FFFF_FFFF_FFFF
+    interface_identifier = value & 0xFFFF_FFFF_FFFF_FFFF
     return interface_identifier >> 7 == 0xFDFF_FFFF_FFFF_FF80 >> 7
 
 

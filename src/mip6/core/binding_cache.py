@@ -59,12 +59,13 @@ class BindingCache:
         if bindings_max < 1:
             raise ValueError(f"bindings_max {bindings_max} allows no binding")
         self.bindings_max = bindings_max
-        self._bindings: dict[IPv6Address, Binding] = {}
+        # By the numbers of home addresses, which are much quicker to hash and compare.
+        self._bindings: dict[int, Binding] = {}
         # The number, and whether there was a binding; in the order of deletion, which
         # is also the order of being forgotten.
-        self._deleted: dict[IPv6Address, tuple[int, bool]] = {}
-        self._timers: Timers[IPv6Address] = Timers()
-        self._remembered = dict(remembered)
+        self._deleted: dict[int, tuple[int, bool]] = {}
+        self._timers: Timers[int] = Timers()
+        self._remembered = {int(address): number for address, number in remembered}
 
     def __len__(self) -> int:
         return len(self._bindings)
@@ -86,67 +87,74 @@ class BindingCache:
         return len(self._bindings) >= self.bindings_max
 
     def find(self, home_address: IPv6Address) -> Binding | None:
-        return self._bindings.get(home_address)
+        return self._bindings.get(int(home_address))
+
+    def holds(self, home_address: int) -> bool:
+        """Whether there is an entry for the home address with this number."""
+        return home_address in self._bindings
 
     def was_deleted(self, home_address: IPv6Address) -> bool:
         """Whether a binding for `home_address` was deleted a short while ago."""
-        return self._deleted.get(home_address, (0, False))[1]
+        return self._deleted.get(int(home_address), (0, False))[1]
 
     def last_sequence_number(self, home_address: IPv6Address) -> int | None:
         """The number that the next Binding Update has to follow; None: any will do."""
-        binding = self._bindings.get(home_address)
+        key = int(home_address)
+        binding = self._bindings.get(key)
         if binding is None:
-            number, _ = self._deleted.get(home_address, (None, False))
+            number, _ = self._deleted.get(key, (None, False))
         else:
             number = binding.sequence_number
-        return self._remembered.get(home_address) if number is None else number
+        return self._remembered.get(key) if number is None else number
 
     def remember(self, home_address: IPv6Address, sequence_number: int) -> None:
         """Keep the number of a valid Binding Update for good.
 
         Only for authenticated ones: they are as many as the configuration has keys.
         """
-        self._remembered[home_address] = sequence_number
+        self._remembered[int(home_address)] = sequence_number
 
     def put(self, binding: Binding) -> None:
         """Add an entry, or replace the one for the same home address.
 
         It is the caller's to ask `full` before adding one.
         """
-        home_address = binding.home_address
-        assert not self.full or home_address in self._bindings
+        key = int(binding.home_address)
+        assert not self.full or key in self._bindings
         if self._deleted:
-            self._deleted.pop(home_address, None)
-        self._bindings[home_address] = binding
-        self._timers.set(home_address, binding.expires)
+            self._deleted.pop(key, None)
+        self._bindings[key] = binding
+        self._timers.set(key, binding.expires)
 
     def drop(self, home_address: IPv6Address) -> None:
         """Remove an entry without a memory of it."""
-        del self._bindings[home_address]
-        self._timers.stop(home_address)
+        key = int(home_address)
+        del self._bindings[key]
+        self._timers.stop(key)
 
     def delete(
         self, home_address: IPv6Address, sequence_number: int, now: float
     ) -> None:
         """Remove an entry, if there is one, and remember the sequence number of the
         Binding Update that asked for it."""
-        bound = self._bindings.pop(home_address, None) is not None
-        _, bound_before = self._deleted.pop(home_address, (0, False))
+        key = int(home_address)
+        bound = self._bindings.pop(key, None) is not None
+        _, bound_before = self._deleted.pop(key, (0, False))
         while len(self._deleted) >= self.bindings_max:
             oldest = next(iter(self._deleted))
             del self._deleted[oldest]
             self._timers.stop(oldest)
-        self._deleted[home_address] = (sequence_number, bound or bound_before)
-        self._timers.set(home_address, now + MAX_DELETE_BCE_TIMEOUT)
+        self._deleted[key] = (sequence_number, bound or bound_before)
+        self._timers.set(key, now + MAX_DELETE_BCE_TIMEOUT)
 
     def expire(self, now: float) -> list[Binding]:
         """Remove the entries whose time is over, and return them; forget the deleted
         ones whose time is over.  With more than EXPIRED_MAX, `deadline` stays due."""
         expired = []
-        for home_address in self._timers.expire(now, EXPIRED_MAX):
-            binding = self._bindings.pop(home_address, None)
+        for key in self._timers.expire(now, EXPIRED_MAX):
+            binding = self._bindings.pop(key, None)
             if binding is not None:
                 expired.append(binding)
             else:
-                del self._deleted[home_address]
+                del self._deleted[key]
         return expired

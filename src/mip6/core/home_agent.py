@@ -171,6 +171,11 @@ class HomeAgent:
     def binding(self, home_address: IPv6Address) -> Binding | None:
         return self._cache.find(home_address)
 
+    def is_bound(self, home_address: int) -> bool:
+        """Whether the home address with this number has a binding, for who has only
+        octets and cannot look at each closely."""
+        return self._cache.holds(home_address)
+
     def last_sequence_number(self, home_address: IPv6Address) -> int | None:
         """Of the last valid Binding Update; the next must follow it (§9.5.1).
 

@@ -241,16 +241,17 @@ class HomeRegistrations:
     def untrusted(self, packet: Packet) -> Dropped | None:
         """The home address tells which security association must be used (§5.1)."""
         home_address = packet.origin
-        if packet.protected_for == home_address:
+        protected_for = packet.protected_for
+        if protected_for is not None and protected_for == home_address:
             return None
-        if packet.protected_for is not None or self._authentication_required:
+        if protected_for is not None or self._authentication_required:
             return dropped("unauthenticated", "5.1", packet)
         if not self.policy.is_listed(home_address):
             return dropped("not_listed", "10.3.1", packet)
         return None
 
     def _too_often(self, packet: Packet, now: float) -> Dropped | None:
-        if self.updates.allows(packet.origin, now):
+        if self.updates.allows(int(packet.origin), now):
             return None
         return dropped("update_rate", "11.8", packet)
 
@@ -281,7 +282,7 @@ class HomeRegistrations:
             return status
         care_of_address = wanted_care_of_address(packet, update)
         if (
-            care_of_address == self._address
+            int(care_of_address) == int(self._address)
             or self._prefixes.find(care_of_address) is not None
         ):
             # A tunnel to a home address here would lead back into itself (decision
@@ -298,7 +299,7 @@ class HomeRegistrations:
             return BindingStatus.NOT_HOME_SUBNET
         if not self.policy.allows(home_address) or home_address in self._revocations:
             return BindingStatus.ADMINISTRATIVELY_PROHIBITED
-        if home_address == self._address or is_router_anycast(
+        if int(home_address) == int(self._address) or is_router_anycast(
             home_address, prefix.network
         ):
             # Somebody on the home link has it already: ourselves.
@@ -361,7 +362,7 @@ class HomeRegistrations:
         path_mtu, path_mtu_until = None, 0.0
         if old is not None:
             home_address = old.home_address  # one object, which is quick to compare
-        if old is not None and old.care_of_address == care_of_address:
+        if old is not None and int(old.care_of_address) == int(care_of_address):
             change = Change.REFRESHED
             care_of_address = old.care_of_address
             if old.previous_until > now:
@@ -432,7 +433,7 @@ class HomeRegistrations:
             last = self._last_sequence_number(packet.origin, binding)
             assert last is not None
             number = last
-        at_home = packet.source == packet.origin
+        at_home = int(packet.source) == int(packet.origin)
         return Send(
             Packet(
                 source=self._address,

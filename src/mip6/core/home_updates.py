@@ -20,7 +20,7 @@ def malformed(
 ) -> Dropped | None:
     """Why a Binding Update is silently discarded at the home agent with this address
     (§9.5.1); None if it is answered."""
-    if packet.destination != address:
+    if int(packet.destination) != int(address):
         return dropped("not_for_us", "10.3.1", packet)
     if packet.tunnel is not None:
         return dropped("tunnelled", "11.7.1", packet)

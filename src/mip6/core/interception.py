@@ -37,16 +37,7 @@ class Interception:
         if binding is None:
             return ()
         home_address = binding.home_address
-        tunnel = Tunnel(
-            end=End.HOME_AGENT,
-            home_address=home_address,
-            care_of_address=binding.care_of_address,
-            home_agent=self._address,
-            expires=binding.expires,
-            previous=binding.previous,
-            previous_until=binding.previous_until,
-            path_mtu=outer_mtu(binding.path_mtu),
-        )
+        tunnel = self._tunnel(binding)
         home_link = self._home_link
         if home_link is None and binding.path_mtu is None:
             return (tunnel,)  # the prefix has its route
@@ -64,6 +55,18 @@ class Interception:
                 ProxyNeighbor(address=address, link=home_link.name)
                 for address in self.intercepted(binding)
             ),
+        )
+
+    def _tunnel(self, binding: Binding) -> Tunnel:
+        return Tunnel(
+            end=End.HOME_AGENT,
+            home_address=binding.home_address,
+            care_of_address=binding.care_of_address,
+            home_agent=self._address,
+            expires=binding.expires,
+            previous=binding.previous,
+            previous_until=binding.previous_until,
+            path_mtu=outer_mtu(binding.path_mtu),
         )
 
     def intercepted(self, binding: Binding) -> tuple[IPv6Address, ...]:

@@ -11,7 +11,6 @@ answered that its sender no longer waits for.
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address
 
 BATCH = 256
 """Packets that are answered together, by one commit."""
@@ -46,10 +45,10 @@ class Turn:
 
 
 class Admission:
-    """binding: that of a home address, or None."""
+    """is_bound: whether the home address with this number has a binding."""
 
-    def __init__(self, binding: Callable[[IPv6Address], object]) -> None:
-        self._binding = binding
+    def __init__(self, is_bound: Callable[[int], bool]) -> None:
+        self._is_bound = is_bound
         self._bound: Waiting = deque()
         self._others: Waiting = deque()
         self._refused: Waiting = deque()
@@ -60,14 +59,14 @@ class Admission:
     def take(self, packets: Iterable[bytes], now: float) -> tuple[int, int]:
         """How many came, and how many of them found no room."""
         # Of a flood this is all that is done to most packets.
-        bound, others, binding = self._bound, self._others, self._binding
+        bound, others, is_bound = self._bound, self._others, self._is_bound
         count = dropped = 0
         for octets in packets:
             count += 1
             if (
                 octets[_OPTION] == _HOME_ADDRESS_OPTION
                 and len(octets) >= _ADDRESS.stop
-                and binding(IPv6Address(octets[_ADDRESS])) is not None
+                and is_bound(int.from_bytes(octets[_ADDRESS]))
             ):
                 if len(bound) < WAITING_MAX:
                     bound.append((now, octets))

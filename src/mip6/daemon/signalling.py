@@ -25,7 +25,7 @@ class Signalling:
         self._daemon = daemon
         home_agent = daemon.home_agent
         self._admission = admission.Admission(
-            home_agent.binding if home_agent is not None else lambda _: None
+            home_agent.is_bound if home_agent is not None else lambda _: False
         )
         self._next_turn_due = False
 

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Protocol
 
 from mip6.core import packet as packets
-from mip6.core.effects import Effect, Forward, Install, Notify, Remove, Send
+from mip6.core.effects import Effect, Install, Notify, Remove, Send
 from mip6.core.events import Event, Problem
 from mip6.core.packet import Packet
 from mip6.core.state import (
@@ -106,27 +106,28 @@ class Executor:
         """Carries effects out from left to right.  At the first state that the kernel
         refuses it stops and returns that state: nothing after it has happened."""
         for effect in effects:
-            match effect:
-                case Install(state):
-                    try:
-                        self.install(state)
-                    except OSError as error:
-                        self.counts.refused += 1
-                        what = error.strerror or str(error)
-                        self.report(
-                            Problem(f"the kernel refused {describe(state)}: {what}")
-                        )
-                        return state
-                    self.counts.installed += 1
-                case Remove(state):
-                    self.remove(state)
-                    self.counts.removed += 1
-                case Send(packet):
-                    self._send(packet)
-                case Forward(octets, link):
-                    self._forward(octets, link)
-                case Notify(event):
-                    self.report(event)
+            # In the order of how often; `match` takes three times as long.
+            if isinstance(effect, Notify):
+                self.report(effect.event)
+            elif isinstance(effect, Send):
+                self._send(effect.packet)
+            elif isinstance(effect, Install):
+                state = effect.state
+                try:
+                    self.install(state)
+                except OSError as error:
+                    self.counts.refused += 1
+                    what = error.strerror or str(error)
+                    self.report(
+                        Problem(f"the kernel refused {describe(state)}: {what}")
+                    )
+                    return state
+                self.counts.installed += 1
+            elif isinstance(effect, Remove):
+                self.remove(effect.state)
+                self.counts.removed += 1
+            else:
+                self._forward(effect.octets, effect.link)
         return None
 
     def install(self, state: State) -> None:

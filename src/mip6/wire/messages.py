@@ -312,8 +312,9 @@ class BindingAcknowledgement:
     options: tuple[Option, ...] = ()
 
     def __post_init__(self) -> None:
-        check_bits("status", self.status, 8)
-        check_bits("sequence_number", self.sequence_number, 16)
+        if self.status >> 8 or self.sequence_number >> 16:
+            check_bits("status", self.status, 8)
+            check_bits("sequence_number", self.sequence_number, 16)
         check_lifetime("lifetime", self.lifetime)
 
     @classmethod

@@ -35,7 +35,13 @@ OPTIONS_MAX = 128
 
 EXTENSION_LENGTH_MAX = 256 * 8
 
-_MOBILITY = int(NextHeader.MOBILITY)  # looking into an enum for each packet is slow
+# Looking into an enum for each packet is slow.
+_MOBILITY = int(NextHeader.MOBILITY)
+_DESTINATION_OPTIONS = int(NextHeader.DESTINATION_OPTIONS)
+_USUAL_OPTIONS = bytes((2, 1, 2, 0, 0, 0xC9, 16))
+"""Hdr Ext Len, padding, type and length: how a Home Address option stands in a header
+of its own (§6.3)."""
+_USUAL_END = HEADER.size + 24
 
 
 @record
@@ -373,22 +379,37 @@ def read_packet(octets: bytes, *, quoted: bool = False) -> IPv6Packet:
     "too_many_extension_headers"; "routing_header_length" for a type 2 routing header
     that is not 24 octets long; "octets_behind_mobility_header"; what options say.
     """
-    reader = Reader(octets)
-    first, length, next_header, hop_limit, source, destination = reader.unpack(HEADER)
+    given, payload_offset = len(octets), HEADER.size
+    if given < payload_offset:
+        raise WireError("truncated", given)
+    first, length, next_header, hop_limit, source, destination = HEADER.unpack_from(
+        octets
+    )
     if first >> 28 != 6:
         raise WireError("version", 0)
-    end = reader.position + length
-    if end > reader.end:
+    end = payload_offset + length
+    if end > given:
         if not quoted:
-            raise WireError("truncated", reader.end)
-        end = reader.end
-    reader.end = end
+            raise WireError("truncated", given)
+        end = given
     extensions: tuple[Extension, ...] = ()
     whole = True
-    if next_header in READ:
+    if (
+        next_header == _DESTINATION_OPTIONS
+        and octets[41:48] == _USUAL_OPTIONS
+        and end >= _USUAL_END
+        and octets[HEADER.size] not in READ
+    ):
+        # What all mobile nodes send all the time, in a third of the time.
+        home_address = HomeAddressOption(address(octets[48:_USUAL_END]))
+        extensions = (DestinationOptions((home_address,)),)
+        next_header, payload_offset = octets[HEADER.size], _USUAL_END
+    elif next_header in READ:
+        reader = Reader(octets)
+        reader.position, reader.end = payload_offset, end
         next_header, extensions = _read_extensions(reader, next_header)
         whole = not _ends_chain(extensions[-1])
-    payload_offset = reader.position
+        payload_offset = reader.position
     payload = octets[payload_offset:end]
     if next_header == _MOBILITY and whole and (excess := _excess(payload)) > 0:
         raise WireError("octets_behind_mobility_header", end - excess)

@@ -256,6 +256,34 @@ def test_a_home_address_option_without_alignment() -> None:
     assert read_packet(octets).extensions == expected
 
 
+USUAL = write_packet(packet(DestinationOptions((HomeAddressOption(HOME_ADDRESS),))))
+"""The Home Address option as all send it, which is read in one step."""
+
+
+def test_the_usual_home_address_option_within_a_shorter_packet() -> None:
+    """Its octets are there, but the Payload Length says they are another packet's."""
+    for length in range(24):
+        octets = USUAL[:4] + length.to_bytes(2) + USUAL[6:]
+        reason = "truncated" if length < 2 else "header_length_beyond_packet"
+        assert refused(octets)[0] == reason, length
+
+
+def test_the_usual_home_address_option_before_another_header() -> None:
+    fragment = FragmentHeader(offset=0, more=False, identification=7)
+    option = DestinationOptions((HomeAddressOption(HOME_ADDRESS),))
+    whole = packet(option, fragment, payload=b"x")
+    assert read_packet(write_packet(whole)) == whole
+
+
+def test_the_usual_octets_in_another_header() -> None:
+    """As a Hop-by-Hop Options header they are that, and in ESP they mean nothing."""
+    assert isinstance(
+        read_packet(USUAL[:6] + b"\0" + USUAL[7:]).extensions[0], HopByHopOptions
+    )
+    esp = read_packet(USUAL[:6] + bytes([NextHeader.ESP]) + USUAL[7:])
+    assert (esp.extensions, esp.payload) == ((), USUAL[40:])
+
+
 def test_unknown_options_and_those_behind_them_are_kept() -> None:
     options = (
         UnknownDestinationOption(0xC8, b"\1"),

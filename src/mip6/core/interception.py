@@ -57,6 +57,10 @@ class Interception:
             ),
         )
 
+    def _has_tunnel_only(self, *bindings: Binding) -> bool:
+        """Whether there is nothing beside it, neither on a home link."""
+        return self._home_link is None and all(b.path_mtu is None for b in bindings)
+
     def _tunnel(self, binding: Binding) -> Tunnel:
         return Tunnel(
             end=End.HOME_AGENT,
@@ -78,7 +82,11 @@ class Interception:
 
     def change(self, before: Binding | None, after: Binding | None) -> list[Effect]:
         """The effects that lead from one binding to the other."""
-        return self._held(before, after, self.states(before))
+        if before is None or after is None or not self._has_tunnel_only(before, after):
+            return self._held(before, after, self.states(before))
+        # Almost all that ever happens: another tunnel under the same key.
+        old, new = self._tunnel(before), self._tunnel(after)
+        return [] if old == new else [Install(new)]
 
     def undo(
         self, before: Binding | None, after: Binding, refused: State

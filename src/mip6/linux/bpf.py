@@ -188,7 +188,7 @@ class Map(_Descriptor):
     def _one(self, command: int, key: bytes) -> int:
         """A bpf(2) about one entry; the error number, 0 when it went well."""
         assert len(key) == self.info.key_size
-        ctypes.memmove(self._key, key, len(key))
+        self._key.raw = key
         # What a command has no use for must not be given: a delete takes no value.
         size = 16 if command == _MAP_DELETE else 32
         if _libc.syscall(self._number, command, self._attributes, size) < 0:
@@ -206,7 +206,7 @@ class Map(_Descriptor):
     def update(self, key: bytes, value: bytes) -> None:
         """Makes `value` stand under `key`, at once for every packet after."""
         assert len(value) == len(self._value)
-        ctypes.memmove(self._value, value, len(value))
+        self._value.raw = value
         code = self._one(_MAP_UPDATE, key)
         if code:
             what = f"put an entry into the map {self.name}"

@@ -96,6 +96,8 @@ class DataPlane:
         self._object = objects
         self._programs: dict[str, bpf.Program] = {}
         self._settings: dict[str, Any] = {}
+        self._used: set[str] = set()
+        """Names of the maps that are looked into, as `uses` of the settings says."""
 
     @classmethod
     def open(
@@ -160,6 +162,7 @@ class DataPlane:
         for name, use in _USE_OF.items():
             if any(True for _ in maps[name].items()):
                 uses |= use
+                opened._used.add(name)
         opened.configure(
             device=device,
             uses=uses,
@@ -251,7 +254,7 @@ class DataPlane:
         entries: dict[str, list[tuple[bytes, bytes]]] = {}
         for state in states:
             name, key, value = write(state)
-            if _USE_OF[name] in self._settings["uses"]:  # it may stand already
+            if name in self._used:  # it may stand already
                 value = self._counted(state, value)
             part = entries.setdefault(name, [])
             part.append((key, value))
@@ -324,9 +327,9 @@ class DataPlane:
     def _use(self, name: str) -> None:
         """From its first entry on a map is looked into; before, that would cost time
         and find nothing."""
-        uses = self._settings["uses"]
-        if _USE_OF[name] not in uses:
-            self.configure(uses=uses | _USE_OF[name])
+        if name not in self._used:
+            self.configure(uses=self._settings["uses"] | _USE_OF[name])
+            self._used.add(name)
 
     # Signalling
 

@@ -42,4 +42,7 @@ class Networks:
 
     def __contains__(self, address: IPv6Address) -> bool:
         value = int(address)
-        return any(value >> bits in listed for bits, listed in self._listed.items())
+        for bits, listed in self._listed.items():  # `any` takes twice as long
+            if value >> bits in listed:
+                return True
+        return False

@@ -42,7 +42,4 @@ class Networks:
 
     def __contains__(self, address: IPv6Address) -> bool:
         value = int(address)
-        for bits, listed in self._listed.items():  # `any` takes twice as long
-            if value >> bits in listed:
-                return True
-        return False
+        return any(value >> bits in listed for bits, listed in self._listed.items())

@@ -3,8 +3,10 @@
 import time
 
 from . import checks, topology
+from .interfaces import FRUITLESS_S
 from .lab import wait_until
-from .session import FRUITLESS_S, SETTLE_S, Session, boot_time
+from .movement import MovementSession
+from .session import SETTLE_S, boot_time
 
 HEARD_S = 60.0
 """Within which a home agent hears of another one, which advertises every 4 seconds."""
@@ -15,7 +17,7 @@ TAKEN_S = 60.0
 """Within which another home agent is taken once one is known to be silent."""
 
 
-class HomeAgentsSession(Session):
+class HomeAgentsSession(MovementSession):
     """What a scenario about several home agents is written with."""
 
     def hears_of(self, role: str, *others: str) -> None:

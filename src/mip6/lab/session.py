@@ -1,10 +1,7 @@
 """One run of a scenario: the lab, what was done in it, what was found."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from . import checks, story, topology
@@ -26,15 +23,8 @@ SETTLE_S = 1.5
 """Left in peace after a move: asking the daemons takes the time that is measured, and
 duplicate address detection is over by then."""
 REGISTERED_S = 60.0
-DETECTED_S = 5.0
-"""Left in peace when a router dies: it is asked for a second, and the address of its
-prefix, which is still good for the link, counts for two more (decision 0003)."""
 OUTAGE_MAX_MS = 1500.0
 """Above this a move counts as failed, however busy the machine is."""
-
-
-FRUITLESS_S = 9.0
-"""Three Binding Updates without an answer take seven; then another link is taken."""
 
 
 def boot_time() -> float:
@@ -140,7 +130,7 @@ class Session:
         """
         if self._astray:
             return
-        self._pause(f"move the mobile node's cable to {_the(link)}")
+        self._pause(f"move the mobile node's cable to {the(link)}")
         move = self.lab.move(link)
         name = self._moved(move)
         self.tell(f"{name}: the cable is in")
@@ -151,170 +141,10 @@ class Session:
         time.sleep(SETTLE_S)
         self._arrive(name, link)
 
-    def renew(self, link: str) -> None:
-        """The router of a link that nobody is on gives way to one that nobody knows,
-        with the same prefix."""
-        self.tell(f"link {link.upper()} gets a router that was never seen")
-        self.lab.renew(link)
-
-    def back(self, link: str, *, stay: float | None = None) -> None:
-        """Moves to a link seen before, whose router does not advertise: it answers a
-        probe, and what it once advertised holds (RFC 6059).
-
-        Does nothing once the mobile node is astray.
-        """
-        self.tell(f"no advertisements on link {link.upper()}")
-        self.lab.routers[link].send_signal(signal.SIGSTOP)
-        try:
-            self.move(link, stay=stay)
-        finally:
-            self.lab.routers[link].send_signal(signal.SIGCONT)
-
-    def plug(self, interface: str, link: str) -> None:
-        """Puts the cable of another interface into a link."""
-        self.lab.move(link, role=topology.plug(interface))
-        self.tell(f"{interface} is on link {link.upper()}")
-
-    def unplug(self, interface: str, other: str) -> None:
-        """Pulls the cable of the interface in use; link `other` is there too.  It is
-        measured like a move.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        moment = self.lab.unplug(topology.plug(interface))
-        self._elsewhere(f"{interface} has lost its cable", moment, other)
-
-    def switch(self, interface: str, *, stay: float | None = None) -> None:
-        """`mip6 handover`, with both links working: no packet may be lost; with `stay`,
-        only lets it be there for so many seconds.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        link = self.lab.link_of(topology.plug(interface))
-        assert link is not None
-        self._pause(f"move to {interface}, on {_the(link)}")
-        moment = self.lab.handover(interface)
-        name = self._elsewhere(f"mip6 handover {interface}", moment, link, stay)
-        self._account.quiet.append((name, moment, boot_time()))
-
-    def better(self, interface: str, link: str) -> None:
-        """The preferred interface gets its cable: what works is used until it is
-        registered, and no packet may be lost."""
-        if self._astray:
-            return
-        move = self.lab.move(link, role=topology.plug(interface))
-        said = f"{interface} has its cable again"
-        name = self._elsewhere(said, move.plugged_at, link)
-        self._account.quiet.append((name, move.plugged_at, boot_time()))
-
-    def broken(self, interface: str, link: str, other: str) -> None:
-        """The preferred interface comes to a link that leads nowhere: it is left for
-        `other`, and no packet is lost; then the link is repaired, and used.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        router = topology.ROUTER_OF[link]
-        self.lab.cut(router)
-        begin = boot_time()
-        self.lab.move(link, role=topology.plug(interface))
-        self.tell(f"{interface} is on link {link.upper()}, which leads nowhere")
-        time.sleep(FRUITLESS_S)
-        self._settle("a link that leads nowhere is left", other)
-        self._account.quiet.append(("a link that leads nowhere", begin, boot_time()))
-        self.lab.cut(router, cut=False)
-        self.tell(f"link {link.upper()} is repaired")
-        self.switch(interface)
-
     @property
     def where(self) -> str | None:
         """The link that the mobile node should be on."""
         return self._where
-
-    def _elsewhere(
-        self, said: str, moment: float, link: str, stay: float | None = None
-    ) -> str:
-        """A move without a hand at its cable."""
-        move = Move(
-            origin=self._where, destination=link, unplugged_at=moment, plugged_at=moment
-        )
-        name = self._moved(move)
-        self.tell(f"{name}: {said}")
-        if stay is not None:
-            self._account.hurried.add(move)
-            time.sleep(stay)
-            return name
-        time.sleep(SETTLE_S + 1.0)  # the former care-of address counts for two seconds
-        self._arrive(name, link)
-        return name
-
-    def flap(self, link: str, *seconds: float) -> None:
-        """The cable goes out of `link` and in again, each time for so long.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        self.tell(f"the cable is pulled and put in again, {len(seconds)} times")
-        begin = self.lab.unplug()
-        move = None
-        for wait in seconds:
-            move = self.lab.move(link, unplugged_ms=wait * 1000)
-            time.sleep(wait)
-            if wait != seconds[-1]:
-                self.lab.unplug()
-        assert move is not None
-        move = replace(move, origin=link, unplugged_at=begin)
-        name = self._moved(move)
-        time.sleep(SETTLE_S + 1.0)
-        self._arrive(name, link)
-        self._account.rates.append((name, begin, boot_time()))
-
-    def rush(self, *links: str, stay: float) -> None:
-        """Moves that nobody waits for; only what is left after the last is checked.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        self.tell(f"{len(links)} moves, one each {stay * 1000:.0f} ms")
-        begin = boot_time()
-        for link in links:
-            move = self.lab.move(link, unplugged_ms=5)
-            name = self._moved(move)
-            self._account.hurried.add(move)
-            time.sleep(stay)
-        time.sleep(SETTLE_S + 1.0)
-        self._arrive(name, links[-1])
-        self._account.rates.append(("twenty moves", begin, boot_time()))
-
-    def sleep(self, link: str, seconds: float) -> None:
-        """The machine sleeps, and wakes up on another link.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        daemon = self.lab.daemons["mn"]
-        self.tell(f"the mobile node sleeps for {seconds:.0f} s")
-        self._account.cuts.append(boot_time())
-        gone = self.lab.unplug()
-        daemon.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        move = self.lab.move(link, unplugged_ms=0)
-        time.sleep(0.2)
-        daemon.send_signal(signal.SIGCONT)
-        move = replace(
-            move, origin=self._where, unplugged_at=gone, plugged_at=boot_time()
-        )
-        name = self._moved(move)
-        time.sleep(SETTLE_S)
-        self._arrive(name, link)
 
     def _moved(self, move: Move) -> str:
         self._where = move.destination
@@ -439,52 +269,6 @@ class Session:
             f"by {moved:.1f} s in {seconds:.0f} s",
         )
 
-    @contextmanager
-    def undeceived(self, name: str) -> Iterator[None]:
-        """Nothing in this time is a reason to move: not one Binding Update leaves, and
-        no packet is lost."""
-        begin = boot_time()
-        yield
-        end = boot_time()
-        self._account.quiet.append((name, begin, end))
-        self._account.updates.append(
-            (f"{name}: no Binding Update", begin, end, range(1))
-        )
-
-    def withhold(self, link: str, *seconds: float) -> None:
-        """No advertisements from a link's router for so long, each time, and a few in
-        between."""
-        for silence in seconds:
-            self.tell(f"no advertisements on link {link.upper()} for {silence} s")
-            self.lab.routers[link].send_signal(signal.SIGSTOP)
-            time.sleep(silence)
-            self.lab.routers[link].send_signal(signal.SIGCONT)
-            time.sleep(0.3)
-
-    def join(self, link: str, other: str) -> None:
-        """The router of `other` comes to `link` too."""
-        self.tell(f"link {link.upper()} gets a second router, that of {other.upper()}")
-        self.lab.wire(topology.ROUTER_OF[other], link)
-
-    def lose_router(self, link: str, other: str) -> None:
-        """The router of `link` goes without a word; that of `other` is there.  It is
-        measured like a move.
-
-        Does nothing once the mobile node is astray.
-        """
-        if self._astray:
-            return
-        self._pause(f"take the router of link {link.upper()} away")
-        moment = boot_time()
-        self.lab.unwire(topology.ROUTER_OF[link])
-        move = Move(
-            origin=link, destination=other, unplugged_at=moment, plugged_at=moment
-        )
-        name = self._moved(move)
-        self.tell(f"{name}: the router is gone")
-        time.sleep(DETECTED_S)
-        self._arrive(name, other)
-
     def stop_probes(self) -> None:
         """What happens from now on is no move's doing."""
         self._account.cuts.append(boot_time())
@@ -582,10 +366,10 @@ class Session:
 
 
 def _on(link: str) -> str:
-    return "at home" if link == "home" else f"on {_the(link)}"
+    return "at home" if link == "home" else f"on {the(link)}"
 
 
-def _the(link: str) -> str:
+def the(link: str) -> str:
     return "the home link" if link == "home" else f"link {link.upper()}"
 
 

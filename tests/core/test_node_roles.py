@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 from typing import Any, cast
 
 import pytest
-from tests.core.test_node import Roamer
+from tests.core.bare_nodes import Roamer
 from tests.core.test_router import HOST, LINK, advertising
 from tests.support.core import (
     CARE_OF_ADDRESS,

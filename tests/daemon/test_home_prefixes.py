@@ -108,7 +108,7 @@ def test_the_home_link_is_renumbered(world: World) -> None:
     until(lambda: status(world)["place"] == "registered", "away again")
     until(both, "both are registered again")
     # And then it is over.
-    end = datetime.now(UTC) + timedelta(seconds=45)
+    end = datetime.now(UTC) + timedelta(seconds=20)
     over = f'"{HOME_PREFIX}" = {{ valid_until = {end:%Y-%m-%dT%H:%M:%SZ} }}'
     prefixes(world, f'"{NEW_PREFIX}" = {{}}', over)
     reload(world)

@@ -109,8 +109,14 @@ def test_lists_and_an_end(away: World) -> None:
     assert listed("--after", HOME_ADDRESS)["bindings"] == []
     assert home_agent.call("bindings", "--sort", "age").returncode == 2
 
+    def unregistered() -> int:
+        return away.mobile_node.log.read_text().count("place=registering")
+
+    before = unregistered()
     assert home_agent.call("revoke", "2001:db8:a::999").returncode == 1
     assert home_agent.call("revoke", "laptop").returncode == 1
     assert away.mobile_node.call("revoke", HOME_ADDRESS).returncode == 1
     assert home_agent.call("revoke", HOME_ADDRESS).returncode == 0
     until(lambda: listed()["total"] == 0, "the binding is gone")
+
+    until(lambda: unregistered() > before, "the mobile node has been told")

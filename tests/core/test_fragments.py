@@ -142,6 +142,29 @@ def test_a_piece_is_cut_further(more: int) -> None:
     assert sum(len(octets) - 72 for octets in pieces) == 1232
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_is_reserved_is_not_looked_at(more: int) -> None:
+    """RFC 8200 §4.5: an octet, and two bits; they are sent as zero."""
+    word = (2472 | 6 | more).to_bytes(2)
+    fragment = bytes([UDP, 0xFF]) + word + (0x01020304).to_bytes(4)
+    pieces = split(ipv6(HERE, THERE, FRAGMENT, fragment + bytes(1240)), 1280, 5)
+    assert [octets[40:48] for octets in pieces] == [
+        bytes([UDP, 0]) + word.to_bytes(2) + (0x01020304).to_bytes(4)
+        for word in (2472 | 1, 2472 + 1232 | more)
+    ]
+    first = piece(0, bytes(8))
+    last = piece(8, b"x", more=False)
+    last = last[:41] + b"\xff" + last[42:43] + bytes([last[43] | 6]) + last[44:]
+    assert put_together([first, last]) == ipv6(HERE, THERE, IPV6, bytes(8) + b"x")
+
+
+def test_pieces_that_are_full() -> None:
+    packet = ipv6(HERE, THERE, IPV6, bytes(range(154)) * 16)
+    pieces = split(packet, 1280, 5)
+    assert [len(octets) for octets in pieces] == [1280, 1280]
+    assert [octets[43] & 1 for octets in pieces] == [1, 0]
+
+
 # Put together
 
 
@@ -161,6 +184,29 @@ def test_packets_do_not_mix() -> None:
     assert reassembly.add(one[1], 0.0) == WHOLE
 
 
+@pytest.mark.parametrize("at", [8, 23, 24, 39, 44, 47])
+def test_pieces_of_others(at: int) -> None:
+    """RFC 8200 §4.5: addresses and identification say whose a piece is."""
+    first, last = piece(0, bytes(8)), piece(8, b"x", more=False)
+    other = last[:at] + bytes([last[at] ^ 1]) + last[at + 1 :]
+    reassembly = Reassembly()
+    assert reassembly.add(first, 0.0) is None
+    assert reassembly.add(other, 0.0) is None
+    assert len(reassembly) == 2
+    assert reassembly.add(last, 0.0) is not None
+
+
+def test_what_follows_is_as_the_first_piece_says() -> None:
+    first, last = piece(0, bytes(8)), piece(8, b"x", more=False)
+    last = last[:40] + bytes([UDP]) + last[41:]
+    assert put_together([last, first]) == ipv6(HERE, THERE, IPV6, bytes(8) + b"x")
+
+
+def test_a_last_piece_may_be_empty() -> None:
+    pieces = [piece(0, bytes(8)), piece(8, b"", more=False)]
+    assert put_together(pieces) == ipv6(HERE, THERE, IPV6, bytes(8))
+
+
 def test_a_piece_that_is_all_there_is() -> None:
     """RFC 6946: whatever else has its identification."""
     reassembly = Reassembly()
@@ -178,9 +224,10 @@ def test_a_piece_that_is_all_there_is() -> None:
         piece(0xFFF8, bytes(8), more=False),
         piece(8, b"")[:47],
         piece(8, bytes(8))[:55],
+        piece(8, bytes(8), more=False)[:55],
         piece(0, b"")[:4] + b"\0\0" + piece(0, b"")[6:],
     ],
-    ids=["no multiple", "empty", "beyond", "no header", "cut off", "says less"],
+    ids=["no multiple", "empty", "beyond", "no header", "cut off", "last", "says less"],
 )
 def test_pieces_that_cannot_be(octets: bytes) -> None:
     reassembly = Reassembly()
@@ -240,6 +287,23 @@ def test_one_source_takes_no_place_from_others() -> None:
         reassembly.add(other, 0.0)
         assert len(reassembly) <= SOURCE_MAX + 1
     assert reassembly.add(second, 0.0) == WHOLE
+
+
+def test_the_room_of_a_source_is_its_own_again() -> None:
+    reassembly = Reassembly()
+    for _ in range(2):
+        pieces = [
+            (piece(0, bytes(8), number=n), piece(8, b"", more=False, number=n))
+            for n in range(SOURCE_MAX)
+        ]
+        for first, _ in pieces:
+            assert reassembly.add(first, 0.0) is None
+        assert len(reassembly) == SOURCE_MAX
+        for _, last in pieces:
+            assert isinstance(reassembly.add(last, 0.0), bytes)
+    for number in range(SOURCE_MAX + 5):
+        reassembly.add(piece(0, bytes(8), number=number), 0.0)
+    assert len(reassembly) == SOURCE_MAX
 
 
 def test_there_are_so_many_packets_at_most() -> None:
@@ -302,21 +366,29 @@ def test_congestion_marks_come_out(
     """RFC 6040 §4.2."""
 
     def inner(mark: int) -> bytes:
-        return ipv6(HERE, THERE, UDP, udp(), traffic_class=0xB8 | mark, flow_label=3)
+        return ipv6(
+            HERE, THERE, UDP, udp(), traffic_class=0xBC | mark, flow_label=0xF0003
+        )
 
     outer = ipv6(THERE, HERE, IPV6, inner(inside), traffic_class=outside)
     assert out_of_tunnel(outer) == (None if wanted is None else inner(wanted))
+
+
+def test_a_packet_of_nothing_but_its_header() -> None:
+    alone = ipv6(HERE, THERE, NONE)
+    assert out_of_tunnel(ipv6(THERE, HERE, IPV6, alone)) == alone
 
 
 @pytest.mark.parametrize(
     "octets",
     [
         ipv6(HERE, THERE, UDP, udp(bytes(40))),
+        ipv6(HERE, THERE, UDP, INNER),
         ipv6(HERE, THERE, IPV6, INNER[:39]),
         ipv6(HERE, THERE, IPV6, b"\x45" + INNER[1:]),
         ipv6(HERE, THERE, NONE),
     ],
-    ids=["no tunnel", "cut off", "IPv4", "nothing"],
+    ids=["no tunnel", "another", "cut off", "IPv4", "nothing"],
 )
 def test_what_is_no_tunnels_packet(octets: bytes) -> None:
     assert out_of_tunnel(octets) is None

@@ -16,6 +16,8 @@ from tests.support.core import (
 
 from mip6.core.packet import Packet
 from mip6.core.registration import (
+    ADVICE,
+    NO_ADVICE,
     RESPITE,
     UNDER_WAY_MAX,
     UPDATE_WINDOW,
@@ -120,8 +122,17 @@ def test_what_an_earlier_process_left() -> None:
     made.restore(100.0)
     assert (made.expires, made.bound_until) == (100.0, 100.0)
     assert made.alive(99.9) is True and made.alive(100.0) is False
+    assert made.stands(None, 0.0) is False, "where it is nobody knows"
     made.take_aim(AIM, 0.0)
     assert times(made, 1.0) == [0.0, 1.0], "there is a binding: no duplicates"
+    made = registration(HOME)
+    made.restore(100.0)
+    assert answer(made, sent(made, 0.0), 0.1, status=133, lifetime=0) == ""
+    assert made.deadline == inf, "nothing else can be on its way"
+    made = registration(AIM)
+    made.restore(100.0)
+    assert isinstance(revoked(made, 1.0, revocation()), Packet)
+    assert made.refused
 
 
 # What is sent.
@@ -207,15 +218,21 @@ def test_a_refresh() -> None:
 @pytest.mark.rfc("11.7.3", "the Binding Refresh Advice, where it is sooner")
 @pytest.mark.parametrize(("advice", "at"), [(100, 100), (352, 300), (0, 300)])
 def test_refresh_advice(advice: int, at: float) -> None:
-    made = registered(options=(BindingRefreshAdvice(advice),))
+    other = AlternateCareOfAddress(CARE_OF_ADDRESS)
+    made = registered(options=(other, BindingRefreshAdvice(advice)))
     assert made.deadline == at
 
 
 def test_a_way_where_nobody_answered_is_asked_by_seldom() -> None:
     made = registration(replace(AIM, patient=True))
-    assert times(made, 70.0) == [0, 32, 64]
-    assert made.fruitless(95.9) is False
-    assert made.fruitless(96.0) is True
+    assert times(made, 1.0) == [0]
+    assert made.fruitless(31.9) is False
+    assert made.fruitless(32.0) is True
+    packet = sent(made, 32.0)
+    assert made.deadline == 64.0
+    assert answer(made, packet, 32.0) == ""
+    assert made.deadline == 332.0
+    assert made.fruitless(332.0) is False, "it has answered"
 
 
 def test_fruitless() -> None:
@@ -237,6 +254,7 @@ def test_the_rate_is_shared() -> None:
     one.take_aim(NEXT, 0.2)
     sent(one, 0.2)
     other.take_aim(NEXT, 0.3)
+    assert 1.0 < UPDATE_WINDOW < 1.1
     assert other.deadline == UPDATE_WINDOW
     assert other.update(UPDATE_WINDOW - 0.01, inf) is None
     sent(other, UPDATE_WINDOW)
@@ -321,6 +339,38 @@ def test_a_trial_that_becomes_all_there_is() -> None:
     assert not made.stands(CARE_OF_ADDRESS, 11.0)
 
 
+def test_who_stops_deletes_what_stands() -> None:
+    made = registered()
+    made.take_aim(replace(AIM, delete=True), 10.0)
+    assert made.deadline == 10.0
+    assert update(sent(made, 10.0)).lifetime == 0
+    assert not made.stands(CARE_OF_ADDRESS, 10.0)
+
+
+def test_what_stands_is_used_while_it_is_refreshed() -> None:
+    made = registered()
+    sent(made, 300.0)
+    assert made.stands(CARE_OF_ADDRESS, 301.0)
+
+
+def test_nothing_is_counted_where_nothing_is_asked() -> None:
+    made = registered()
+    assert times(made, 302.0) == [300, 301]
+    made.take_aim(None, 302.0)
+    assert made.retransmissions == 0
+    made.postpone(302.0)
+    assert made.deadline == inf
+
+
+def test_a_home_address_that_is_given_up_is_so_everywhere() -> None:
+    made = registered()
+    made.take_aim(NEXT, 10.0)
+    assert answer(made, sent(made, 10.0), 12.0, status=134) == ""
+    assert isinstance(revoked(made, 12.5, revocation()), Packet)
+    made.take_aim(AIM, 13.0)
+    assert made.deadline == inf
+
+
 # Answers.
 
 
@@ -352,6 +402,8 @@ def test_what_is_granted() -> None:
     assert made.care_of_address == CARE_OF_ADDRESS
     assert made.deadline == 150.0
     assert made.status == 0 and made.problem is None and not made.refused
+    assert made.stands(CARE_OF_ADDRESS, 199.9)
+    assert not made.stands(CARE_OF_ADDRESS, 200.0)
     made = registered(lifetime=4000)
     assert (made.granted, made.expires) == (400, 400.0)
 
@@ -407,6 +459,18 @@ def test_after_a_refusal_it_begins_as_at_first() -> None:
     assert times(made, again + 1.5) == [again, again + 1.5]
 
 
+def test_what_an_operator_is_told() -> None:
+    for status in (128, 133, 174):
+        told = registered(status=status).problem
+        assert told is not None
+        assert told.what.endswith(ADVICE[status][0])
+        assert told.advice == ADVICE[status][1]
+    told = registered(status=200).problem
+    assert told is not None and told.advice == NO_ADVICE[1]
+    told = registered(status=1).problem
+    assert told is not None and "prefixes" in told.what
+
+
 def test_127_is_no_refusal() -> None:
     made = registered(status=127)
     assert made.alive(1.0) and not made.refused
@@ -446,6 +510,9 @@ def test_registered_again_when_the_home_agent_has_lost_it() -> None:
     assert made.alive(5.0)
     made = registration(AIM)
     assert made.renew(0.0) is True, "nothing was sent yet"
+    made = registration(AIM)
+    assert answer(made, sent(made, 100.0), 100.0) == ""
+    assert made.renew(100.5) is False
 
 
 def test_one_that_knows_no_mobility_header() -> None:
@@ -500,7 +567,32 @@ def test_a_deletion_that_is_refused() -> None:
     assert made.refused and made.bound_until == 400.0
 
 
+def test_a_binding_that_ends_at_this_moment_is_none() -> None:
+    made = registration()
+    made.restore(10.0)
+    made.take_aim(AIM, 10.0)
+    assert times(made, 11.5) == [10.0, 11.5], "the home agent checks for duplicates"
+
+
 # Revoked.
+
+
+def test_registering_after_a_revocation_is_counted_anew() -> None:
+    made = registered()
+    assert times(made, 301.0) == [300, 301]
+    assert isinstance(revoked(made, 302.0, revocation()), Packet)
+    assert made.renew(305.0) is True
+    assert made.retransmissions == 0
+
+
+def test_a_revocation_after_a_number_that_was_wrong() -> None:
+    made = registration(AIM)
+    made.sequence_number = 100
+    packet = sent(made, 0.0)
+    assert answer(made, packet, 0.5, status=135, sequence_number=5000) == ""
+    assert answer(made, sent(made, 0.5), 0.5) == ""
+    assert isinstance(revoked(made, 1.0, revocation()), Packet)
+    assert made.refused, "not to be asked at once"
 
 
 def revocation(**changes: Any) -> BindingRevocation:

@@ -114,7 +114,7 @@ class Reassembly:
         at = HEADER.size + FRAGMENT_HEADER
         source = IPv6Address(octets[8:24])
         end = HEADER.size + int.from_bytes(octets[LENGTH_AT : LENGTH_AT + 2])
-        if len(octets) < at or not at <= end <= len(octets):
+        if not at <= end <= len(octets):
             return _dropped("fragment_length", source)
         word = int.from_bytes(octets[42:44])
         offset, more, part = word & ~7, word & 1, octets[at:end]

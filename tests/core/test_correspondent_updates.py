@@ -386,6 +386,9 @@ def test_a_request_brings_new_tests() -> None:
     made = bound()
     assert made.refresh_requested(10.0) == ""
     assert kinds(made, 10.0) == {HomeTestInit, CareOfTestInit}
+    made = bound(100.0)
+    assert made.refresh_requested(103.9) == "binding_refresh_request_too_soon"
+    assert made.refresh_requested(104.0) == ""
 
 
 @pytest.mark.rfc("11.3.6", "who lost the binding lost the nonces, too")

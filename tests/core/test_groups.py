@@ -19,7 +19,7 @@ from tests.support.core import (
     home_agent,
 )
 from tests.support.mld import group_record, listener, report_1, report_2
-from tests.support.octets import IPV6, UDP, ipv6, udp
+from tests.support.octets import IPV6, NONE, UDP, ipv6, udp
 
 from mip6.core import groups
 from mip6.core.effects import Effect, Forward, Install, Notify, Remove
@@ -188,6 +188,7 @@ def test_who_is_not_heard_of_any_more_has_left(agent: Agent) -> None:
     agent.say(report_1(OTHER_GROUP))
     agent.now = 100.0
     agent.say(report_1(GROUP))
+    assert LISTENS_FOR == 260.0, "RFC 3810 §9.4"
     agent.tick(LISTENS_FOR)
     assert agent.groups == {GROUP}
     agent.tick(100.0 + LISTENS_FOR)
@@ -196,7 +197,7 @@ def test_who_is_not_heard_of_any_more_has_left(agent: Agent) -> None:
 
 @pytest.mark.rfc("10.4.2-7", "groups of smaller scope are not joined")
 @pytest.mark.parametrize(
-    "group", ["ff01::1", "ff02::5", "ff05::1", "ff08::1", "ff0f::1", "2001:db8::1"]
+    "group", ["ff01::1", "ff02::5", "ff05::1", "ff08::1", "ff0f::1", "200e::1"]
 )
 def test_smaller_scopes_stay_at_home(agent: Agent, group: str) -> None:
     effects = agent.say(report_2(group_record(4, group)))
@@ -243,6 +244,16 @@ def test_a_mobile_node_listens_to_so_many_groups_at_most(agent: Agent) -> None:
     assert agent.say(report_1("ff0e::1")) == [], "again"
     agent.say(report_1("ff0e::1", kind=132))
     assert agent.say(report_1(GROUP))
+
+
+def test_so_many_at_most_are_those_that_others_joined_too(agent: Agent) -> None:
+    agent.bind(1, NEXT_CARE_OF_ADDRESS, OTHER_HOME_ADDRESS)
+    agent.say(report_1(GROUP), NEXT_CARE_OF_ADDRESS)
+    for number in range(GROUPS_OF_ONE_MAX):
+        agent.say(report_1(f"ff0e::{number + 1:x}"))
+    effects = agent.say(report_1(GROUP))
+    assert discarded(effects) == ("groups_max", "10.4.3")
+    assert agent.listeners() == {OTHER_HOME_ADDRESS}
 
 
 def test_there_are_so_many_groups_at_most() -> None:
@@ -337,6 +348,24 @@ def test_class_and_flow_are_kept_and_long_ones_are_cut(agent: Agent) -> None:
     longer = ipv6(str(CORRESPONDENT), GROUP, UDP, bytes(1421))
     pieces = forwarded(agent.role.multicast(longer, 1.0))
     assert [len(piece) for piece in pieces] == [1280, 277]
+
+
+def test_pieces_have_an_identification_of_four_octets() -> None:
+    agent = Agent(random=lambda octets: b"\xff" * octets)
+    agent.bind()
+    agent.say(report_1(GROUP))
+    long = ipv6(str(CORRESPONDENT), GROUP, UDP, bytes(1421))
+    for piece in forwarded(agent.role.multicast(long, 1.0)):
+        assert piece[44:48] == b"\xff\xff\xff\xff"
+
+
+def test_the_shortest_packet_and_the_last_hop_but_one(agent: Agent) -> None:
+    agent.say(report_1(GROUP))
+    alone = ipv6(str(CORRESPONDENT), GROUP, NONE, hop_limit=2)
+    further = ipv6(str(CORRESPONDENT), GROUP, NONE, hop_limit=1)
+    assert forwarded(agent.role.multicast(alone, 1.0)) == [tunnelled(further)]
+    sent = agent.node.receive(reverse_tunnelled(from_home(hop_limit=2)), 1.0)
+    assert forwarded(sent) == [from_home(hop_limit=1)]
 
 
 def test_copies_have_a_budget(agent: Agent) -> None:

@@ -19,7 +19,7 @@ from tests.support.core import (
 from mip6.core.effects import Forward, Send
 from mip6.core.node import Node
 from mip6.core.packet import Packet, unwrap, write
-from mip6.core.passing import into_tunnel
+from mip6.core.passing import into_tunnel, out_of_tunnel
 from mip6.wire.messages import BindingError, HomeTest, HomeTestInit
 from mip6.wire.packet import IPv6Packet, read_packet, write_packet
 
@@ -153,3 +153,9 @@ def test_data_for_a_mobile_node_is_not_ours_to_pass(node: Node) -> None:
     octets = write_packet(data)
     headers = read_packet(octets)
     assert into_tunnel(node.home_agent, headers, unwrap(headers), octets) is None
+
+
+def test_a_stranger_in_a_tunnel_goes_nowhere() -> None:
+    octets = write(replace(INIT, tunnel=None))
+    headers = read_packet(octets)
+    assert out_of_tunnel(home_agent(), headers, octets, 1.0) is None

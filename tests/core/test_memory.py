@@ -262,10 +262,19 @@ def test_places_max() -> None:
     for number in range(PLACES_MAX + 3):
         memory.keep(LINK, [seen(number)])
     found = memory.recall(LINK, 0.0)
-    assert len(found) == PLACES_MAX
+    assert len(found) == PLACES_MAX == 6, "RFC 6059 §5.5.3"
     assert found[0] == seen(PLACES_MAX + 2)
     memory.keep(LINK, [seen(5)])
     assert len(set(memory.recall(LINK, 1.0))) == PLACES_MAX
+
+
+def test_another_card_has_other_places() -> None:
+    memory = Memory()
+    memory.keep(LINK, [seen(1)])
+    other = replace(LINK, link_layer_address=bytes(6))
+    memory.keep(other, [seen(2)])
+    assert memory.recall(other, 0.0) == (seen(2),)
+    assert memory.recall(LINK, 5.0) == ()
 
 
 def test_what_holds() -> None:
@@ -281,6 +290,13 @@ def test_a_link_without_room_for_its_address() -> None:
     link = Link("ppp0", bytes(8), LINK_LOCAL)
     message = probe(seen(1), link).message
     assert message == NeighborSolicitation(target_address=IPv6Address("fe80::1"))
+
+
+def test_a_longer_link_layer_address_that_fills_the_option() -> None:
+    octets = bytes(range(14))
+    message = probe(seen(1), Link("ib0", octets, LINK_LOCAL)).message
+    assert isinstance(message, NeighborSolicitation)
+    assert message.options == (SourceLinkLayerAddress(octets),)
 
 
 def test_a_router_that_was_in_use_and_proved_nothing() -> None:

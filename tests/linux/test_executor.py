@@ -270,10 +270,12 @@ def test_sends_that_fail_are_counted(bench: Bench) -> None:
         Send(unreachable),
         Send(no_link),
         Forward(write(unreachable)),
+        Forward(write(good), link="none"),
         Send(good),
+        Forward(write(good), link="v0"),
     ]
     assert bench.executor.perform(effects) is None
-    assert (bench.executor.counts.sent, bench.executor.counts.not_sent) == (1, 3)
+    assert (bench.executor.counts.sent, bench.executor.counts.not_sent) == (2, 4)
 
 
 def test_sweep_keeps_what_is_wanted_and_what_is_not_ours(

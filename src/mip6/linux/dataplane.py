@@ -162,7 +162,6 @@ class DataPlane:
         for name, use in _USE_OF.items():
             if any(True for _ in maps[name].items()):
                 uses |= use
-                opened._used.add(name)
         opened.configure(
             device=device,
             uses=uses,
@@ -189,6 +188,8 @@ class DataPlane:
     def configure(self, **settings: Any) -> None:
         """Changes settings of the programs (`write_settings`); the others stay."""
         self._settings |= settings
+        if "uses" in settings:
+            self._used = {n for n, use in _USE_OF.items() if use in settings["uses"]}
         self.maps["settings"].update(bytes(4), write_settings(**self._settings))
 
     def close(self) -> None:
@@ -329,7 +330,6 @@ class DataPlane:
         and find nothing."""
         if name not in self._used:
             self.configure(uses=self._settings["uses"] | _USE_OF[name])
-            self._used.add(name)
 
     # Signalling
 

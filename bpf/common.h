@@ -347,6 +347,15 @@ INLINE int is_icmp(struct __sk_buff *skb, u8 next, u32 offset, u8 first, u8 last
 	       type <= last;
 }
 
+/* Whether it says what its sender listens to. */
+INLINE int is_report(struct __sk_buff *skb, const struct address *destination, u8 next,
+		     u32 offset)
+{
+	return *(const u8 *)destination == 0xFF &&
+	       (is_icmp(skb, next, offset, ICMPV6_LISTENER_REPORT, ICMPV6_LISTENER_DONE) ||
+		is_icmp(skb, next, offset, ICMPV6_LISTENER_REPORT_2, ICMPV6_LISTENER_REPORT_2));
+}
+
 /* ---- whose a packet is ---- */
 
 /* Whether `address` is the care-of address of `entry`, or the one before it in its grace

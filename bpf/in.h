@@ -26,11 +26,8 @@ INLINE int is_signalling(struct __sk_buff *skb, const struct chain *chain)
 INLINE int is_from_listener(struct __sk_buff *skb, const struct settings *config,
 			    const struct address *destination, const struct chain *chain)
 {
-	return config->uses & SENDS_MULTICAST && *(const u8 *)destination == 0xFF &&
-	       (is_icmp(skb, chain->next, chain->offset, ICMPV6_LISTENER_REPORT,
-			ICMPV6_LISTENER_DONE) ||
-		is_icmp(skb, chain->next, chain->offset, ICMPV6_LISTENER_REPORT_2,
-			ICMPV6_LISTENER_REPORT_2));
+	return config->uses & SENDS_MULTICAST &&
+	       is_report(skb, destination, chain->next, chain->offset);
 }
 
 /* Whole, and from there to the daemon. */
@@ -367,7 +364,8 @@ INLINE int decapsulate(struct __sk_buff *skb, const struct settings *config,
 		if (found) {
 			traffic = found;
 			reason = refused(&tunnel, &to, &from, now);
-			mobile = !reason;
+			/* A group that processes here listen to is nobody's address. */
+			mobile = !reason && *(const u8 *)&destination != 0xFF;
 		}
 	}
 	if (reason && config->uses & USES_BINDINGS) {

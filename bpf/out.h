@@ -447,6 +447,15 @@ INLINE int send_natively(struct __sk_buff *skb, const struct settings *config,
 				result == BPF_FIB_LKUP_RET_SUCCESS);
 }
 
+/* What processes listen to on this device the kernel tells the link.  A mobile node's
+ * daemon tells its home agent instead: RFC 6275 11.3.4. */
+INLINE int is_told_of_groups(struct __sk_buff *skb, const struct settings *config,
+			     const struct address *destination, const struct content *content)
+{
+	return config->uses & USES_REGISTRATIONS &&
+	       is_report(skb, destination, content->next, content->offset);
+}
+
 INLINE int leave(struct __sk_buff *skb, const u32 start)
 {
 	const u32 zero = 0;
@@ -458,15 +467,17 @@ INLINE int leave(struct __sk_buff *skb, const u32 start)
 	if (skb->protocol != htons(ETH_P_IPV6) ||
 	    bpf_skb_load_bytes(skb, start, header, sizeof(*header)))
 		return drop(DROPPED_MALFORMED);
-	if (is_link_scope(&header->destination))
-		return drop(DROPPED_LINK_SCOPE);
 	struct address source = header->source, destination = header->destination;
 	u64 now = boot_clock();
 	struct content content;
 	struct choice choice = {};
 	if (!look_behind(skb, header->next_header, start, &content))
 		return drop(DROPPED_MALFORMED);
-	int how = choose(skb, config, header, &content, &choice, now);
+	int told = is_told_of_groups(skb, config, &destination, &content), how = 0;
+	if (!told && is_link_scope(&destination))
+		return drop(DROPPED_LINK_SCOPE);
+	if (!told)
+		how = choose(skb, config, header, &content, &choice, now);
 	if ((how & IN_TUNNEL && choice.traffic) || how & (WITH_OPTION | WITH_ROUTING)) {
 		int verdict =
 			how & IN_TUNNEL

@@ -64,19 +64,47 @@ def test_from_the_care_of_address_nothing_is_added(bench: Bench, group: str) -> 
 
 
 @pytest.mark.rfc("11.3.4-2", "group membership on the link: no option")
-@pytest.mark.rfc("11.3.4-3", "group membership: not through the tunnel")
+@pytest.mark.rfc("11.3.4-3", "group membership: not through the tunnel by itself")
 @pytest.mark.parametrize("kind", REPORTS)
-def test_group_membership_is_of_the_link(bench: Bench, kind: int) -> None:
+def test_group_membership_is_the_daemons(bench: Bench, kind: int) -> None:
     """Its source is a link-local address (RFC 3590), or none."""
     bench.tunnel(End.MOBILE_NODE)
     bench.direct(End.MOBILE_NODE)
-    for source in (CARE_OF_ADDRESS, HOME_ADDRESS):
-        to_routers = report(kind, source, "ff02::16")
-        assert bench.out(to_routers).counted == {"dropped_link_scope": 1}
-    for source in ("fe80::1", "::"):
-        packet = report(kind, source, "ff0e::1")
-        result = bench.out(packet)
-        assert (result.verdict, result.packet) == (PASS, packet)
+    for source in (CARE_OF_ADDRESS, HOME_ADDRESS, "fe80::1", "::"):
+        for group in ("ff02::16", "ff0e::1"):
+            packet = report(kind, source, group)
+            result = bench.out(packet)
+            assert (result.verdict, result.packet) == (PASS, packet)
+            assert result.counted == {"unmatched": 1}
+
+
+def test_other_messages_to_the_link_stay_there(bench: Bench) -> None:
+    bench.tunnel(End.MOBILE_NODE)
+    for kind in (130, 133, 142, 144):
+        packet = report(kind, HOME_ADDRESS, "ff02::16")
+        assert bench.out(packet).counted == {"dropped_link_scope": 1}
+
+
+@pytest.mark.parametrize("kind", REPORTS)
+def test_who_is_no_mobile_node_tells_nobody_of_groups(bench: Bench, kind: int) -> None:
+    bench.tunnel(End.HOME_AGENT)
+    packet = report(kind, "fe80::1", "ff02::16")
+    assert bench.out(packet).counted == {"dropped_link_scope": 1}
+
+
+@pytest.mark.rfc("8.5-17", "what comes from the home agent, and nobody else's")
+def test_packets_of_a_group_come_out_of_the_tunnel(bench: Bench) -> None:
+    bench.tunnel(End.MOBILE_NODE)
+    bench.divert(CARE_OF_ADDRESS)
+    news = ipv6(CORRESPONDENT, "ff0e::1", UDP, udp())
+    packet = ipv6(HOME_AGENT, CARE_OF_ADDRESS, IPV6, news)
+    assert bench.arrive(packet).counted == {"unknown_tunnel": 1}, "not joined"
+    bench.tunnel(End.MOBILE_NODE, home_address="ff0e::1")
+    result = bench.arrive(packet)
+    assert (result.verdict, result.packet) == (REDIRECT, news)
+    assert result.counted == {"tunnel_in": 1}
+    forged = ipv6(CORRESPONDENT, CARE_OF_ADDRESS, IPV6, news)
+    assert bench.arrive(forged).counted == {"dropped_home_agent": 1}
 
 
 @pytest.mark.rfc("10.4.3-1", "out of the tunnel, to the daemon")

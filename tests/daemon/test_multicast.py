@@ -57,7 +57,7 @@ def say(world: World, inner: bytes) -> None:
         raw.sendto(packet, (HOME_AGENT, 0))
 
 
-def send_news(world: World) -> None:
+def send_news(world: World, group: str = GROUP) -> None:
     with (
         world.cables.entered(),
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender,
@@ -66,7 +66,7 @@ def send_news(world: World) -> None:
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 9)
         sender.bind((SOURCE, 0))
-        sender.sendto(NEWS, (GROUP, PORT))
+        sender.sendto(NEWS, (group, PORT))
 
 
 @contextlib.contextmanager
@@ -119,8 +119,8 @@ def arrives_at_home(world: World, group: str, octets: bytes = MINE) -> None:
         until(arrived, f"what is sent to {group} is on the home link")
 
 
-def joined(world: World) -> bool:
-    return GROUP in world.agent.ip("maddr show dev eth1")
+def joined(world: World, group: str = GROUP) -> bool:
+    return group in world.agent.ip("maddr show dev eth1")
 
 
 def switch_on(world: World) -> None:

@@ -94,6 +94,7 @@ def roam(file: io.StringIO) -> RecordedRoamer:
     roamer.do(roamer.node.talks_to(ROAMER, CORRESPONDENT, roamer.now))
     never = CorrespondentPolicy(IPv6Network("::/0"), Mode.NEVER)
     roamer.do(roamer.mobile_node.prefer((never,), roamer.now))
+    roamer.do(roamer.mobile_node.listens_to((IPv6Address("ff0e::1"),), roamer.now))
     roamer.do(roamer.node.addresses_changed((ROAMER,), roamer.now))
     roamer.link_down()
     roamer.link_up()
@@ -287,6 +288,7 @@ def test_every_input_is_recorded() -> None:
         "talks_to",
         "addresses_changed",
         "sent_to_group",
+        "asked_for_groups",
     }
     for kind, names in INPUTS.items():
         answering = {

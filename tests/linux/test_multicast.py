@@ -1,16 +1,18 @@
 """Groups on a link: joined, heard, left."""
 
 import socket
+import struct
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 import pytest
 from tests.support.namespaces import Namespace, connect, namespaces
+from tests.support.octets import UDP, checksum
 
 from mip6.core.effects import Install, Remove
 from mip6.core.state import Membership
 from mip6.linux.executor import Executor, describe, request
-from mip6.linux.multicast import HomeLinkGroups
+from mip6.linux.multicast import HomeLinkGroups, joined
 from mip6.linux.netlink import Netlink
 
 pytestmark = pytest.mark.root
@@ -48,6 +50,9 @@ def test_what_is_sent_to_groups_is_heard(places: tuple[Namespace, Namespace]) ->
         send(there, GROUP, b"of the world")
         [packet] = groups.read()
         assert IPv6Address(packet[24:40]) == GROUP
+        # Between two ends of a cable in one machine nobody else completes it.
+        ends = str(IPv6Address(packet[8:24])), str(GROUP)
+        assert checksum(*ends, UDP, packet[40:]) == 0
         assert packet.endswith(b"of the world")
         assert list(groups.read()) == []
         groups.leave(GROUP, "eth0")
@@ -84,3 +89,16 @@ def test_the_executor_joins_and_leaves(places: tuple[Namespace, Namespace]) -> N
     assert describe(STATE) == f"# listener of {GROUP} on eth0"
     with pytest.raises(TypeError):
         request(STATE, 1, add=True)
+
+
+def test_what_processes_listen_to(places: tuple[Namespace, Namespace]) -> None:
+    here, _ = places
+    with here.entered():
+        index = socket.if_nametoindex("eth0")
+        before = joined(index)
+        assert IPv6Address("ff02::1") in before and GROUP not in before
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as member:
+            wanted = GROUP.packed + struct.pack("=i", index)
+            member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, wanted)
+            assert {*joined(index)} == {*before, GROUP}
+            assert GROUP not in joined(socket.if_nametoindex("lo"))

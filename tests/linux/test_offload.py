@@ -158,3 +158,12 @@ def test_segments_behind_our_headers(kind: int, way: str) -> None:
         part = payload[at * size : (at + 1) * size]
         segment = tcp(7 + at * size, 0x10, part) if kind == TCP else udp(part)
         assert octets == wrapped(with_checksum(kind, segment, offset))
+
+
+def test_a_datagram_that_has_not_left_the_machine() -> None:
+    datagram = udp(b"news")
+    unfinished = datagram[:6] + pseudo(UDP, len(datagram)) + datagram[8:]
+    whole = ipv6(HERE, THERE, UDP, with_checksum(UDP, unfinished, 6))
+    assert offload.with_udp_checksum(ipv6(HERE, THERE, UDP, unfinished)) == whole
+    for other in (ipv6(HERE, THERE, TCP, unfinished), whole[:47]):
+        assert offload.with_udp_checksum(other) == other

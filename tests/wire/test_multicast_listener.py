@@ -9,13 +9,18 @@ from tests.support.octets import HOP_BY_HOP, ICMPV6, UDP, checksum, ipv6, option
 from mip6.wire.buffer import WireError
 from mip6.wire.multicast_listener import (
     Membership,
+    check_query,
     general_query,
     is_from_listener,
+    is_query,
+    is_report_of_link,
     read_memberships,
+    report,
 )
 from mip6.wire.packet import read_packet
 
 GROUP, OTHER = "ff0e::1:1", "ff0e::1:2"
+DIRECTLY = "fe80::3"
 
 
 def said(octets: bytes) -> list[tuple[str, bool]]:
@@ -112,3 +117,47 @@ def test_memberships_are_values() -> None:
     group = IPv6Address(GROUP)
     one, other = (Membership(group=group, listens=True) for _ in range(2))
     assert one == other
+
+
+def test_what_a_listener_writes() -> None:
+    records = [(2, IPv6Address(GROUP)), (3, IPv6Address(OTHER))]
+    octets = report(IPv6Address("fe80::2"), records)
+    assert octets == report_2(group_record(2, GROUP), group_record(3, OTHER))
+    assert said(octets) == [(GROUP, True), (OTHER, False)]
+
+
+def test_what_the_kernel_says() -> None:
+    for kind in (131, 132):
+        assert is_report_of_link(report_1(GROUP, kind=kind))
+    octets = report_2(group_record(4, GROUP))
+    assert is_report_of_link(octets)
+    assert is_report_of_link(octets[:49]) and not is_report_of_link(octets[:48])
+    for at, value in ((6, ICMPV6), (24, 0x20), (40, UDP), (48, 130), (48, 144)):
+        assert not is_report_of_link(octets[:at] + bytes([value]) + octets[at + 1 :])
+
+
+def checked(octets: bytes) -> str:
+    """What is wrong with a question, or ""."""
+    packet = read_packet(octets)
+    assert is_query(packet)
+    try:
+        check_query(packet)
+    except WireError as error:
+        return error.reason
+    return ""
+
+
+def test_questions() -> None:
+    version_1 = bytes([130]) + bytes(23)
+    assert checked(general_query(IPv6Address("fe80::1"))) == ""
+    assert checked(listener(version_1, destination="ff02::1")) == ""
+    assert checked(listener(version_1, destination="ff02::1", hop_limit=2)) == (
+        "hop_limit"
+    )
+    assert checked(listener(version_1, alert=b"")) == "router_alert"
+    assert checked(listener(version_1, wrong=1)) == "checksum"
+    assert checked(listener(version_1[:23])) == "truncated"
+    assert checked(listener(version_1, source="::")) == "source_address"
+    assert not is_query(read_packet(listener(version_1, destination=DIRECTLY)))
+    assert not is_query(read_packet(report_1(GROUP)))
+    assert not is_query(read_packet(ipv6("fe80::1", GROUP, UDP, udp())))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from .effects import Effect
 from .ledger import Ledger
+from .listening import is_of_group
 from .native import is_native
 from .refusals import Refusals
 from .state import End, Neighbor, RouteOptimization, State, Tunnel
@@ -39,7 +40,10 @@ class Footprint:
     @property
     def possible(self) -> bool:
         """Whether the kernel takes what an attachment needs."""
-        return all(isinstance(s, SPARED) or is_native(s) for s in self.refusals)
+        return all(
+            isinstance(s, SPARED) or is_native(s) or is_of_group(s)
+            for s in self.refusals
+        )
 
     def tunnel(self, of: object) -> Tunnel | None:
         """The tunnel of a home address that stands."""

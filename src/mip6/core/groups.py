@@ -115,7 +115,7 @@ class Groups:
             return [_dropped(error.reason, "RFC 3810 6.2", outer.source)]
         effects: list[Effect] = []
         for said in memberships:
-            if not _is_global(said.group):
+            if not is_global(said.group):
                 effects.append(_dropped("group_scope", "10.4.2", outer.source))
             elif said.listens:
                 effects += self._join(said.group, home_address, now)
@@ -168,7 +168,7 @@ class Groups:
             if not self._copies.take(now):
                 effects.append(_dropped("multicast_rate", "10.4.2", source))
                 break
-            whole = self._tunnelled(inner, care_of_address)
+            whole = tunnelled(inner, self._address, care_of_address)
             pieces = [whole]
             if len(whole) > WHOLE_MAX:
                 pieces = split(whole, PIECES_MTU, int.from_bytes(self._random(4)))
@@ -181,7 +181,8 @@ class Groups:
             effects += self._forget(group, home_address)
         for home_address in self._asked.expire(now, QUERIES_MAX):
             care_of_address = self._care_of[home_address]
-            effects.append(Forward(self._tunnelled(self._query, care_of_address)))
+            query = tunnelled(self._query, self._address, care_of_address)
+            effects.append(Forward(query))
             self._asked.set(home_address, now + QUERY_INTERVAL)
         return effects
 
@@ -224,18 +225,20 @@ class Groups:
     def _membership(self, group: IPv6Address) -> Membership:
         return Membership(group=group, link=self._link)
 
-    def _tunnelled(self, inner: bytes, care_of_address: IPv6Address) -> bytes:
-        """With the traffic class and flow label of what is inside."""
-        first = int.from_bytes(inner[:4])
-        ends = self._address.packed, care_of_address.packed
-        return HEADER.pack(first, len(inner), NextHeader.IPV6, 64, *ends) + inner
+
+def tunnelled(inner: bytes, source: IPv6Address, destination: IPv6Address) -> bytes:
+    """With the traffic class and flow label of what is inside."""
+    first = int.from_bytes(inner[:4])
+    ends = source.packed, destination.packed
+    return HEADER.pack(first, len(inner), NextHeader.IPV6, 64, *ends) + inner
 
 
 def _a_hop_further(octets: bytes) -> bytes:
     return octets[:7] + bytes([octets[7] - 1]) + octets[8:]
 
 
-def _is_global(group: IPv6Address) -> bool:
+def is_global(group: IPv6Address) -> bool:
+    """Whether it is a group that packets are tunnelled for."""
     return group.is_multicast and group.packed[1] & 0xF == GLOBAL
 
 

@@ -25,6 +25,7 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     RouterAdvertisement,
 )
+from mip6.wire.packet import IPv6Packet
 from mip6.wire.revocation import BindingRevocation
 
 from . import home_signalling
@@ -168,6 +169,18 @@ class MobileNode(MobileParts):
         if not home.open(self.attachments, self._now):
             return holding.hold(octets, now)
         return holding.late(octets, now)
+
+    def listens_to(self, groups: tuple[IPv6Address, ...], now: float) -> list[Effect]:
+        """These groups are joined on the mobility device now (§11.3.4)."""
+        self.listening.joined(groups, now)
+        return self._settle(now)
+
+    def asked_for_groups(
+        self, outer: IPv6Packet, inner: IPv6Packet, now: float
+    ) -> list[Effect]:
+        """The home agent asks through its tunnel which groups are listened to."""
+        dropped = self.listening.asked(outer, inner, self.care_of_address)
+        return self._settle(now) if dropped is None else [Notify(dropped)]
 
     def _sender(self, octets: bytes) -> Home:
         """By the source address of a packet (RFC 8200 §3)."""

@@ -22,6 +22,7 @@ from .home_agents import HomeAgents
 from .home_neighbor import HomeNeighbor
 from .homes import Home, Homes
 from .link import Attachment
+from .listening import Listening
 from .mobile_state import away_states, further_states, home_states, home_tunnel
 from .native import Native
 from .packet import Packet
@@ -167,6 +168,7 @@ class MobileParts:
             home_prefix, prefixes=native, with_name_servers=native_name_servers
         )
         self.probe = TunnelProbe(home_address, random) if probe_tunnel else None
+        self.listening = Listening()
         self._renumbering = renumbering
         self._home_neighbor = HomeNeighbor(home_address, check_time=home_check_time)
         self._optimistic = optimistic
@@ -248,7 +250,7 @@ class MobileParts:
         )
         if self._stop_by is not None:
             moments.append(self._stop_by)
-        moments.append(self._home_neighbor.deadline)
+        moments += (self._home_neighbor.deadline, self.listening.deadline)
         if self.probe is not None:
             moments.append(self.probe.deadline)
         for home in self.homes:
@@ -296,6 +298,7 @@ class MobileParts:
         effects += self._footprint.reconcile(self._wanted(now), now)
         effects += map(Send, packets)
         effects += self._probed(now)
+        effects += self._told_of_groups(now)
         effects += arrived
         for home in self.homes:
             effects += map(Notify, home.correspondents.events())
@@ -325,6 +328,16 @@ class MobileParts:
         if self.place is not Place.REGISTERED:
             self.probe.attached(None)
         return [Send(question) for question in self.probe.questions(now)]
+
+    def _told_of_groups(self, now: float) -> list[Effect]:
+        """Nothing is said before the home agent asks, nor without a binding."""
+        bound, tunnel = self.listening.asker, None
+        registration = self.home_agents.find(bound) if bound else None
+        if registration is None or now >= registration.bound_until:
+            bound = None
+        elif self.place is Place.REGISTERED:
+            tunnel = self._footprint.tunnel(self.home_address)
+        return self.listening.reports(tunnel, bound, now)
 
     def _beside_registrations(self, stopping: bool, now: float) -> list[Packet]:
         """Messages to correspondents, and the question for prefixes."""
@@ -469,7 +482,8 @@ class MobileParts:
             )
             states += self.native.states(attachments.here)
         left = self._footprint.left
-        states += self._tunnel(self.homes.first, left, now)
+        for tunnel in self._tunnel(self.homes.first, left, now):
+            states += (tunnel, *self.listening.states(tunnel))
         states += self.correspondents.states(now)
         for home in self.homes.others:
             states += further_states(

@@ -13,7 +13,7 @@ from mip6.wire.messages import (
     KnownMessage,
     UnknownMessage,
 )
-from mip6.wire.multicast_listener import is_from_listener
+from mip6.wire.multicast_listener import is_from_listener, is_query
 from mip6.wire.neighbor_discovery import NeighborMessage, RouterSolicitation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet
@@ -271,6 +271,8 @@ class Node:
             return groups.receive(outer, headers, now)
         if not self._is_our_tunnel(outer.source, headers.source, now):
             return self._not_our_tunnel(outer, headers.source, link, now)
+        if self.mobile_node is not None and is_query(headers):
+            return self.mobile_node.asked_for_groups(outer, headers, now)
         return self._out_of_tunnel(headers, octets, now)
 
     def _out_of_tunnel(

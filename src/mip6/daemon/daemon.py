@@ -34,6 +34,7 @@ from mip6.linux.executor import Executor
 from mip6.linux.multicast import HomeLinkGroups
 from mip6.linux.netlink import LinkInfo, Listener, Notice
 from mip6.linux.sockets import IcmpListener, NeighborListener, Sender
+from mip6.wire.multicast_listener import is_report_of_link
 
 from . import control, directories, first_look, roles
 from .advertiser import advertiser
@@ -431,8 +432,14 @@ class Daemon:
         self.finish()
 
     def _data(self) -> None:
+        groups_changed = False
         for octets in self.machine.device.read(self.machine.device.data):
-            self.perform(self.node.unmatched(octets, self.now()))
+            if is_report_of_link(octets):  # of our own kernel
+                groups_changed = True
+            else:
+                self.perform(self.node.unmatched(octets, self.now()))
+        if groups_changed:
+            self._surroundings.look_for_groups()
         self.finish()
 
     def _icmp(self, listener: IcmpListener) -> None:

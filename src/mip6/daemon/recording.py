@@ -73,6 +73,7 @@ INPUTS: dict[type, tuple[str, ...]] = {
         "configured",
         "handover",
         "home_agents_found",
+        "listens_to",
         "name_servers",
         "neighbor_lost",
         "prefer",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from mip6.linux.multicast import HomeLinkGroups
+from mip6.linux.multicast import HomeLinkGroups, joined
 from mip6.linux.netlink import LinkInfo, Notice
 from mip6.linux.sockets import NeighborListener
 
@@ -84,6 +84,7 @@ class Surroundings:
         """Looks at everything: at the start, and when notices were lost."""
         if self._resolver is not None:
             self._resolver.read()
+        self.look_for_groups()
         for effects in self._links.look(self._daemon.now()):
             self._daemon.perform(effects)
         if self._own_addresses is not None:
@@ -91,6 +92,13 @@ class Surroundings:
             self._own_addresses.look(self._daemon.machine.netlink.addresses())
             self._follow_addresses(before)
         self.follow_links()
+
+    def look_for_groups(self) -> None:
+        """What processes listen to on the mobility device (§11.3.4)."""
+        daemon = self._daemon
+        if daemon.mobile_node is not None and not daemon.stopping:
+            groups = joined(daemon.machine.device.index)
+            daemon.perform(daemon.mobile_node.listens_to(groups, daemon.now()))
 
     def _asks(self, servers: tuple[IPv6Address, ...]) -> None:
         """Whom this machine's resolver asks has changed."""

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv6Address
+from pathlib import Path
 
 from .packet_sockets import (
     AND,
@@ -14,6 +15,7 @@ from .packet_sockets import (
     LOAD_16,
     RETURN,
     packet_socket,
+    tell_of_checksums,
     waiting,
 )
 
@@ -27,11 +29,25 @@ _FILTER = (
 )
 
 
+_JOINED = Path("/proc/thread-self/net/igmp6")
+
+
+def joined(index: int) -> tuple[IPv6Address, ...]:
+    """The groups that this machine listens to on a link, by the kernel's list."""
+    lines = (line.split() for line in _JOINED.read_text().splitlines())
+    return tuple(
+        IPv6Address(bytes.fromhex(words[2]))
+        for words in lines
+        if int(words[0]) == index
+    )
+
+
 class HomeLinkGroups:
     """Listens on the link from the first group on."""
 
     def __init__(self) -> None:
         self._packets = packet_socket(_FILTER)
+        tell_of_checksums(self._packets)
         self._groups = socket.socket(
             socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         )

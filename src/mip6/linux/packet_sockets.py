@@ -6,6 +6,8 @@ import socket
 import struct
 from collections.abc import Iterator
 
+from .offload import with_udp_checksum
+
 SOL_PACKET, ADD_MEMBERSHIP = 263, 1
 ETH_P_IPV6 = 0x86DD
 PACKET_SIZE_MAX = 65535
@@ -16,6 +18,9 @@ Filter = tuple[tuple[int, int, int, int], ...]
 """Instructions of classic BPF: (code, jump if true, jump if false, value)."""
 
 _IGNORE_OUTGOING = 23
+_AUXILIARY = 8
+_AUXILIARY_DATA = struct.Struct("=IIIHHHH")
+_CHECKSUM_NOT_READY = 8
 _SO_ATTACH_FILTER = 26
 
 
@@ -38,13 +43,31 @@ def attach_filter(to: socket.socket, wanted: Filter) -> None:
     to.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, pointer)
 
 
+def tell_of_checksums(packets: socket.socket) -> None:
+    """`waiting` completes checksums, from now on."""
+    packets.setsockopt(SOL_PACKET, _AUXILIARY, 1)
+
+
 def waiting(packets: socket.socket) -> Iterator[bytes]:
     """The packets that wait, whole; that their link went down is no error."""
     for _ in range(READ_MAX):
         try:
-            yield packets.recv(PACKET_SIZE_MAX)
+            octets, told, _, _ = packets.recvmsg(
+                PACKET_SIZE_MAX, socket.CMSG_SPACE(_AUXILIARY_DATA.size)
+            )
         except BlockingIOError:
             return
         except OSError as error:
             if error.errno != errno.ENETDOWN:
                 raise
+        else:
+            yield octets if _is_complete(told) else with_udp_checksum(octets)
+
+
+def _is_complete(told: list[tuple[int, int, bytes]]) -> bool:
+    return not any(
+        level == SOL_PACKET
+        and kind == _AUXILIARY
+        and _AUXILIARY_DATA.unpack(data)[0] & _CHECKSUM_NOT_READY
+        for level, kind, data in told
+    )

@@ -38,6 +38,9 @@ GROUPS_MAX = 256
 """Groups at a time."""
 GROUPS_OF_ONE_MAX = 16
 """Those of one home address."""
+STARTUP_INTERVAL = 2.0
+"""Seconds until who has come is asked once more: the first question may be lost, or
+overtake the acknowledgement (RFC 3810 §9.6, which has longer ones for links)."""
 QUERIES_MAX = 50
 """Questions in one go."""
 COPIES_RATE, COPIES_BURST = 2000, 500
@@ -73,6 +76,8 @@ class Groups:
         self._expiry: Timers[tuple[IPv6Address, IPv6Address]] = Timers()
         """Of group and home address."""
         self._asked: Timers[IPv6Address] = Timers()
+        # Who has come and is to be asked for the first time.
+        self._new: set[IPv6Address] = set()
         self._copies = TokenBucket(COPIES_RATE, COPIES_BURST)
 
     @property
@@ -97,10 +102,12 @@ class Groups:
                 del self._home[before.care_of_address]
             self._care_of.pop(home_address, None)
             self._asked.stop(home_address)
+            self._new.discard(home_address)
         if after is not None:
             self._home[after.care_of_address] = after.home_address
             self._care_of[after.home_address] = after.care_of_address
             self._asked.set(after.home_address, 0.0)
+            self._new.add(after.home_address)
 
     def receive(self, outer: IPv6Packet, inner: IPv6Packet, now: float) -> list[Effect]:
         """What a mobile node says through its tunnel."""
@@ -183,7 +190,10 @@ class Groups:
             care_of_address = self._care_of[home_address]
             query = tunnelled(self._query, self._address, care_of_address)
             effects.append(Forward(query))
-            self._asked.set(home_address, now + QUERY_INTERVAL)
+            new = home_address in self._new
+            self._new.discard(home_address)
+            wait = STARTUP_INTERVAL if new else QUERY_INTERVAL
+            self._asked.set(home_address, now + wait)
         return effects
 
     def refused(self, state: Membership) -> None:

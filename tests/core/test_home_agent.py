@@ -203,7 +203,9 @@ def test_mobile_nodes_do_not_disturb_each_other() -> None:
     role.receive(binding_update(5), 0.0)
     role.receive(binding_update(1, home_address=OTHER_HOME_ADDRESS), 1.0)
     assert role.bindings_count == 2
+    assert role.is_bound(int(HOME_ADDRESS))
     role.receive(from_home(6), 2.0)
+    assert not role.is_bound(int(HOME_ADDRESS))
     assert [binding.home_address for binding in role.bindings] == [OTHER_HOME_ADDRESS]
     assert role.bindings_count == 1
 

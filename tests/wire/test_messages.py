@@ -590,6 +590,14 @@ def test_lifetimes_the_wire_cannot_say(lifetime: int) -> None:
                 {"sequence_number": 0x10000},
             )
         ),
+        (
+            BindingAcknowledgement,
+            {"status": 0, "sequence_number": 0x10000, "lifetime": 0},
+        ),
+        (
+            BindingAcknowledgement,
+            {"status": 256, "sequence_number": 0, "lifetime": 0},
+        ),
         (UnknownMessage, {"type": 5, "data": bytes(2)}),
         (UnknownMessage, {"type": 256, "data": bytes(2)}),
         (UnknownMessage, {"type": 19, "data": bytes(8)}),

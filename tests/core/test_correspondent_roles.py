@@ -32,6 +32,7 @@ from mip6.core.path_mtu import optimized as quoted
 from mip6.core.state import End, Route, RouteOptimization, State, Tunnel
 from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.messages import (
+    BindingError,
     BindingRefreshRequest,
     BindingUpdate,
     CareOfTestInit,
@@ -174,6 +175,7 @@ class Roamer:
     """A mobile node with, or without, a tunnel to its home agent."""
 
     home_address = CORRESPONDENT
+    home_addresses = (CORRESPONDENT,)
     home_agent = HOME_AGENT
     deadline = None
 
@@ -277,20 +279,34 @@ def test_only_the_home_address_of_a_mobile_node_is_a_correspondent() -> None:
     assert dropped(node.receive(packet, 0.0)) == "not_for_us"
 
 
-def both_ways(octets: int) -> bytes:
+def both_ways(octets: int, *, to_us: bool = False) -> bytes:
     """What two mobile nodes send each other: two headers more."""
+    ours, theirs = (OWN_CARE_OF_ADDRESS, CORRESPONDENT), (CARE_OF_ADDRESS, HOME_ADDRESS)
+    (source, origin), (destination, target) = (
+        (theirs, ours) if to_us else (ours, theirs)
+    )
     return write_packet(
         IPv6Packet(
-            source=OWN_CARE_OF_ADDRESS,
-            destination=CARE_OF_ADDRESS,
+            source=source,
+            destination=destination,
             extensions=(
-                RoutingHeaderType2(HOME_ADDRESS),
-                DestinationOptions((HomeAddressOption(CORRESPONDENT),)),
+                RoutingHeaderType2(target),
+                DestinationOptions((HomeAddressOption(origin),)),
             ),
             next_header=17,
             payload=bytes(octets),
         )
     )
+
+
+@pytest.mark.rfc("9.3.1", "the binding is that of our home address, wherever we are")
+def test_a_home_address_option_beside_a_routing_header() -> None:
+    node, _ = mobile(TUNNEL)
+    packet = both_ways(20, to_us=True)
+    [answer] = sent(node.receive(packet, 0.0))
+    assert isinstance(answer.message, BindingError)
+    MobileNode(node=node).bind()
+    assert dropped(node.receive(packet, 0.0)) == "not_signalling"
 
 
 def test_errors_between_two_mobile_nodes() -> None:

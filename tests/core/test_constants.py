@@ -30,6 +30,7 @@ from mip6.core import (
     tunnel_errors,
     tunnel_probe,
 )
+from mip6.core.link import Link
 from mip6.core.packet import Packet
 from mip6.core.registration import ADVICE
 from mip6.core.state import Route
@@ -141,6 +142,10 @@ def test_lengths_and_numbers_on_the_wire(
 def test_main_table_is_where_routes_go() -> None:
     assert Route.__dataclass_fields__["table"].default == 254  # RT_TABLE_MAIN
     assert Route.__dataclass_fields__["metric"].default == 1024  # IP6_RT_PRIO_USER
+
+
+def test_a_link_is_ethernet_unless_it_says() -> None:
+    assert Link.__dataclass_fields__["mtu"].default == 1500  # RFC 2464 §2
 
 
 def test_packets_leave_with_the_usual_hop_limit() -> None:

@@ -17,6 +17,7 @@ from mip6.core import (
     home_registrations,
     homes,
     icmp_error,
+    joined,
     movement,
     neighbor_discovery,
     nonces,
@@ -33,7 +34,7 @@ from mip6.core import (
 from mip6.core.link import Link
 from mip6.core.packet import Packet
 from mip6.core.registration import ADVICE
-from mip6.core.state import Route
+from mip6.core.state import Route, Rule
 from mip6.wire.messages import BindingStatus
 
 
@@ -42,6 +43,7 @@ from mip6.wire.messages import BindingStatus
     [
         (registration, "INITIAL_BINDACK_TIMEOUT_FIRST", 1.5),  # §13
         (home_registrations, "REFUSAL_MAX", 1.0),
+        (joined, "REFUSAL_MAX", 1.0),
         (movement, "MISSED_MAX", 3),  # §11.5.1
         (movement, "CONFLICTS_MAX", 3),  # IDGEN_RETRIES, RFC 7217 §7
         (duplicates, "RETRANS_TIMER", 1.0),  # RFC 4861 §10
@@ -142,6 +144,11 @@ def test_lengths_and_numbers_on_the_wire(
 def test_main_table_is_where_routes_go() -> None:
     assert Route.__dataclass_fields__["table"].default == 254  # RT_TABLE_MAIN
     assert Route.__dataclass_fields__["metric"].default == 1024  # IP6_RT_PRIO_USER
+
+
+def test_a_rule_is_for_all_packets_and_every_route() -> None:
+    for name in ("suppress_default", "own_only"):
+        assert Rule.__dataclass_fields__[name].default is False
 
 
 def test_a_link_is_ethernet_unless_it_says() -> None:

@@ -22,6 +22,7 @@ from tests.core.renumbering import (
     updates,
 )
 from tests.core.test_home_agents import SECOND, told
+from tests.core.test_listening import ask
 from tests.core.test_mobile_deadline import better_link
 from tests.core.test_mobile_inputs import DATA, dropped
 from tests.core.test_mobile_node import SECOND_LINK, roamer_on_two_links
@@ -35,6 +36,8 @@ from mip6.core.tunnel_probe import Passage
 from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryRequest
 from mip6.wire.messages import BindingStatus
 from mip6.wire.neighbor_discovery import NeighborSolicitation, PrefixInformation
+
+UNSPECIFIED = IPv6Address("::")
 
 
 def passing(roamer: Roamer, seconds: float) -> list[Effect]:
@@ -186,6 +189,52 @@ def test_nobody_is_asked_for_the_home_agent_when_the_binding_has_just_ended() ->
     assert question not in [sent.packet.message for sent in roamer.sent]
 
 
+def test_of_the_place_before_home_nothing_is_left() -> None:
+    """Elsewhere it is not the place before any more, though its link is still up."""
+    roamer = roamer_on_two_links()
+    roamer.link_up(SECOND_LINK)
+    roamer.hear(PREFIX_B, ROUTER_B, link=SECOND_LINK)
+    roamer.answer()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME)
+    roamer.answer()
+    assert roamer.mobile_node.place is Place.AT_HOME
+    roamer.hear(PREFIX_C, ROUTER_C)
+    roamer.hear(HOME_PREFIX, ROUTER_HOME, router_lifetime=0)
+    here = roamer.mobile_node.care_of_address
+    assert here is not None and here in PREFIX_C
+    assert roamer.care_of_addresses == {here}
+
+
+@pytest.mark.rfc("11.5.5-6", "its target is the home address, whichever that is now")
+def test_the_home_agent_is_looked_for_by_the_new_home_address() -> None:
+    roamer = deprecated()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(HOME_PREFIX, ROUTER_HOME, home_agent=False)
+    asked = [
+        sent.packet.message.target_address
+        for sent in roamer.sent
+        if isinstance(sent.packet.message, NeighborSolicitation)
+        and sent.packet.source == UNSPECIFIED
+    ]
+    assert asked == [NEW_HOME_ADDRESS]
+
+
+def test_groups_are_for_who_has_a_binding() -> None:
+    """To the very moment."""
+    roamer = Roamer()
+    roamer.register()
+    ask(roamer)
+    assert roamer.mobile_node.listening.asker == HOME_AGENT
+    roamer.link_down()
+    ends = roamer.mobile_node.registration.bound_until
+    roamer.wait(ends - 0.1 - roamer.now)
+    assert roamer.mobile_node.listening.asker == HOME_AGENT
+    roamer.wait(ends - roamer.now)
+    assert roamer.mobile_node.listening.asker is None
+
+
 # Data that came too late for its tunnel.
 
 
@@ -235,7 +284,8 @@ def test_the_shortest_lifetime_is_one_unit_of_the_wire() -> None:
 
 def test_who_stops_waits_for_no_registration_by_a_better_link() -> None:
     roamer = better_link()
-    roamer.do(roamer.mobile_node.stop(roamer.now))
     roamer.hear(PREFIX_B, ROUTER_B)
+    assert roamer.mobile_node.link == SECOND_LINK
+    roamer.do(roamer.mobile_node.stop(roamer.now))
     assert roamer.mobile_node.link == "eth0"
     assert roamer.updates[-1].update.lifetime == 0

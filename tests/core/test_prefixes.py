@@ -215,16 +215,6 @@ def test_very_many_bindings_end_a_part_at_a_time() -> None:
     assert not list(role.bindings)
 
 
-def test_a_binding_that_is_gone_before_its_prefix_is_not_ended_again() -> None:
-    role = home_agent()
-    role.receive(binding_update(1), 0.0)
-    [tunnel] = role.installed
-    role.prefixes_changed((prefix(NEW_PREFIX),), 1.0)
-    role.failed(tunnel, 3.0)
-    assert role.bindings_count == 0
-    assert role.tick(3.0) == []
-
-
 @pytest.mark.rfc("10.3.1-6", "a home subnet is whatever the prefixes say now")
 def test_renumbering() -> None:
     role = home_agent(mobile_nodes=BOTH)

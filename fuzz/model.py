@@ -39,6 +39,8 @@ OF_INTEREST = (
     NextHeader.FRAGMENT,
     NextHeader.ESP,
 )
+REPORTS = (b"\x83", b"\x84", b"\x8f")
+"""Types of MLD that say what their sender listens to (RFC 3810 §5)."""
 LENGTH_MIN = 1280
 """No sender is told to send less."""
 REMOVED_MAX = 0xFFF
@@ -74,15 +76,22 @@ class Model:
         except WireError:
             return Outcome(DROP, b"", mark, "dropped_malformed")
         source, destination = map(IPv6Address, ends)
-        scope = destination.packed[1] & 0xF
-        if destination.is_link_local or (destination.is_multicast and scope <= 2):
-            return Outcome(DROP, b"", mark, "dropped_link_scope")
         before = HEADER.size  # of what is not ours to put anything in front of
         if next_header == NextHeader.HOP_BY_HOP_OPTIONS:
             if len(octets) < before + 2:
                 return Outcome(DROP, b"", mark, "dropped_malformed")
             next_header = octets[before]
             before += 8 + 8 * octets[before + 1]
+        scope = destination.packed[1] & 0xF
+        if (
+            destination.is_multicast
+            and next_header == NextHeader.ICMPV6
+            and octets[before : before + 1] in REPORTS
+        ):
+            # What processes join on the device: a mobile node's daemon is told.
+            return Outcome(PASS, octets, mark, "unmatched")
+        if destination.is_link_local or (destination.is_multicast and scope <= 2):
+            return Outcome(DROP, b"", mark, "dropped_link_scope")
         possible = may_go_directly(octets, before, next_header)
         return self._on_its_way(octets, source, destination, before, possible, mark)
 

@@ -30,8 +30,9 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, read, write
 from mip6.core.path_mtu import optimized as quoted
 from mip6.core.state import End, Route, RouteOptimization, State, Tunnel
-from mip6.wire.icmpv6 import PacketTooBig
+from mip6.wire.icmpv6 import PacketTooBig, UnknownIcmp
 from mip6.wire.messages import (
+    BindingError,
     BindingRefreshRequest,
     BindingUpdate,
     CareOfTestInit,
@@ -174,6 +175,7 @@ class Roamer:
     """A mobile node with, or without, a tunnel to its home agent."""
 
     home_address = CORRESPONDENT
+    home_addresses = (CORRESPONDENT,)
     home_agent = HOME_AGENT
     deadline = None
 
@@ -291,6 +293,24 @@ def both_ways(octets: int) -> bytes:
             payload=bytes(octets),
         )
     )
+
+
+def test_what_another_mobile_node_sends_is_from_where_it_is_bound() -> None:
+    """§9.3.1: with the home address here, which the routing header names."""
+    node, roamer = mobile(TUNNEL)
+    reply = UnknownIcmp(type=129, code=0, data=bytes(8))
+    packet = Packet(
+        source=CARE_OF_ADDRESS,
+        destination=OWN_CARE_OF_ADDRESS,
+        routing_address=CORRESPONDENT,
+        home_address=HOME_ADDRESS,
+        message=reply,
+    )
+    [answer] = sent(node.receive(write(packet), 0.0))
+    assert isinstance(answer.message, BindingError)
+    MobileNode(node=node).bind()
+    node.receive(write(packet), 1.0)
+    assert roamer.heard == [reply]
 
 
 def test_errors_between_two_mobile_nodes() -> None:

@@ -18,14 +18,16 @@ from tests.support.core import (
     dropped,
     home_agent,
 )
+from tests.support.octets import IPV6, ipv6
 
 from mip6.core.effects import Forward, Notify
 from mip6.core.events import Dropped
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.router import AdvertisingRouter
-from mip6.wire.icmpv6 import DestinationUnreachable
+from mip6.wire.icmpv6 import DestinationUnreachable, UnknownIcmp
 from mip6.wire.messages import HomeTestInit
+from mip6.wire.multicast_listener import general_query
 from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterSolicitation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
@@ -103,6 +105,13 @@ def test_neighbors_of_other_links_are_no_home_agents_business(
     assert discarded(effects) == ("unexpected_message", "9.2")
 
 
+def test_a_question_about_groups_is_for_mobile_nodes() -> None:
+    """Whoever asks a home agent through its tunnel has no answer."""
+    query = general_query(HOME_ADDRESS)
+    octets = ipv6(str(NEXT_CARE_OF_ADDRESS), str(HOME_AGENT), IPV6, query)
+    assert discarded(node().receive(octets, 20.0)) == ("multicast", "10.4.3")
+
+
 # A home agent that is a mobile node of another one.
 
 
@@ -152,6 +161,16 @@ def test_whose_neighbor_it_is(
     message = NeighborAdvertisement(target_address=HOME_ADDRESS)
     packet = replace(SOLICITATION, message=message, destination=IPv6Address("ff02::1"))
     assert heard(*both(home_link=home_link), packet, link) is ours
+
+
+def test_what_is_the_mobile_nodes_on_the_home_link_of_the_other() -> None:
+    """Only Neighbor Discovery there is the home agent's."""
+    packet = Packet(
+        source=IPv6Address("2001:db8:f::1"),
+        destination=CARE_OF_ADDRESS,
+        message=UnknownIcmp(type=129, code=0, data=bytes(8)),
+    )
+    assert heard(*both(home_link="eth1"), packet, "eth1")
 
 
 def test_nonsense_in_a_tunnel_is_who_sent_its() -> None:

@@ -131,6 +131,7 @@ def test_an_answer_to_one_of_the_last_messages_counts() -> None:
     assert test.expects(HOME_ADDRESS, cookie(1)) == ""
     token = test.passed(cookie(1), b"token...", 7)
     assert (token.token, token.nonce_index, token.tested_at) == (b"token...", 7, 1.0)
+    assert "token..." not in repr(token), "it is a secret"
     assert not test.running
     assert not test.is_of(cookie(1))
     assert test.expects(HOME_ADDRESS, cookie(1)) == "no_test_under_way"

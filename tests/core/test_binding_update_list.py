@@ -94,6 +94,11 @@ def test_beginnings_are_limited() -> None:
     for number in range(BEGINNINGS_BURST + 5):
         made.talks_to(IPv6Address(int(OTHER) + number), 0.0)
     assert len(made) == BEGINNINGS_BURST
+    # Ten more a second.
+    for second in (1, 2):
+        for number in range(100 * second, 100 * second + BEGINNINGS_BURST):
+            made.talks_to(IPv6Address(int(OTHER) + number), 0.5 * second)
+        assert len(made) == BEGINNINGS_BURST + 5 * second
 
 
 @pytest.mark.parametrize(
@@ -171,6 +176,22 @@ def test_what_has_ended_is_not_taken_over(now: float, taken: int) -> None:
 
 
 # Errors.
+
+
+def test_three_errors_in_ten_seconds_are_needed() -> None:
+    made = listed(restored=(replace(RESTORED, expires=5000.0),))
+    made.update(0.0, TOLD)
+    octets = data(
+        source=CARE_OF_ADDRESS, destination=CORRESPONDENT, home_address=HOME_ADDRESS
+    )
+    # With the Home Address option no packet of 1280 octets fits.
+    too_big = PacketTooBig(mtu=1290, packet=octets)
+    router = IPv6Address("2001:db8:f::1")
+    packet = Packet(source=router, destination=CARE_OF_ADDRESS, message=too_big)
+    for now in (1.0, 6.0, 11.0):
+        dropped = made.receive(packet, too_big, now)
+        assert dropped is not None and dropped.reason == "icmp_error_alone"
+    assert made.receive(packet, too_big, 15.9) is None
 
 
 def test_a_path_is_forgotten_at_a_moment() -> None:

@@ -128,3 +128,14 @@ def test_a_mobile_node_without_fallback_from_now_on() -> None:
     assert 1002 not in {rule.priority for rule in roamer.standing(Rule)}
     roamer.do(roamer.mobile_node.configure(400, roamer.now, fallback=False))
     assert 1002 in {rule.priority for rule in roamer.standing(Rule)}
+
+
+def test_a_mobile_node_uses_name_servers_natively_unless_it_is_told_not_to() -> None:
+    roamer = Roamer()
+    for more, used in (
+        ({}, True),
+        ({"native_name_servers": False}, False),
+        ({}, True),
+    ):
+        roamer.mobile_node.configure(400, roamer.now, fallback=True, **more)
+        assert roamer.mobile_node.native.with_name_servers is used

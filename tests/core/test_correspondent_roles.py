@@ -30,7 +30,7 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, read, write
 from mip6.core.path_mtu import optimized as quoted
 from mip6.core.state import End, Route, RouteOptimization, State, Tunnel
-from mip6.wire.icmpv6 import PacketTooBig, UnknownIcmp
+from mip6.wire.icmpv6 import PacketTooBig
 from mip6.wire.messages import (
     BindingError,
     BindingRefreshRequest,
@@ -279,15 +279,19 @@ def test_only_the_home_address_of_a_mobile_node_is_a_correspondent() -> None:
     assert dropped(node.receive(packet, 0.0)) == "not_for_us"
 
 
-def both_ways(octets: int) -> bytes:
+def both_ways(octets: int, *, to_us: bool = False) -> bytes:
     """What two mobile nodes send each other: two headers more."""
+    ours, theirs = (OWN_CARE_OF_ADDRESS, CORRESPONDENT), (CARE_OF_ADDRESS, HOME_ADDRESS)
+    (source, origin), (destination, target) = (
+        (theirs, ours) if to_us else (ours, theirs)
+    )
     return write_packet(
         IPv6Packet(
-            source=OWN_CARE_OF_ADDRESS,
-            destination=CARE_OF_ADDRESS,
+            source=source,
+            destination=destination,
             extensions=(
-                RoutingHeaderType2(HOME_ADDRESS),
-                DestinationOptions((HomeAddressOption(CORRESPONDENT),)),
+                RoutingHeaderType2(target),
+                DestinationOptions((HomeAddressOption(origin),)),
             ),
             next_header=17,
             payload=bytes(octets),
@@ -295,22 +299,14 @@ def both_ways(octets: int) -> bytes:
     )
 
 
-def test_what_another_mobile_node_sends_is_from_where_it_is_bound() -> None:
-    """§9.3.1: with the home address here, which the routing header names."""
-    node, roamer = mobile(TUNNEL)
-    reply = UnknownIcmp(type=129, code=0, data=bytes(8))
-    packet = Packet(
-        source=CARE_OF_ADDRESS,
-        destination=OWN_CARE_OF_ADDRESS,
-        routing_address=CORRESPONDENT,
-        home_address=HOME_ADDRESS,
-        message=reply,
-    )
-    [answer] = sent(node.receive(write(packet), 0.0))
+@pytest.mark.rfc("9.3.1", "the binding is that of our home address, wherever we are")
+def test_a_home_address_option_beside_a_routing_header() -> None:
+    node, _ = mobile(TUNNEL)
+    packet = both_ways(20, to_us=True)
+    [answer] = sent(node.receive(packet, 0.0))
     assert isinstance(answer.message, BindingError)
     MobileNode(node=node).bind()
-    node.receive(write(packet), 1.0)
-    assert roamer.heard == [reply]
+    assert dropped(node.receive(packet, 0.0)) == "not_signalling"
 
 
 def test_errors_between_two_mobile_nodes() -> None:

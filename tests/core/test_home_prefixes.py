@@ -95,3 +95,28 @@ def test_identifiers_of_advertisements_have_sixteen_bits() -> None:
     delivery = PrefixDelivery(lambda octets: b"\xff" * octets, 1.0, 1.0)
     delivery.schedule(HOME_ADDRESS, inf, 0.0)
     assert delivery.due(1.0) == [(HOME_ADDRESS, 0xFFFF)]
+
+
+@pytest.mark.rfc("6.8-10", "an answer that is put off goes when its second is over")
+def test_what_is_new_does_not_put_an_answer_off_any_longer() -> None:
+    """It has what is new in it."""
+    delivery = PrefixDelivery(bytes, 5.0, 5.0)
+    delivery.ask(HOME_ADDRESS, 7, 10.0)
+    assert delivery.due(10.0) == [(HOME_ADDRESS, 7)]
+    delivery.ask(HOME_ADDRESS, 8, 10.5)
+    assert delivery.due(10.5) == []
+    delivery.schedule(HOME_ADDRESS, inf, 10.6)
+    assert delivery.due(11.0) == [(HOME_ADDRESS, 8)]
+    assert (len(delivery), delivery.deadline) == (0, None)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_nothing_is_kept_of_who_has_no_binding(asked: bool) -> None:
+    delivery = PrefixDelivery(bytes, 5.0, 5.0)
+    if asked:
+        delivery.ask(HOME_ADDRESS, 7, 10.0)
+    else:
+        delivery.schedule(HOME_ADDRESS, inf, 10.0)
+    assert len(delivery) == 1
+    delivery.end(HOME_ADDRESS)
+    assert (len(delivery), delivery.deadline) == (0, None)

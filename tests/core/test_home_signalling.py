@@ -19,8 +19,10 @@ from mip6.core.events import Dropped
 from mip6.core.home_agents import HomeAgents
 from mip6.core.home_signalling import heard
 from mip6.core.packet import Packet, write
-from mip6.wire.icmpv6 import ParameterProblem
+from mip6.wire.icmpv6 import DestinationUnreachable, ParameterProblem
 from mip6.wire.messages import HomeTestInit
+from mip6.wire.next_header import NextHeader
+from mip6.wire.packet import IPv6Packet, write_packet
 
 
 def home_agents() -> tuple[HomeAgents, Packet]:
@@ -86,3 +88,22 @@ def test_what_a_parameter_problem_is_about() -> None:
         else:
             assert isinstance(brought, Dropped) and brought.reason == "icmp_error"
             assert not made.current.fruitless(1.0) and made.current.awaiting
+
+
+def test_an_error_about_a_long_packet_of_the_tunnel_quotes_its_beginning() -> None:
+    """What fits the minimum MTU (RFC 4443 §2.4 (c))."""
+    made, packet = home_agents()
+    assert answer(made.current, packet, 0.0) == ""
+    inner = IPv6Packet(
+        source=HOME_ADDRESS, destination=CORRESPONDENT, next_header=17, payload=b"-"
+    )
+    outer = IPv6Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        next_header=NextHeader.IPV6,
+        payload=write_packet(inner) + bytes(1300),
+    )
+    message = DestinationUnreachable(code=0, packet=write_packet(outer)[:1232])
+    told = Packet(source=CORRESPONDENT, destination=CARE_OF_ADDRESS, message=message)
+    brought = heard(made, told, message, 1.0)
+    assert isinstance(brought, Dropped) and brought.reason == "icmp_error_alone"

@@ -1,34 +1,42 @@
-"""What a binding stands for in the kernel, and from one to the next (§10.4)."""
+"""The kernel state of bindings by itself (§10.4.1)."""
 
 from dataclasses import replace
 
-from tests.support.core import (
-    HOME_ADDRESS,
-    HOME_AGENT,
-    NEXT_CARE_OF_ADDRESS,
-    binding_update,
-    home_agent,
+import pytest
+from tests.support.core import CARE_OF_ADDRESS, HOME_ADDRESS, HOME_AGENT
+
+from mip6.core.binding_cache import Binding
+from mip6.core.effects import Install, Remove
+from mip6.core.interception import Interception
+from mip6.core.state import Route, Tunnel
+
+BINDING = Binding(
+    home_address=HOME_ADDRESS,
+    care_of_address=CARE_OF_ADDRESS,
+    home_registration=True,
+    sequence_number=1,
+    lifetime=60,
+    expires=60.0,
 )
 
-from mip6.core.effects import Install
-from mip6.core.interception import Interception
-from mip6.core.state import End, Tunnel
+
+@pytest.mark.parametrize("path_mtu", [None, 1400], ids=["a tunnel", "a route beside"])
+def test_a_refresh_installs_the_tunnel_anew_and_nothing_else(
+    path_mtu: int | None,
+) -> None:
+    made = Interception(HOME_AGENT, "mip0", None)
+    before = replace(BINDING, path_mtu=path_mtu)
+    after = replace(before, expires=90.0)
+    [effect] = made.change(before, after)
+    assert isinstance(effect, Install) and isinstance(effect.state, Tunnel)
+    assert effect.state.expires == 90.0
+    assert made.change(after, after) == []
 
 
-def test_where_the_prefix_is_routed_a_refresh_is_another_tunnel_only() -> None:
-    """Decision 0002: one entry; and none at all if nothing has changed."""
-    role = home_agent()
-    role.receive(binding_update(1), 0.0)
-    before = role.binding(HOME_ADDRESS)
-    assert before is not None
-    after = replace(before, care_of_address=NEXT_CARE_OF_ADDRESS, expires=90.0)
-    interception = Interception(HOME_AGENT, "mip0", None)
-    tunnel = Tunnel(
-        end=End.HOME_AGENT,
-        home_address=HOME_ADDRESS,
-        care_of_address=NEXT_CARE_OF_ADDRESS,
-        home_agent=HOME_AGENT,
-        expires=90.0,
-    )
-    assert interception.change(before, after) == [Install(tunnel)]
-    assert interception.change(after, after) == []
+def test_a_path_that_narrows_gets_a_route() -> None:
+    made = Interception(HOME_AGENT, "mip0", None)
+    narrow = replace(BINDING, path_mtu=1400)
+    [effect] = made.change(BINDING, narrow)
+    assert isinstance(effect, Install) and isinstance(effect.state, Route)
+    assert effect.state.mtu == 1360
+    assert made.change(narrow, BINDING) == [Remove(effect.state)]

@@ -5,7 +5,8 @@ from ipaddress import IPv6Address
 from typing import Any, cast
 
 import pytest
-from tests.core.bare_nodes import Roamer
+from tests.core.bare_nodes import ACKNOWLEDGEMENT, Roamer
+from tests.core.test_groups import GROUP, Agent
 from tests.core.test_router import HOST, LINK, advertising
 from tests.support.core import (
     CARE_OF_ADDRESS,
@@ -17,17 +18,19 @@ from tests.support.core import (
     discarded,
     dropped,
     home_agent,
+    sent,
 )
-from tests.support.octets import IPV6, ipv6
+from tests.support.mld import report_1
 
 from mip6.core.effects import Forward, Notify
 from mip6.core.events import Dropped
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.router import AdvertisingRouter
-from mip6.wire.icmpv6 import DestinationUnreachable, UnknownIcmp
+from mip6.core.state import Membership
+from mip6.wire.icmpv6 import DestinationUnreachable, HomeAgentAddressDiscoveryRequest
 from mip6.wire.messages import HomeTestInit
-from mip6.wire.multicast_listener import general_query
+from mip6.wire.multicast_listener import QUERY
 from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterSolicitation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
@@ -105,13 +108,6 @@ def test_neighbors_of_other_links_are_no_home_agents_business(
     assert discarded(effects) == ("unexpected_message", "9.2")
 
 
-def test_a_question_about_groups_is_for_mobile_nodes() -> None:
-    """Whoever asks a home agent through its tunnel has no answer."""
-    query = general_query(HOME_ADDRESS)
-    octets = ipv6(str(NEXT_CARE_OF_ADDRESS), str(HOME_AGENT), IPV6, query)
-    assert discarded(node().receive(octets, 20.0)) == ("multicast", "10.4.3")
-
-
 # A home agent that is a mobile node of another one.
 
 
@@ -163,14 +159,60 @@ def test_whose_neighbor_it_is(
     assert heard(*both(home_link=home_link), packet, link) is ours
 
 
-def test_what_is_the_mobile_nodes_on_the_home_link_of_the_other() -> None:
-    """Only Neighbor Discovery there is the home agent's."""
+@pytest.mark.parametrize("link", ["eth0", "eth1"])
+def test_an_acknowledgement_is_the_mobile_nodes_on_every_link(link: str) -> None:
+    """The home link of the home agent that this node is, too."""
     packet = Packet(
         source=IPv6Address("2001:db8:f::1"),
         destination=CARE_OF_ADDRESS,
-        message=UnknownIcmp(type=129, code=0, data=bytes(8)),
+        routing_address=HOME_ADDRESS,
+        message=ACKNOWLEDGEMENT,
     )
-    assert heard(*both(home_link="eth1"), packet, "eth1")
+    assert heard(*both(home_link="eth1"), packet, link)
+
+
+def test_who_is_no_mobile_node_is_asked_for_no_groups() -> None:
+    """A query out of a tunnel is a packet to a group as any other (§10.4.3)."""
+    query = IPv6Packet(
+        source=HOME_ADDRESS,
+        destination=IPv6Address("ff02::1"),
+        next_header=NextHeader.ICMPV6,
+        payload=bytes([QUERY]) + bytes(27),
+    )
+    outer = IPv6Packet(
+        source=CARE_OF_ADDRESS,
+        destination=HOME_AGENT,
+        next_header=NextHeader.IPV6,
+        payload=write_packet(query),
+    )
+    made = Node(home_agent=home_agent())
+    made.receive(write(binding_update(1)), 0.0)
+    effects = made.receive(write_packet(outer), 1.0)
+    assert discarded(effects) == ("multicast", "10.4.3")
+
+
+@pytest.mark.rfc("10.5", "home agents are asked at their anycast address")
+def test_an_anycast_address_of_the_home_link_is_for_us() -> None:
+    role = home_agent()
+    [anycast] = role.anycast_addresses
+    request = Packet(
+        source=CARE_OF_ADDRESS,
+        destination=anycast,
+        message=HomeAgentAddressDiscoveryRequest(identifier=1),
+    )
+    made = Node(home_agent=role)
+    assert len(sent(made.receive(write(request), 1.0))) == 1
+    elsewhere = replace(request, destination=anycast - 1)
+    effects = made.receive(write(elsewhere), 1.0)
+    assert discarded(effects) == ("not_for_us", "RFC 8200 3")
+
+
+def test_what_a_home_agent_listens_to_stands_beside_the_tunnels() -> None:
+    agent = Agent()
+    agent.bind()
+    agent.say(report_1(GROUP))
+    [membership] = [s for s in agent.role.installed if isinstance(s, Membership)]
+    assert membership in set(agent.node.states_beside_tunnels())
 
 
 def test_nonsense_in_a_tunnel_is_who_sent_its() -> None:

@@ -159,6 +159,17 @@ def test_nothing_is_remembered_that_no_nonce_could_bring_back() -> None:
     assert not table.is_spent(ENDS, nonce)
 
 
+def test_a_nonce_of_an_earlier_process_is_not_one_of_ours_by_its_index() -> None:
+    """A binding that was found in the kernel says -1."""
+    table = Nonces(counting(), first=0xFFFE, spent_max=1)
+    nonce = table.current(0.0)
+    assert nonce.index == 0xFFFF
+    for ends in (ENDS, OTHER_ENDS):
+        table.spend(ends, -1)
+        assert not table.is_spent(ends, nonce)
+    assert table.find(nonce.index, 0.0) is nonce
+
+
 @pytest.mark.rfc("5.2.8", "the last measure: those nonces count for nobody")
 def test_memory_of_spent_nonces_has_a_limit() -> None:
     table = nonces(spent_max=2)

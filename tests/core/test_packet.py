@@ -149,7 +149,7 @@ def test_octets_are_no_part_of_what_a_packet_says() -> None:
     packet = read(octets())
     assert packet.octets == octets()
     assert packet == replace(packet, octets=b"")
-    assert "octets" not in repr(packet)
+    assert "octets" not in repr(packet) and "payload" not in repr(packet)
 
 
 def test_link_and_protection_are_passed_on() -> None:

@@ -155,10 +155,8 @@ def test_data_for_a_mobile_node_is_not_ours_to_pass(node: Node) -> None:
     assert into_tunnel(node.home_agent, headers, unwrap(headers), octets) is None
 
 
-@pytest.mark.parametrize("destination", ["2001:db8:e::2", "ff0e::2"])
-def test_a_stranger_in_a_tunnel_goes_nowhere(destination: str) -> None:
-    """Neither to somebody nor to a group."""
-    to = IPv6Address(destination)
+@pytest.mark.parametrize("to", [CORRESPONDENT, IPv6Address("ff0e::2")])
+def test_a_stranger_in_a_tunnel_goes_nowhere(to: IPv6Address) -> None:
     octets = write(replace(INIT, destination=to, tunnel=None))
     headers = read_packet(octets)
     assert out_of_tunnel(home_agent(), headers, octets, 1.0) is None

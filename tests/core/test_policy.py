@@ -30,6 +30,7 @@ from mip6.core.network_table import NetworkTable
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.policy import Permission
+from mip6.core.prefixes import HomePrefix
 from mip6.wire.messages import BindingStatus
 from mip6.wire.revocation import BindingRevocation, RevocationStatus
 
@@ -164,6 +165,16 @@ def test_a_review_of_many_is_done_a_part_at_a_time() -> None:
     # One that is gone meanwhile.
     role.receive(from_home(2), 1.0)
     assert sent(role.tick(1.0)) == []
+
+
+def test_a_binding_that_is_gone_before_its_prefix_is_not_ended_again() -> None:
+    role, elsewhere = home_agent(), IPv6Network("2001:db8:1a::/64")
+    role.receive(binding_update(1), 0.0)
+    [tunnel] = role.installed
+    role.prefixes_changed((HomePrefix(network=elsewhere),), 1.0)
+    role.failed(tunnel, 3.0)
+    assert role.bindings_count == 0
+    assert role.tick(3.0) == []
 
 
 # Revocation (RFC 5846).

@@ -1,5 +1,7 @@
 """What two nodes without a shared key compute; others' results are in tests/interop."""
 
+import hmac
+
 import pytest
 from tests.support.correspondents import CARE_OF_ADDRESS, CORRESPONDENT, HOME_ADDRESS
 
@@ -38,6 +40,18 @@ def test_signed(message: BindingUpdate | BindingAcknowledgement) -> None:
     assert not is_signed(signed, octets, KEY, HOME_ADDRESS, CORRESPONDENT)
     assert not is_signed(signed, octets, KEY, CARE_OF_ADDRESS, HOME_ADDRESS)
     assert not is_signed(signed, octets + bytes(8), KEY, *ENDS)
+
+
+@pytest.mark.rfc("6.2.7", "as if the checksum were zero, and without itself")
+@pytest.mark.parametrize("message", [UPDATE, ACKNOWLEDGEMENT])
+def test_an_authenticator_by_hand(
+    message: BindingUpdate | BindingAcknowledgement,
+) -> None:
+    octets = write_message(sign(message, KEY, *ENDS), HOME_ADDRESS, CORRESPONDENT)
+    assert octets[4:6] != bytes(2)
+    data = CARE_OF_ADDRESS.packed + CORRESPONDENT.packed
+    data += octets[:4] + bytes(2) + octets[6:-12]
+    assert octets[-12:] == hmac.new(KEY, data, "sha1").digest()[:12]
 
 
 @pytest.mark.parametrize("message", [UPDATE, ACKNOWLEDGEMENT])

@@ -229,3 +229,19 @@ def test_what_is_new_waits_where_nothing_is_sent_unasked_or_nobody_hears() -> No
     made.link_up(LINK, 60.0)
     made.renumber((), 61.0)  # before the first one
     assert made.deadline == 60.0
+
+
+def test_who_is_no_home_agent_tells_its_own_prefixes() -> None:
+    """Also where one of them is the home link's."""
+    made = AdvertisingRouter([advertising(unsolicited=False)], random=bytes)
+    made.link_up(LINK, 0.0)
+    assert made.renumber((HomePrefix(network=HOME_PREFIX, valid_lifetime=9),), 1) == []
+    [effect] = made.stop(2.0)
+    assert isinstance(effect, Send)
+    assert isinstance(effect.packet.message, RouterAdvertisement)
+    [option] = [
+        option
+        for option in effect.packet.message.options
+        if isinstance(option, PrefixInformation)
+    ]
+    assert option.valid_lifetime == 2_592_000

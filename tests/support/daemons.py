@@ -145,6 +145,8 @@ class World:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)
     """What a test has listened to."""
+    instances: list[Instance] = field(default_factory=list)
+    """All that were made."""
 
     def __post_init__(self) -> None:
         self.key_file("laptop.key", KEY)
@@ -157,8 +159,10 @@ class World:
     def instance(self, namespace: Namespace, label: str, text: str) -> Instance:
         file = self.directory / f"{label}.toml"
         file.write_text(text)
-        name = f"{namespace.name}"
-        return Instance(namespace, file, name, self.directory / f"{label}.log")
+        log = self.directory / f"{label}.log"
+        made = Instance(namespace, file, namespace.name, log)
+        self.instances.append(made)
+        return made
 
     def key_file(self, name: str, *keys: Secret) -> None:
         """Puts a file with these keys beside the configurations."""
@@ -268,6 +272,7 @@ def _end(world: World) -> None:
                 process.wait()
         if instance.left():
             instance.call("down")
+    for instance in world.instances:
         shutil.rmtree(Path("/var/lib/mip6", instance.name), ignore_errors=True)
     for radvd in world.processes:
         radvd.terminate()

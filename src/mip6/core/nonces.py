@@ -141,11 +141,9 @@ class Nonces:
         if before is not None:
             serial = max(serial, before)
             self._forget(ends, before)
-        if serial & 0xFFFF not in self._valid:
-            return
-        while len(self._spent) >= self.spent_max:
+        while len(self._spent) >= self.spent_max and self._is_valid(serial):
             self._discard_oldest()
-        if serial & 0xFFFF not in self._valid:
+        if not self._is_valid(serial):
             return
         self._spent[ends] = serial
         self._spent_by.setdefault(serial, set()).add(ends)
@@ -155,6 +153,11 @@ class Nonces:
         """Whether every one of `nonces` may have made a binding that is gone."""
         serial = self._spent.get(ends)
         return serial is not None and all(nonce.serial <= serial for nonce in nonces)
+
+    def _is_valid(self, serial: int) -> bool:
+        """Whether the nonce is there, and not one that took its index later."""
+        nonce = self._valid.get(serial & 0xFFFF)
+        return nonce is not None and nonce.serial == serial
 
     def _forget(self, ends: Ends, serial: int) -> None:
         those = self._spent_by[serial]

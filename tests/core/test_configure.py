@@ -19,6 +19,7 @@ from tests.support.core import (
 
 from mip6.core.effects import Remove
 from mip6.core.events import BindingChanged, Change, Dropped
+from mip6.core.prefixes import HomePrefix
 from mip6.core.state import Rule, Tunnel
 from mip6.wire.messages import BindingStatus
 
@@ -49,6 +50,18 @@ def test_who_is_taken_out_while_its_address_is_checked_gets_no_binding() -> None
     assert role.configure((OTHER,), 100.5, lifetime_max=600, grace=2) == []
     role.tick(102.0)
     assert [b.home_address for b in role.bindings] == [OTHER_HOME_ADDRESS]
+
+
+def test_who_has_left_before_its_turn_is_not_judged() -> None:
+    """What a renumbering takes the ground from is ended in parts, from the next tick
+    on (§10.6)."""
+    role = home_agent()
+    role.receive(binding_update(1), 100.0)
+    new = HomePrefix(network=IPv6Network("2001:db8:1a::/64"))
+    role.prefixes_changed((new,), 101.0)
+    role.receive(binding_update(2, lifetime=0), 101.0)
+    assert not list(role.bindings)
+    assert role.tick(101.0) == []
 
 
 def test_with_keys_a_sequence_number_outlives_its_key() -> None:

@@ -3,6 +3,7 @@
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
+from tests.core.test_groups import GROUP, LINK, Agent
 from tests.core.test_home_link import (
     LINK_LOCAL,
     PREFIXES,
@@ -27,6 +28,7 @@ from tests.support.core import (
     sent,
     told,
 )
+from tests.support.mld import group_record, report_2
 
 from mip6.core.effects import Effect
 from mip6.core.events import Dropped, PrefixesTold
@@ -35,7 +37,7 @@ from mip6.core.joined import REFUSAL_MAX
 from mip6.core.packet import Packet
 from mip6.core.prefix_discovery import SETTLED
 from mip6.core.prefixes import HomePrefix
-from mip6.core.state import End, ProxyNeighbor, Route, Tunnel
+from mip6.core.state import End, Membership, ProxyNeighbor, Route, Tunnel
 from mip6.wire.icmpv6 import PacketTooBig
 
 TUNNEL = Tunnel(
@@ -246,3 +248,12 @@ def test_the_previous_address_is_gone_when_its_time_is_over() -> None:
     binding = role.binding(HOME_ADDRESS)
     assert binding is not None
     assert (binding.previous, binding.previous_until) == (None, 0.0)
+
+
+def test_groups_on_the_home_link_are_beside_the_tunnels() -> None:
+    """What looks after the kernel's tables puts them back, too (§10.4.3)."""
+    agent = Agent()
+    agent.bind()
+    agent.say(report_2(group_record(4, GROUP)))
+    membership = Membership(group=IPv6Address(GROUP), link=LINK)
+    assert membership in set(agent.role.states_beside_tunnels())

@@ -9,7 +9,12 @@ from random import Random
 import pytest
 
 from mip6.core.link import PREFIXES_MAX, Link, interface_identifier
-from mip6.core.movement import CONFLICTS_MAX, ROUTERS_MAX, ManagedLink
+from mip6.core.movement import (
+    CONFLICTS_MAX,
+    ROUTERS_MAX,
+    SOLICITATION_MAX,
+    ManagedLink,
+)
 from mip6.core.packet import Packet
 from mip6.wire.neighbor_discovery import (
     INFINITE_LIFETIME,
@@ -526,7 +531,7 @@ def test_from_one_silent_router_to_another() -> None:
     link.attachment(1.0)
     del link.routers[ROUTER]
     assert address(link, 2.0) in list_of(C)
-    assert link.deadline >= 32.0
+    assert link.deadline == 1.0 + SOLICITATION_MAX
 
 
 @pytest.mark.parametrize("length", [6, 14])

@@ -11,6 +11,7 @@ from ipaddress import IPv6Address
 import pytest
 from tests.support.daemons import HOME_ADDRESS, HOME_AGENT, World, until
 from tests.support.mld import report_1
+from tests.support.namespaces import Namespace
 from tests.support.octets import IPV6, UDP, ipv6, udp
 
 from mip6.core.home_link import link_local_of
@@ -57,16 +58,21 @@ def say(world: World, inner: bytes) -> None:
         raw.sendto(packet, (HOME_AGENT, 0))
 
 
-def send_news(world: World, group: str = GROUP) -> None:
+def send(here: Namespace, link: str, source: str, group: str, octets: bytes) -> None:
     with (
-        world.cables.entered(),
+        here.entered(),
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender,
     ):
-        link = socket.if_nametoindex("home")
-        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
+        index = socket.if_nametoindex(link)
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 9)
-        sender.bind((SOURCE, 0))
-        sender.sendto(NEWS, (group, PORT))
+        sender.bind((source, 0))
+        sender.sendto(octets, (group, PORT))
+
+
+def send_news(world: World, group: str = GROUP) -> None:
+    """What a host on the home link does."""
+    send(world.cables, "home", SOURCE, group, NEWS)
 
 
 @contextlib.contextmanager
@@ -96,15 +102,7 @@ def got(host: socket.socket) -> tuple[bytes, str, int] | None:
 
 def send_away(world: World, group: str, octets: bytes = MINE) -> None:
     """What an application of the mobile node does."""
-    with (
-        world.mobile.entered(),
-        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender,
-    ):
-        link = socket.if_nametoindex("mip0")
-        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
-        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 9)
-        sender.bind((HOME_ADDRESS, 0))
-        sender.sendto(octets, (group, PORT))
+    send(world.mobile, "mip0", HOME_ADDRESS, group, octets)
 
 
 def arrives_at_home(world: World, group: str, octets: bytes = MINE) -> None:

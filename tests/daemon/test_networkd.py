@@ -68,8 +68,8 @@ class Networkd:
 @pytest.mark.parametrize("manages", ["no", "yes"])
 def test_networkd_and_mip6_leave_each_other_alone(world: World, manages: str) -> None:
     """`manages`: "no" as docs/laptop.md has it, and nothing of ours is touched; "yes"
-    as networkd is by itself, where it may remove what is not its own: that is
-    repaired."""
+    as networkd is by itself, where it may remove what is not its own, and that
+    would be repaired."""
     file = world.mobile_node.file
     file.write_text(file.read_text().replace("manage = true", "manage = false"))
     networkd = Networkd(world, manages=manages)

@@ -30,7 +30,7 @@ from .timers import Timers, earliest
 
 GLOBAL = 0xE
 """The scope that is tunnelled; smaller ones stay on the home link (§10.4.2)."""
-LINK_LOCAL = 2
+LINK_SCOPE = 2
 """The largest scope that is of the link where its sender is (RFC 4291 §2.7)."""
 LISTENS_FOR = ROBUSTNESS * QUERY_INTERVAL + RESPONSE_INTERVAL_MS / 1000
 """Seconds that a report counts (RFC 3810 §9.4)."""
@@ -153,7 +153,7 @@ class Groups:
             came from.
         """
         group, source = IPv6Address(octets[24:40]), IPv6Address(octets[8:24])
-        if group.packed[1] & 0xF <= LINK_LOCAL:
+        if group.packed[1] & 0xF <= LINK_SCOPE:
             return [_dropped("group_scope", "RFC 4291 2.7", source)]
         if octets[7] <= 1:
             return [_dropped("hop_limit", "RFC 2473 3.3", source)]

@@ -39,8 +39,8 @@ class Interception:
         home_address = binding.home_address
         tunnel = self._tunnel(binding)
         home_link = self._home_link
-        if home_link is None and binding.path_mtu is None:
-            return (tunnel,)  # the prefix has its route
+        if self._has_tunnel_only(binding):
+            return (tunnel,)
         route = Route(
             destination=IPv6Network((int(home_address), 128)),
             link=self._device,
@@ -58,7 +58,8 @@ class Interception:
         )
 
     def _has_tunnel_only(self, *bindings: Binding) -> bool:
-        """Whether there is nothing beside it, neither on a home link."""
+        """Whether there is nothing beside it: no home link, and no route of its own,
+        as that of the prefix will do."""
         return self._home_link is None and all(b.path_mtu is None for b in bindings)
 
     def _tunnel(self, binding: Binding) -> Tunnel:

@@ -452,12 +452,8 @@ class Node:
             if isinstance(state, Tunnel) and not state.inbound_only
         }
         return [
-            Send(
-                replace(
-                    packet, tunnel=packet.tunnel or tunnels.get(effect.packet.source)
-                )
-            )
-            if isinstance(effect, Send) and (packet := effect.packet)
+            Send(replace(effect.packet, tunnel=tunnels.get(effect.packet.source)))
+            if isinstance(effect, Send)
             else effect
             for effect in effects
         ]

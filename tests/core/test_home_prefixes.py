@@ -9,7 +9,11 @@ from tests.support.core import HOME_ADDRESS
 
 from mip6.core.prefix_delivery import PrefixDelivery
 from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
-from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
+from mip6.wire.neighbor_discovery import (
+    INFINITE_LIFETIME,
+    PrefixInformation,
+    RouterAdvertisement,
+)
 
 OWN = IPv6Network("2001:db8:a::/64")
 HEARD = IPv6Network("2001:db8:1a::/64")
@@ -75,6 +79,61 @@ def test_nobody_else_says_how_long_ours_last() -> None:
     assert prefixes.heard_from_others == ()
     assert prefixes.find(IPv6Address("2001:db8:a::1")) == prefix()
     assert prefixes.find(IPv6Address("2001:db8:1a::1")) is None
+
+
+def options(prefixes: HomePrefixes, now: float = 0.0) -> dict[IPv6Network, int]:
+    """The valid lifetimes that are told, seconds."""
+    router = IPv6Address("2001:db8:a::1")
+    listed = prefixes.options(now, router)
+    assert all(o.preferred_lifetime <= o.valid_lifetime for o in listed)
+    return {option.network: option.valid_lifetime for option in listed}
+
+
+@pytest.mark.rfc("10.6.2-1", "that a lifetime is over now is told, too")
+@pytest.mark.parametrize("removed", [True, False], ids=["by hand", "by time"])
+def test_what_was_ours_is_told_to_be_over(removed: bool) -> None:
+    prefixes = HomePrefixes([prefix(), prefix(HEARD, valid_until=100.0)])
+    if removed:
+        assert prefixes.change([prefix()])
+    else:
+        assert prefixes.expire(100.0) == [HEARD]
+    assert options(prefixes, 100.0) == {OWN: INFINITE_LIFETIME, HEARD: 0}
+    # By nobody else does it last longer, neither heard now nor before a restart.
+    assert prefixes.heard(advertisement(HEARD), 101.0) is False
+    assert prefixes.heard_from_others == ()
+    assert options(prefixes, 101.0)[HEARD] == 0
+    # But by the configuration.
+    assert prefixes.change([prefix(), prefix(HEARD)])
+    assert options(prefixes, 102.0)[HEARD] == INFINITE_LIFETIME
+    assert len(options(prefixes)) == 2
+
+
+def test_what_others_had_is_not_told_any_more() -> None:
+    prefixes = HomePrefixes([prefix()])
+    prefixes.heard(advertisement(HEARD), 0.0)
+    assert set(options(prefixes)) == {OWN, HEARD}
+    prefixes.heard(advertisement(HEARD, lifetime=0), 1.0)
+    assert set(options(prefixes)) == {OWN}
+
+
+def test_what_was_ours_has_a_limit() -> None:
+    prefixes = HomePrefixes([prefix()])
+    networks = [
+        IPv6Network((n << 64, 64)) for n in range(0x2001 << 48, (0x2001 << 48) + 40)
+    ]
+    for network in networks:
+        prefixes.change([prefix(), prefix(network)])
+    prefixes.change([prefix()])
+    # The first are forgotten, so that others may be believed about them.
+    assert set(options(prefixes)) == {OWN, *networks[8 : 8 + PREFIXES_MAX - 1]}
+    assert prefixes.heard(advertisement(networks[7]), 0.0) is True
+    assert prefixes.heard(advertisement(networks[8]), 0.0) is False
+    # One that ends once more is one of the latest.
+    prefixes.change([prefix(), prefix(networks[8])])
+    prefixes.change([prefix(), prefix(networks[0])])
+    prefixes.change([prefix()])
+    assert prefixes.heard(advertisement(networks[9]), 0.0) is True
+    assert prefixes.heard(advertisement(networks[8]), 0.0) is False
 
 
 def test_those_of_others_have_a_limit() -> None:

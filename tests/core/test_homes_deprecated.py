@@ -1,7 +1,7 @@
 """A home prefix that is deprecated and ends, and the home link of several."""
 
 import pytest
-from tests.conformance.nodes import HOME_ADDRESS
+from tests.conformance.nodes import HOME_ADDRESS, HOME_PREFIX
 from tests.conformance.roamer import (
     PREFIX_B,
     PREFIX_C,
@@ -123,6 +123,21 @@ def test_the_old_one_goes_with_its_prefix() -> None:
     roamer.wait(100)
     assert len(updates(roamer, HOME_ADDRESS)) == count
     assert roamer.mobile_node.home_addresses == (NEW_HOME_ADDRESS,)
+
+
+@pytest.mark.rfc("11.4.3-9", "a valid lifetime of 0 takes a prefix back")
+def test_the_old_one_goes_at_once_when_its_prefix_is_taken_back() -> None:
+    """Though it was for ever when it was told last."""
+    roamer = deprecated(FOR_EVER)
+    tell(roamer, information(0), new())
+    assert roamer.mobile_node.home_addresses == (NEW_HOME_ADDRESS,)
+    assert set(tunnels(roamer)) == {NEW_HOME_ADDRESS}
+    assert {p.network for p in roamer.mobile_node.prefixes.prefixes} == {
+        HOME_PREFIX,
+        NEW_PREFIX,
+    }
+    tell(roamer, new())
+    assert [p.network for p in roamer.mobile_node.prefixes.prefixes] == [NEW_PREFIX]
 
 
 def test_the_only_one_stays_when_its_prefix_is_over() -> None:

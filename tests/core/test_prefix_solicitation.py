@@ -301,16 +301,24 @@ def test_an_answer_is_kept() -> None:
 
 
 @pytest.mark.rfc("11.4.3-9", "a valid lifetime of 0 takes a prefix back")
-def test_prefixes_that_are_over_are_forgotten() -> None:
-    other = information(20, network=OTHER_PREFIX)
+@pytest.mark.parametrize("lifetime", [200, INFINITE_LIFETIME])
+def test_prefixes_that_are_over_are_forgotten(lifetime: int) -> None:
+    other = information(lifetime, network=OTHER_PREFIX)
     roamer = informed(information(200), other)
-    roamer.wait(150)
-    advertise(roamer, information(50))
+    advertise(roamer, number=1)
+    roamer.wait(APART)
+    advertise(roamer, information(50), information(0, network=OTHER_PREFIX))
     assert set(prefixes(roamer)) == {HOME_PREFIX}
+
+
+@pytest.mark.rfc("11.4.3-9", "its own, too; when that was is remembered")
+def test_the_home_address_s_own_is_taken_back() -> None:
+    roamer = informed(information(INFINITE_LIFETIME))
     advertise(roamer, number=1)
     roamer.wait(APART)
     advertise(roamer, information(0))
-    assert prefixes(roamer) == {}
+    assert set(prefixes(roamer)) == {HOME_PREFIX}
+    assert roamer.mobile_node.prefixes.valid_until(HOME_ADDRESS) == roamer.now
 
 
 def test_the_home_address_s_own_is_kept_when_it_is_over() -> None:

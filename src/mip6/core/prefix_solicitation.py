@@ -39,8 +39,7 @@ class PrefixSolicitation:
         enabled: bool,
         random: Callable[[int], bytes],
     ) -> None:
-        self.home_address = home_address
-        """The lifetimes of its prefix tell when to ask."""
+        self._home_addresses: tuple[IPv6Address, ...] = (home_address,)
         self.asks_for = home_address
         """The one that asks: an advertisement for any of them wants its own answer."""
         self._enabled = enabled
@@ -53,6 +52,11 @@ class PrefixSolicitation:
         self._ask_at = -inf
         # When there is reason to ask, without anybody's word.
         self._may_send = False
+
+    @property
+    def home_address(self) -> IPv6Address:
+        """The one for new connections; the lifetimes of its prefix tell when to ask."""
+        return self._home_addresses[0]
 
     @property
     def prefixes(self) -> tuple[Prefix, ...]:
@@ -90,7 +94,7 @@ class PrefixSolicitation:
 
     def renumbered(self, home_addresses: tuple[IPv6Address, ...]) -> None:
         """These are the home addresses now, the one for new connections first."""
-        self.home_address = home_addresses[0]
+        self._home_addresses = home_addresses
         if self.asks_for not in home_addresses:
             self.asks_for = self.home_address
 
@@ -151,12 +155,26 @@ class PrefixSolicitation:
         self._identifier, self._send_at = None, inf
         for option in message.options:
             if isinstance(option, PrefixInformation):
-                learn(self._prefixes, option, now)
+                self._learn(option, now)
         for network, prefix in list(self._prefixes.items()):
-            if prefix.valid_until <= now and self.home_address not in network:
+            if prefix.valid_until <= now and not self._lived_in(network):
                 del self._prefixes[network]
         self._ask_at = self._doubtful_at(now)
         return ""
+
+    def _learn(self, option: PrefixInformation, now: float) -> None:
+        """By an authenticated word a prefix may end at once (RFC 4862 §5.5.3 (e)), and
+        then it is remembered as long as a home address of ours is in it."""
+        network = option.network
+        if option.valid_lifetime == 0 and self._lived_in(network):
+            self._prefixes[network] = Prefix(
+                network=network, autonomous=False, valid_until=now, preferred_until=now
+            )
+        else:
+            learn(self._prefixes, option, now)
+
+    def _lived_in(self, network: IPv6Network) -> bool:
+        return any(address in network for address in self._home_addresses)
 
     @property
     def _asking(self) -> bool:

@@ -84,6 +84,9 @@ class HomePrefixes:
     def __init__(self, own: Iterable[HomePrefix]) -> None:
         self._own = {prefix.network: prefix for prefix in own}
         self._heard: dict[IPv6Network, HomePrefix] = {}
+        # Once ours: whoever has not heard yet that they ended is told so, and nobody
+        # else's advertisement brings them back.
+        self._over: dict[IPv6Network, None] = {}
         self.deadline: float | None = None
         """When the next one is over."""
         self._masks: list[tuple[int, int, HomePrefix]] = []
@@ -125,6 +128,10 @@ class HomePrefixes:
         self._own = {prefix.network: prefix for prefix in own}
         for network in self._own:
             self._heard.pop(network, None)
+            self._over.pop(network, None)
+        for network in before:
+            if network not in self._own:
+                self._end(network)
         self._look()
         return before != self._own
 
@@ -135,7 +142,7 @@ class HomePrefixes:
             if not isinstance(option, PrefixInformation) or not option.on_link:
                 continue
             network = option.network
-            if network.is_link_local or network in self._own:
+            if network.is_link_local or network in self._own or network in self._over:
                 continue
             former = self._heard.pop(network, None)
             if not option.valid_lifetime:
@@ -160,15 +167,25 @@ class HomePrefixes:
         """The networks that are not valid any more; they are gone."""
         over = [prefix.network for prefix in self if prefix.valid_until <= now]
         for network in over:
-            self._own.pop(network, None)
             self._heard.pop(network, None)
+            if self._own.pop(network, None):
+                self._end(network)
         self._look()
         return over
 
     def options(self, now: float, router: IPv6Address) -> tuple[PrefixInformation, ...]:
-        """The whole list (§10.6.2)."""
-        listed = tuple(prefix.option(now, router) for prefix in self)
+        """The whole list (§10.6.2); ours that are over come last, with lifetimes of 0,
+        for who was told of them before."""
+        over = (HomePrefix(network=network, valid_lifetime=0) for network in self._over)
+        listed = tuple(prefix.option(now, router) for prefix in (*self, *over))
         return listed[:PREFIXES_MAX]
+
+    def _end(self, network: IPv6Network) -> None:
+        """One of ours is over; the latest of them are kept."""
+        self._over.pop(network, None)
+        self._over[network] = None
+        if len(self._over) > PREFIXES_MAX:
+            del self._over[next(iter(self._over))]
 
     @property
     def _full(self) -> bool:

@@ -31,15 +31,17 @@ from mip6.wire.messages import (
     UnknownMessage,
 )
 from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     Mtu,
-    NeighborAdvertisement,
     NeighborOption,
-    NeighborSolicitation,
     PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
     SourceLinkLayerAddress,
 )
 from mip6.wire.next_header import NextHeader

@@ -14,10 +14,10 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, read, write
 from mip6.core.state import CareOfAddress, State, Tunnel
 from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import (
     NeighborOption,
     PrefixInformation,
-    RouterAdvertisement,
     SourceLinkLayerAddress,
 )
 from mip6.wire.options import AlternateCareOfAddress, Option

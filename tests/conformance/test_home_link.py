@@ -17,12 +17,8 @@ from mip6.core.state import HomeAddress, ProxyNeighbor, State
 from mip6.linux.executor import request
 from mip6.linux.netlink import Netlink
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6, write_icmpv6
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    SourceLinkLayerAddress,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import SourceLinkLayerAddress, TargetLinkLayerAddress
 
 pytestmark = pytest.mark.root
 

@@ -12,12 +12,8 @@ from mip6.core.link import Link
 from mip6.core.neighbor_discovery import solicited_node
 from mip6.core.packet import Packet, write
 from mip6.core.state import HomeAddress, Neighbor
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    TargetLinkLayerAddress,
-    UnknownNeighborOption,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import TargetLinkLayerAddress, UnknownNeighborOption
 
 from .nodes import HOME_ADDRESS, HOME_AGENT, HOME_PREFIX
 from .roamer import ALL_NODES, PREFIX_B, ROUTER_B, ROUTER_HOME, Roamer

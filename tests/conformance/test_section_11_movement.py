@@ -18,12 +18,11 @@ from mip6.core.effects import Install, Send
 from mip6.core.packet import Packet, write
 from mip6.core.state import HomeAddress, Neighbor, Route
 from mip6.wire.messages import BindingUpdate
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, RouterSolicitation
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
-    NeighborAdvertisement,
     NeighborOption,
-    RouterSolicitation,
     TargetLinkLayerAddress,
 )
 

@@ -28,7 +28,7 @@ from mip6.wire.messages import (
     read_message,
     write_message,
 )
-from mip6.wire.neighbor_discovery import PrefixInformation, UnknownNeighborOption
+from mip6.wire.neighbor_options import PrefixInformation, UnknownNeighborOption
 from mip6.wire.options import (
     AlternateCareOfAddress,
     BindingAuthorizationData,

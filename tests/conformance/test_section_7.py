@@ -6,11 +6,11 @@ import pytest
 
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import read_icmpv6, write_icmpv6
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     NeighborOption,
-    RouterAdvertisement,
 )
 
 ROUTER = IPv6Address("fe80::1")

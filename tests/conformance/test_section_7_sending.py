@@ -19,12 +19,11 @@ from mip6.core.router import (
     AdvertisingRouter,
 )
 from mip6.core.state import Route
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement, RouterSolicitation
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
     SourceLinkLayerAddress,
 )
 

@@ -20,10 +20,7 @@ from mip6.core.state import (
     Route,
     Tunnel,
 )
-from mip6.wire.neighbor_discovery import (
-    INFINITE_LIFETIME,
-    PrefixInformation,
-)
+from mip6.wire.neighbor_options import INFINITE_LIFETIME, PrefixInformation
 from mip6.wire.packet import (
     IPv6Packet,
     write_packet,

@@ -25,7 +25,8 @@ from mip6.core.reputation import (
 from mip6.core.state import CareOfAddress, Route, Rule, Tunnel
 from mip6.wire.icmpv6 import ParameterProblem
 from mip6.wire.messages import BindingStatus
-from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import PrefixInformation
 
 OTHER = "wlan0"
 BETTER = "eth0"

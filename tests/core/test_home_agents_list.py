@@ -28,11 +28,11 @@ from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
     HomeAgentAddressDiscoveryRequest,
 )
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import (
     HomeAgentInformation,
     NeighborOption,
     PrefixInformation,
-    RouterAdvertisement,
 )
 
 ANYCAST = IPv6Address("2001:db8:a:0:fdff:ffff:ffff:fffe")

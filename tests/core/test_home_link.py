@@ -30,11 +30,8 @@ from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import ProxyNeighbor, Route, Tunnel
 from mip6.wire.messages import BindingAcknowledgement, BindingStatus
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import TargetLinkLayerAddress
 
 LINK = Link("eth1", bytes.fromhex("020000000001"))
 LINK_LOCAL = IPv6Address("fe80::100")

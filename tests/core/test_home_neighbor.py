@@ -12,7 +12,8 @@ from mip6.core.home_neighbor import HomeNeighbor
 from mip6.core.link import Attachment
 from mip6.core.packet import Packet
 from mip6.core.state import Neighbor
-from mip6.wire.neighbor_discovery import NeighborAdvertisement, TargetLinkLayerAddress
+from mip6.wire.neighbor_discovery import NeighborAdvertisement
+from mip6.wire.neighbor_options import TargetLinkLayerAddress
 
 OWN = bytes((2, 0, 0, 0, 0, 5))
 OTHER = bytes((2, 0, 0, 0, 9, 9))

@@ -9,11 +9,8 @@ from tests.support.core import HOME_ADDRESS
 
 from mip6.core.prefix_delivery import PrefixDelivery
 from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
-from mip6.wire.neighbor_discovery import (
-    INFINITE_LIFETIME,
-    PrefixInformation,
-    RouterAdvertisement,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import INFINITE_LIFETIME, PrefixInformation
 
 OWN = IPv6Network("2001:db8:a::/64")
 HEARD = IPv6Network("2001:db8:1a::/64")

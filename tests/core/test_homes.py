@@ -57,9 +57,7 @@ from mip6.wire.messages import (
     BindingErrorStatus,
     BindingStatus,
 )
-from mip6.wire.neighbor_discovery import (
-    PrefixInformation,
-)
+from mip6.wire.neighbor_options import PrefixInformation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import (
     IPv6Packet,

@@ -15,7 +15,7 @@ from tests.support.core import CARE_OF_ADDRESS, HOME_AGENT, HOME_PREFIX
 
 from mip6.core.homes import Home, Homes
 from mip6.wire.messages import BindingStatus
-from mip6.wire.neighbor_discovery import PrefixInformation
+from mip6.wire.neighbor_options import PrefixInformation
 
 PREFIXES = (
     HOME_PREFIX,

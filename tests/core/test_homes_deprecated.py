@@ -47,9 +47,7 @@ from mip6.core.state import (
 from mip6.wire.messages import (
     BindingStatus,
 )
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement
 
 # Deprecated.
 

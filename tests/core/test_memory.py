@@ -22,12 +22,8 @@ from mip6.core.memory import PLACES_MAX, Memory, probe
 from mip6.core.memory import Place as Seen
 from mip6.core.movement import ROUTERS_MAX
 from mip6.core.packet import Packet, write
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    SourceLinkLayerAddress,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import SourceLinkLayerAddress, TargetLinkLayerAddress
 
 LINK_LOCAL = IPv6Address("fe80::ff:fe00:5")
 OCTETS = bytes((2, 0, 0, 0, 0, 5))

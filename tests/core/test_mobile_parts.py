@@ -35,7 +35,8 @@ from mip6.core.state import Neighbor
 from mip6.core.tunnel_probe import Passage
 from mip6.wire.icmpv6 import HomeAgentAddressDiscoveryRequest
 from mip6.wire.messages import BindingStatus
-from mip6.wire.neighbor_discovery import NeighborSolicitation, PrefixInformation
+from mip6.wire.neighbor_discovery import NeighborSolicitation
+from mip6.wire.neighbor_options import PrefixInformation
 
 UNSPECIFIED = IPv6Address("::")
 

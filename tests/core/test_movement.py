@@ -16,13 +16,12 @@ from mip6.core.movement import (
     ManagedLink,
 )
 from mip6.core.packet import Packet
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement, RouterSolicitation
+from mip6.wire.neighbor_options import (
     INFINITE_LIFETIME,
     AdvertisementInterval,
     NeighborOption,
     PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
     SourceLinkLayerAddress,
     TargetLinkLayerAddress,
 )

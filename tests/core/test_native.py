@@ -20,7 +20,7 @@ from mip6.core.link import NAME_SERVERS_MAX
 from mip6.core.packet import Packet, write
 from mip6.core.state import CareOfAddress, Route, Rule
 from mip6.wire.icmpv6 import DestinationUnreachable, UnknownIcmp
-from mip6.wire.neighbor_discovery import INFINITE_LIFETIME, RecursiveDnsServers
+from mip6.wire.neighbor_options import INFINITE_LIFETIME, RecursiveDnsServers
 
 FAR = IPv6Network("2001:db8:f::/48")
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::ff:fe00:5")

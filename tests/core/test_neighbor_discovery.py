@@ -15,8 +15,8 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     RouterAdvertisement,
     RouterSolicitation,
-    SourceLinkLayerAddress,
 )
+from mip6.wire.neighbor_options import SourceLinkLayerAddress
 
 ROUTER = IPv6Address("fe80::1")
 UNSPECIFIED = IPv6Address("::")

@@ -31,7 +31,7 @@ from mip6.core.prefix_solicitation import (
 )
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mip6.wire.messages import BindingStatus, BindingUpdate
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_options import (
     INFINITE_LIFETIME,
     NeighborOption,
     PrefixInformation,

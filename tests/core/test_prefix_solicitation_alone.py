@@ -12,7 +12,7 @@ from mip6.core.prefix_solicitation import PrefixSolicitation
 from mip6.core.registration import Registration
 from mip6.core.whereabouts import Whereabouts
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
-from mip6.wire.neighbor_discovery import PrefixInformation
+from mip6.wire.neighbor_options import PrefixInformation
 
 OTHER_PREFIX = IPv6Network("2001:db8:1a::/64")
 THERE = Whereabouts(

@@ -42,7 +42,7 @@ from mip6.core.prefixes import PREFIXES_MAX, HomePrefix, HomePrefixes
 from mip6.core.state import Route
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from mip6.wire.messages import BindingStatus
-from mip6.wire.neighbor_discovery import INFINITE_LIFETIME, PrefixInformation
+from mip6.wire.neighbor_options import INFINITE_LIFETIME, PrefixInformation
 
 NEW_PREFIX = IPv6Network("2001:db8:1a::/64")
 NEW_HOME_ADDRESS = IPv6Address("2001:db8:1a::100")

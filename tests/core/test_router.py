@@ -12,12 +12,11 @@ from mip6.core.packet import Packet
 from mip6.core.prefixes import HomePrefix
 from mip6.core.router import Advertising, AdvertisingRouter
 from mip6.wire.neighbor_discovery import (
-    HomeAgentInformation,
     NeighborSolicitation,
-    PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
 )
+from mip6.wire.neighbor_options import HomeAgentInformation, PrefixInformation
 
 LINK = Link("eth1", bytes.fromhex("020000000001"), IPv6Address("fe80::1"))
 HOST = IPv6Address("fe80::9")

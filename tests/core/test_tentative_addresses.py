@@ -98,7 +98,8 @@ def test_an_address_is_not_used_before_its_router_can_be_reached() -> None:
 
 
 def without_link_layer_address() -> bytes:
-    from mip6.wire.neighbor_discovery import PrefixInformation, RouterAdvertisement
+    from mip6.wire.neighbor_discovery import RouterAdvertisement
+    from mip6.wire.neighbor_options import PrefixInformation
 
     prefix = PrefixInformation(
         prefix=PREFIX_B.network_address,

@@ -24,7 +24,7 @@ from mip6.core.tunnel_probe import (
     TunnelProbe,
 )
 from mip6.wire.icmpv6 import UnknownIcmp
-from mip6.wire.neighbor_discovery import CaptivePortal
+from mip6.wire.neighbor_options import CaptivePortal
 
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::ff:fe00:5")
 SECOND = "eth1"

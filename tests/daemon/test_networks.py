@@ -11,7 +11,8 @@ from tests.support.namespaces import connect
 
 from mip6.core.packet import Packet, write
 from mip6.linux.sockets import Sender
-from mip6.wire.neighbor_discovery import CaptivePortal, RouterAdvertisement
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import CaptivePortal
 
 pytestmark = pytest.mark.root
 

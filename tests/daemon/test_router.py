@@ -16,12 +16,8 @@ from mip6.daemon.configuration import parse
 from mip6.daemon.dry_run import lines
 from mip6.daemon.errors import ConfigurationError
 from mip6.wire.buffer import WireError
-from mip6.wire.neighbor_discovery import (
-    HomeAgentInformation,
-    PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement, RouterSolicitation
+from mip6.wire.neighbor_options import HomeAgentInformation, PrefixInformation
 
 ROUTER = """
 [router.visited]

@@ -33,10 +33,10 @@ from mip6.wire.messages import (
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
-    PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
 )
+from mip6.wire.neighbor_options import PrefixInformation
 from mip6.wire.next_header import NextHeader
 from mip6.wire.options import (
     AlternateCareOfAddress,

@@ -17,9 +17,8 @@ from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
     RouterSolicitation,
-    SourceLinkLayerAddress,
-    TargetLinkLayerAddress,
 )
+from mip6.wire.neighbor_options import SourceLinkLayerAddress, TargetLinkLayerAddress
 
 pytestmark = pytest.mark.root
 

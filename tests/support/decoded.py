@@ -7,7 +7,7 @@ from tests.support.tshark import Fields
 
 from mip6.cli.decode import document
 from mip6.cli.dissection import Keys, dissect
-from mip6.wire import icmpv6, messages, neighbor_discovery
+from mip6.wire import icmpv6, messages, neighbor_options
 
 Line = dict[str, Any]
 
@@ -149,7 +149,7 @@ def in_words_of_tshark(line: Line, *, quoted: bool = False) -> Fields:
             put(theirs, _value(theirs, one))
     for option in content.get("options", ()):
         if name not in BY_NAME:
-            kind = getattr(neighbor_discovery, option["option"])
+            kind = getattr(neighbor_options, option["option"])
             put("icmpv6.opt.type", option.get("type") or kind.TYPE)
         for field, theirs in OPTIONS[option["option"]].items():
             put(theirs, _value(theirs, option[field]))

@@ -11,7 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mip6.wire import icmpv6, messages, neighbor_discovery, options, packet
+from mip6.wire import icmpv6, messages, options, packet
+from mip6.wire import neighbor_options as nd
 from mip6.wire.next_header import NextHeader
 
 type_numbers = st.integers(0, 0xFF)
@@ -102,8 +103,7 @@ def mobility_messages() -> st.SearchStrategy[messages.Message]:
 
 
 @cache
-def neighbor_options() -> st.SearchStrategy[neighbor_discovery.NeighborOption]:
-    nd = neighbor_discovery
+def neighbor_options() -> st.SearchStrategy[nd.NeighborOption]:
     return st.one_of(
         st.builds(nd.SourceLinkLayerAddress, sized(8, 6, 2)),
         st.builds(nd.TargetLinkLayerAddress, sized(8, 6, 2)),

@@ -22,7 +22,7 @@ from mip6.wire.icmpv6 import (
     read_icmpv6,
     write_icmpv6,
 )
-from mip6.wire.neighbor_discovery import PrefixInformation
+from mip6.wire.neighbor_options import PrefixInformation
 
 SOURCE = IPv6Address("2001:db8:a::100")
 DESTINATION = IPv6Address("2001:db8:a::1")

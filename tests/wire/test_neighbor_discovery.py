@@ -8,18 +8,20 @@ import pytest
 from mip6.wire.buffer import WireError
 from mip6.wire.icmpv6 import IcmpMessage, read_icmpv6, write_icmpv6
 from mip6.wire.neighbor_discovery import (
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
+from mip6.wire.neighbor_options import (
     INFINITE_LIFETIME,
     OPTIONS_MAX,
     AdvertisementInterval,
     CaptivePortal,
     HomeAgentInformation,
     Mtu,
-    NeighborAdvertisement,
-    NeighborSolicitation,
     PrefixInformation,
     RecursiveDnsServers,
-    RouterAdvertisement,
-    RouterSolicitation,
     SourceLinkLayerAddress,
     TargetLinkLayerAddress,
     UnknownNeighborOption,

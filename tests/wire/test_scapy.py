@@ -30,12 +30,12 @@ from mip6.wire.messages import (
     Message,
     write_message,
 )
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     Mtu,
     PrefixInformation,
-    RouterAdvertisement,
     SourceLinkLayerAddress,
 )
 from mip6.wire.options import (

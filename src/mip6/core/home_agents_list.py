@@ -9,11 +9,8 @@ from mip6.wire.icmpv6 import (
     HomeAgentAddressDiscoveryReply,
     HomeAgentAddressDiscoveryRequest,
 )
-from mip6.wire.neighbor_discovery import (
-    HomeAgentInformation,
-    PrefixInformation,
-    RouterAdvertisement,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import HomeAgentInformation, PrefixInformation
 from mip6.wire.record import record
 
 from .addresses import is_unicast_routable

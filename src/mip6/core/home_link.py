@@ -5,11 +5,8 @@ from collections import Counter, deque
 from ipaddress import IPv6Address
 
 from mip6.wire.messages import BindingUpdate
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import TargetLinkLayerAddress
 from mip6.wire.record import record
 
 from .effects import Effect, Send

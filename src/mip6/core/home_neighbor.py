@@ -10,11 +10,8 @@ somebody else has it by now.
 from ipaddress import IPv6Address
 from math import inf
 
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import TargetLinkLayerAddress
 
 from .events import Problem
 from .link import Attachment

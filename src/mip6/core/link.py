@@ -5,7 +5,7 @@ from dataclasses import field
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_options import (
     INFINITE_LIFETIME,
     PrefixInformation,
     RecursiveDnsServers,

@@ -6,12 +6,8 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 from math import inf
 
-from mip6.wire.neighbor_discovery import (
-    NeighborAdvertisement,
-    NeighborSolicitation,
-    SourceLinkLayerAddress,
-    TargetLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import NeighborAdvertisement, NeighborSolicitation
+from mip6.wire.neighbor_options import SourceLinkLayerAddress, TargetLinkLayerAddress
 from mip6.wire.record import record
 
 from .link import Link, Router

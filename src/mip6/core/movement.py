@@ -11,13 +11,15 @@ from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.neighbor_discovery import (
-    AdvertisementInterval,
-    CaptivePortal,
     NeighborAdvertisement,
-    PrefixInformation,
-    RecursiveDnsServers,
     RouterAdvertisement,
     RouterSolicitation,
+)
+from mip6.wire.neighbor_options import (
+    AdvertisementInterval,
+    CaptivePortal,
+    PrefixInformation,
+    RecursiveDnsServers,
     SourceLinkLayerAddress,
     TargetLinkLayerAddress,
 )

@@ -7,8 +7,8 @@ from mip6.wire.neighbor_discovery import (
     NeighborSolicitation,
     RouterAdvertisement,
     RouterSolicitation,
-    SourceLinkLayerAddress,
 )
+from mip6.wire.neighbor_options import SourceLinkLayerAddress
 
 from .packet import Packet
 

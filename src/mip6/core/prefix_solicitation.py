@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
 from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
-from mip6.wire.neighbor_discovery import PrefixInformation
+from mip6.wire.neighbor_options import PrefixInformation
 
 from .link import Prefix, learn
 from .packet import Packet

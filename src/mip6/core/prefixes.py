@@ -5,11 +5,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network
 from math import inf
 
-from mip6.wire.neighbor_discovery import (
-    INFINITE_LIFETIME,
-    PrefixInformation,
-    RouterAdvertisement,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import INFINITE_LIFETIME, PrefixInformation
 from mip6.wire.record import record
 
 PREFIXES_MAX = 32

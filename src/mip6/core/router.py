@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Interface
 
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement, RouterSolicitation
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     NeighborOption,
     PrefixInformation,
-    RouterAdvertisement,
-    RouterSolicitation,
     SourceLinkLayerAddress,
 )
 from mip6.wire.record import record

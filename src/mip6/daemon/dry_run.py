@@ -25,11 +25,8 @@ from mip6.core.state import (
 from mip6.linux.executor import describe
 from mip6.linux.sysctl import ipv6, line
 from mip6.wire.messages import BindingAcknowledgement, BindingUpdate
-from mip6.wire.neighbor_discovery import (
-    PrefixInformation,
-    RouterAdvertisement,
-    SourceLinkLayerAddress,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import PrefixInformation, SourceLinkLayerAddress
 
 from .configuration import Configuration
 from .machine import MANAGED, ROOM, RULE

@@ -10,7 +10,7 @@ from pydantic import Field
 from mip6.core.prefixes import HomePrefix
 from mip6.core.router import Advertising
 from mip6.linux import clock
-from mip6.wire.neighbor_discovery import INFINITE_LIFETIME
+from mip6.wire.neighbor_options import INFINITE_LIFETIME
 
 from .home_link import HomeLinked
 from .section import Interface, LinkName, Section

@@ -9,11 +9,8 @@ from mip6.core.home_agents_list import home_agents_anycast
 from mip6.core.node import Node
 from mip6.core.packet import Packet, write
 from mip6.core.state import End, ProxyNeighbor, Tunnel
-from mip6.wire.neighbor_discovery import (
-    HomeAgentInformation,
-    PrefixInformation,
-    RouterAdvertisement,
-)
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import HomeAgentInformation, PrefixInformation
 
 from . import trace
 from .network import (

@@ -39,10 +39,10 @@ from mip6.wire.messages import (
 from mip6.wire.neighbor_discovery import (
     NeighborAdvertisement,
     NeighborSolicitation,
-    PrefixInformation,
     RouterAdvertisement,
     RouterSolicitation,
 )
+from mip6.wire.neighbor_options import PrefixInformation
 
 from .network import HOME, HOME_AGENT, OTHER_HOME_AGENT
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
 from mip6.core.packet import Packet
-from mip6.wire.neighbor_discovery import (
+from mip6.wire.neighbor_discovery import RouterAdvertisement
+from mip6.wire.neighbor_options import (
     AdvertisementInterval,
     HomeAgentInformation,
     NeighborOption,
     PrefixInformation,
     RecursiveDnsServers,
-    RouterAdvertisement,
     SourceLinkLayerAddress,
 )
 from mip6.wire.record import record

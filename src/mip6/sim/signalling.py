@@ -15,8 +15,8 @@ from mip6.wire.neighbor_discovery import (
     NeighborMessage,
     NeighborSolicitation,
     RouterSolicitation,
-    TargetLinkLayerAddress,
 )
+from mip6.wire.neighbor_options import TargetLinkLayerAddress
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, write_packet
 

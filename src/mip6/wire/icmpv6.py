@@ -15,10 +15,12 @@ from .checksum import checksum
 from .neighbor_discovery import (
     NeighborAdvertisement,
     NeighborMessage,
-    NeighborOption,
     NeighborSolicitation,
     RouterAdvertisement,
     RouterSolicitation,
+)
+from .neighbor_options import (
+    NeighborOption,
     read_neighbor_options,
     write_neighbor_options,
 )

@@ -20,9 +20,9 @@ from mip6.core.packet import write
 from mip6.core.prefixes import HomePrefix
 from mip6.core.state import End
 from mip6.daemon import changes
-from mip6.daemon.configuration import HomeAgentSection
 from mip6.daemon.credentials import Credentials
 from mip6.daemon.errors import SetupError
+from mip6.daemon.home_agent_section import HomeAgentSection
 from mip6.daemon.home_prefixes import PrefixSection
 from mip6.daemon.outbox import Outbox
 from mip6.daemon.protection import Protection

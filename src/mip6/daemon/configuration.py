@@ -4,185 +4,31 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
-    Discriminator,
     Field,
     PrivateAttr,
-    Tag,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
-from mip6.core.policy import Permission
-from mip6.core.prefix_delivery import INTERVAL_MAX, INTERVAL_MIN
-from mip6.core.prefixes import HomePrefix
 from mip6.core.route_optimization import ANYBODY, CorrespondentPolicy, Mode
 from mip6.security.keys import Direction, Purpose
 
 from .errors import ConfigurationError
+from .file_lines import line_of, lines_of
 from .home_agent_names import wrong_home_agents
-from .home_prefixes import PrefixSection, elsewhere, home_prefix
+from .home_agent_section import LIST, TABLE, HomeAgentSection
 from .mobile_node_section import MobileNodeSection
 from .route_optimization import CorrespondentNodeSection
 from .router import Routers, RouterSection, problems
-from .section import Address, Lifetime, LinkName, Network, Section, usable
+from .section import LinkName, Section
 from .trust import Mechanism, OneWay, Pair, Trust, contradictions
 
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-
-
-def _trust(value: object) -> object:
-    """A key file alone stands for the table that names it."""
-    return {"key": value} if isinstance(value, str | list) else value
-
-
-def _each_once(value: object) -> object:
-    if not isinstance(value, dict):
-        raise ValueError('must be a table: "2001:db8:a::100" = "laptop.key"')
-    known: set[IPv6Address] = set()
-    for text in value:
-        try:
-            address = IPv6Address(text)
-        except ValueError:
-            continue  # told where the addresses are read
-        if address in known:
-            raise ValueError(f"has {address} twice")
-        known.add(address)
-    return value
-
-
-_LIST, _TABLE = "(list)", "(table)"
-"""Tags of the two forms; they stand in pydantic's locations."""
-
-MobileNodes = Annotated[
-    Annotated[tuple[Network, ...], Field(strict=False), Tag(_LIST)]
-    | Annotated[
-        dict[Address, Annotated[Trust, BeforeValidator(_trust)]],
-        BeforeValidator(_each_once),
-        Tag(_TABLE),
-    ],
-    Discriminator(lambda value: _LIST if isinstance(value, list | tuple) else _TABLE),
-]
-
-
-class HomeAgentSection(Section):
-    """`[home_agent]` (§10)."""
-
-    address: Address
-    home_prefix: Network
-    home_link: LinkName | None = None
-    """None: a virtual home link, its prefix is routed to this machine."""
-    mobile_nodes: MobileNodes = ()
-    """Which home addresses may register: a table with the key of each, or, without
-    authentication, a list of addresses and prefixes."""
-    lifetime_max: Lifetime = 3600
-    """Seconds that a registration is granted at most."""
-    bindings_max: Annotated[int, Field(ge=1, le=4_000_000)] = 16384
-    grace: Annotated[float, Field(ge=0, le=60)] = 2.0
-    """Seconds that packets from the previous care-of address still count; 0: none."""
-    updates_max: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Binding Updates of one mobile node in a second; the others are ignored.  It sends
-    three at most (MAX_UPDATE_RATE, §12), but they may get here together."""
-
-    allow: Annotated[tuple[Network, ...], Field(strict=False)] = ()
-    """Home addresses and prefixes that may register; without any all may.  Of several
-    entries that hold a home address the longest counts."""
-    refuse: Annotated[tuple[Network, ...], Field(strict=False)] = ()
-    """Those that may not: they are answered by status 129."""
-    lifetimes: dict[Network, Lifetime] = Field(default_factory=dict)
-    """Seconds that these are granted at most, where it is less than `lifetime_max`."""
-    prefix_interval_min: Annotated[float, Field(gt=0, le=86_400)] = INTERVAL_MIN
-    """Seconds that mobile nodes wait at least for what is new about the prefixes, so
-    that not all are told at once; and at most (MinMobPfxAdvInterval and
-    MaxMobPfxAdvInterval, §13)."""
-    prefix_interval_max: Annotated[float, Field(gt=0, le=86_400)] = INTERVAL_MAX
-    preference: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Among the home agents of the home link; the highest is named first (§10.5.1)."""
-
-    multicast: bool = False
-    """Packets for groups of global scope on the home link are sent to mobile nodes that
-    are away and listen to them (§10.4.2, §10.4.3); what these send to groups of more
-    than the link is sent on there (§11.3.4)."""
-    prefixes: Annotated[dict[Network, PrefixSection], Field(max_length=32)] = Field(
-        default_factory=dict
-    )
-    """Prefixes of the home link beside `home_prefix`, or what its lifetimes are.  To
-    renumber the home link add the new one, deprecate the old one, then remove it."""
-
-    _address = field_validator("address")(usable)
-
-    @field_validator("multicast")
-    @classmethod
-    def _multicast(cls, value: bool, information: ValidationInfo) -> bool:
-        if value and information.data.get("home_link") is None:
-            raise ValueError("needs home_link: no multicast gets to a virtual one")
-        return value
-
-    @field_validator("prefix_interval_max")
-    @classmethod
-    def _prefix_interval_max(cls, value: float, information: ValidationInfo) -> float:
-        if value < information.data.get("prefix_interval_min", INTERVAL_MIN):
-            raise ValueError("is less than prefix_interval_min")
-        return value
-
-    @property
-    def home_prefixes(self) -> tuple[HomePrefix, ...]:
-        said = {self.home_prefix: PrefixSection(), **self.prefixes}
-        return tuple(home_prefix(network, one) for network, one in said.items())
-
-    @property
-    def prefixes_said(self) -> tuple[HomePrefix, ...]:
-        """Those whose lifetimes are in `prefixes`."""
-        return tuple(
-            home_prefix(network, one) for network, one in self.prefixes.items()
-        )
-
-    @property
-    def permissions(self) -> tuple[Permission, ...]:
-        """`allow`, `refuse` and `lifetimes`; what is both allowed and refused is
-        refused."""
-        return (
-            *(Permission(network=n, allowed=True) for n in self.allow),
-            *(Permission(network=n, allowed=False) for n in self.refuse),
-            *(
-                Permission(network=n, lifetime_max=seconds)
-                for n, seconds in self.lifetimes.items()
-            ),
-        )
-
-    @property
-    def home_networks(self) -> tuple[IPv6Network, ...]:
-        """The home addresses that may register."""
-        listed = tuple(IPv6Network(entry) for entry in self.mobile_nodes)
-        return (*listed, *(other for _, other in self._elsewhere(listed)))
-
-    @property
-    def formed(self) -> Iterator[tuple[IPv6Address, IPv6Address]]:
-        """Home addresses of the table, and those that the same mobile nodes have in the
-        other prefixes of the home link (decision 0034)."""
-        listed = tuple(IPv6Network(entry) for entry in self.mobile_nodes)
-        for network, other in self._elsewhere(listed):
-            yield network.network_address, other.network_address
-
-    def _elsewhere(
-        self, listed: tuple[IPv6Network, ...]
-    ) -> Iterator[tuple[IPv6Network, IPv6Network]]:
-        """With their originals.  What is listed itself has a key of its own."""
-        prefixes = {self.home_prefix, *self.prefixes}
-        if len(prefixes) == 1:
-            return
-        known = set(listed)
-        for network in listed:
-            for other in elsewhere(network, prefixes):
-                if other not in known and self.address not in other:
-                    yield network, other
 
 
 class Configuration(Section):
@@ -220,7 +66,7 @@ class Configuration(Section):
 
     def where(self, *keys: str) -> str:
         """The place of a key in the file, for an error: file:line."""
-        return f"{self._file}:{_line(self._lines, keys)}"
+        return f"{self._file}:{line_of(self._lines, keys)}"
 
     @property
     def correspondent(self) -> CorrespondentNodeSection | None:
@@ -343,7 +189,7 @@ def parse(text: str, name: str) -> Configuration:
         what, line = (found[1], found[2]) if found else (str(error), last)
         what = what.removesuffix(" (at end of document)")
         raise ConfigurationError([f"{name}:{line}: {what}"]) from None
-    lines = _lines(text)
+    lines = lines_of(text)
     errors: list[tuple[int, str]] = []
     if "authentication" not in document and document.keys() & _PROVED:
         errors.append((1, f'"authentication" is missing{_MISSING["authentication"]}'))
@@ -355,7 +201,7 @@ def parse(text: str, name: str) -> Configuration:
     if configuration is not None and not errors:
         errors += _contradictions(configuration, lines)
         if (mobile_node := configuration.mobile_node) is not None:
-            line = _line(lines, ("mobile_node", "home_agent"))
+            line = line_of(lines, ("mobile_node", "home_agent"))
             home_agents = wrong_home_agents(
                 mobile_node.home_agent,
                 mobile_node.home_address.ip,
@@ -365,7 +211,7 @@ def parse(text: str, name: str) -> Configuration:
             )
             errors += ((line, f"[mobile_node] home_agent {w}") for w in home_agents)
         wrong = problems(configuration.router, configuration.home_agent)
-        errors += ((_line(lines, keys), what) for keys, what in wrong)
+        errors += ((line_of(lines, keys), what) for keys, what in wrong)
     if errors:
         raise ConfigurationError(
             [f"{name}:{line}: {what}" for line, what in sorted(errors)]
@@ -382,13 +228,13 @@ def _contradictions(
     found: list[tuple[int, str]] = []
 
     def wrong(section: str, key: str, what: str) -> None:
-        found.append((_line(lines, (section, key)), what))
+        found.append((line_of(lines, (section, key)), what))
 
     home_agent = configuration.home_agent
     mechanism = configuration.authentication or "none"
     for keys, _, trust in configuration.trusts():
         for key, what in contradictions(mechanism, trust):
-            found.append((_line(lines, (*keys, key)), what))
+            found.append((line_of(lines, (*keys, key)), what))
     if home_agent is not None:
         listed = isinstance(home_agent.mobile_nodes, tuple)
         if mechanism == "none" and not (listed and home_agent.mobile_nodes):
@@ -434,7 +280,7 @@ def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
     where = tuple(
         str(part)
         for part in detail["loc"]
-        if not isinstance(part, int) and part not in (_LIST, _TABLE, "[key]")
+        if not isinstance(part, int) and part not in (LIST, TABLE, "[key]")
     )
     key = where[-1] if where else ""
     section = f"[{where[0]}] " if len(where) > 1 else ""
@@ -453,7 +299,7 @@ def _told(detail: Any, lines: dict[tuple[str, ...], int]) -> tuple[int, str]:
         what = f'{section}"{key}" {message}' if key else message
         if kind == "value_error" and " is not permitted" in message:
             what = f'{section}"{key}": {message}'
-    return _line(lines, where), what
+    return line_of(lines, where), what
 
 
 _PROVED = {"home_agent", "mobile_node"}
@@ -487,39 +333,3 @@ def _known(where: tuple[str, ...]) -> list[str]:
     elif where:
         model = tables.get(where[-1], Trust if "mobile_nodes" in where else Section)
     return list(model.model_fields)
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line of each table and key.  Good for the plain files we document: a key
-    inside an inline table is told at the line of the table."""
-    found: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(rf"\s*\[+\s*({_KEY})\s*\]+", line):
-            table = _parts(header[1])
-            found.setdefault(table, number)
-        elif key := re.match(rf"\s*({_KEY})\s*=", line):
-            found.setdefault((*table, *_parts(key[1])), number)
-    return found
-
-
-_WORD = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
-_KEY = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
-
-
-def _parts(key: str) -> tuple[str, ...]:
-    """The words of a dotted key; an address in the spelling that we use."""
-    return tuple(_plain(part.strip("\"'")) for part in re.findall(_WORD, key))
-
-
-def _plain(word: str) -> str:
-    try:
-        return str(IPv6Address(word))
-    except ValueError:
-        return word
-
-
-def _line(lines: dict[tuple[str, ...], int], where: tuple[str, ...]) -> int:
-    while where and where not in lines:
-        where = where[:-1]
-    return lines.get(where, 1)

@@ -8,7 +8,7 @@ from ipaddress import IPv6Network
 
 from mip6.core.prefixes import HomePrefix
 
-from .configuration import HomeAgentSection
+from .home_agent_section import HomeAgentSection
 
 _HEARD = """
 CREATE TABLE IF NOT EXISTS prefixes_heard (

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .configuration import Configuration, HomeAgentSection, load
+from .configuration import Configuration, load
 from .credentials import Credentials
 from .credentials import load as load_credentials
 from .errors import ConfigurationError
+from .home_agent_section import HomeAgentSection
 from .route_optimization import RouteOptimizationSection
 from .trust import Trust
 

@@ -9,7 +9,7 @@ from mip6.core.home_agent import HomeAgent
 from mip6.core.state import End, Tunnel
 from mip6.linux.dataplane import DataPlane
 
-from .configuration import HomeAgentSection
+from .home_agent_section import HomeAgentSection
 from .store import Store
 
 

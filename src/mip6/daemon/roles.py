@@ -12,7 +12,8 @@ from mip6.core.mobile_node import MobileNode
 from mip6.core.node import Node
 from mip6.core.state import End, Tunnel
 
-from .configuration import Configuration, HomeAgentSection
+from .configuration import Configuration
+from .home_agent_section import HomeAgentSection
 from .machine import Machine
 from .mobile_node_section import MobileNodeSection
 from .recording import Recorder

@@ -21,8 +21,8 @@ from mip6.security.verdict import Mark
 from mip6.wire.record import record
 
 from .changes import Changes, Row
-from .configuration import HomeAgentSection
 from .errors import SetupError
+from .home_agent_section import HomeAgentSection
 from .prefix_store import PrefixStore
 
 _BINDINGS = (

@@ -9,9 +9,9 @@ from tests.core.test_home_agents import told
 from tests.core.test_mobile_node import (
     SECOND_LINK,
     installed,
-    refuse,
     roamer_on_two_links,
 )
+from tests.core.test_mobile_node_ends import refuse
 from tests.core.test_path_mtu import error, table_mtu
 from tests.core.test_tentative_addresses import without_link_layer_address
 

@@ -145,6 +145,24 @@ def test_errors_about_packets_that_are_not_ours(quoted: bytes) -> None:
     assert mtu(roamer) is None
 
 
+@pytest.mark.parametrize("kind", [DestinationUnreachable, TimeExceeded])
+def test_where_a_mobile_correspondent_was(
+    kind: type[DestinationUnreachable | TimeExceeded],
+) -> None:
+    """Both have moved, and routers still say that it is not there any more: that is
+    nothing against the direct way (§9.3.4 is the correspondent's)."""
+    roamer = optimized()
+    left = data(care_of_address=IPv6Address("2001:db8:c::ff:fe00:65"))
+    for _ in range(ERRORS_MIN + 1):
+        roamer.now += 1
+        assert reasons(told(roamer, kind(code=0, packet=left))) == ["icmp_error"]
+    assert roamer.direct
+    # But that it does not know the option, it says itself.
+    for _ in range(ERRORS_MIN):
+        told(roamer, ParameterProblem(code=2, pointer=42, packet=left))
+    assert roamer.entry.why == "option_not_understood"
+
+
 def mtu(roamer: Optimizer) -> int | None:
     """Of the route to the correspondent."""
     for route in roamer.standing(Route):

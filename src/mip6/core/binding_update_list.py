@@ -383,6 +383,10 @@ class BindingUpdateList:
         entry = self._quoted(quoted)
         if quoted is None or entry is None:
             return "icmp_error"
+        if quoted.routed and why is Why.UNREACHABLE:
+            # It was where the correspondent is now, or was: that is the correspondent
+            # role's affair (§9.3.4), and late when both have moved meanwhile.
+            return "icmp_error"
         if not entry.errors.again(now):
             return "icmp_error_alone"
         entry.registration.give_up(why, now)

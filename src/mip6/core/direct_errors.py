@@ -31,6 +31,8 @@ class Quote:
     """Behind a type 2 routing header: the home address of a mobile node."""
     home_address: IPv6Address | None
     """In the Home Address option."""
+    routed: bool
+    """Whether that header was there, by what the binding cache said."""
     overhead: int
     """Octets that route optimization added."""
     message: Message | None
@@ -54,6 +56,7 @@ def quote(packet: bytes) -> Quote | None:
         headers.source,
         wrapping.routing_address or headers.destination,
         wrapping.home_address,
+        wrapping.routing_address is not None,
         (HOME_ADDRESS_OPTION if wrapping.home_address else 0)
         + (ROUTING_HEADER if wrapping.routing_address else 0),
         message,

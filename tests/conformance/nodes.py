@@ -1,6 +1,6 @@
 """A home agent with octets going in and coming out, as §9 and §10 see it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
@@ -19,6 +19,8 @@ HOME_ADDRESS = IPv6Address("2001:db8:a::1")
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::1")
 OTHER_CARE_OF_ADDRESS = IPv6Address("2001:db8:c::1")
 CORRESPONDENT = IPv6Address("2001:db8:d::1")
+Making = Callable[..., Node]
+"""Makes a home agent, with what is special about it."""
 
 
 def home_agent_node(

@@ -10,10 +10,10 @@ from tests.conformance.nodes import (
     HOME_ADDRESS,
     HOME_AGENT,
     OTHER_CARE_OF_ADDRESS,
+    Making,
     acknowledgement,
     binding_update,
     dropped,
-    home_agent_node,
     octets,
     sent,
     tunnels,
@@ -53,7 +53,7 @@ UNKNOWN = UnknownMessage(99, bytes(10))
 
 
 @pytest.fixture(params=[False, True], ids=["unbound", "bound"])
-def node(request: pytest.FixtureRequest) -> Node:
+def node(request: pytest.FixtureRequest, home_agent_node: Making) -> Node:
     """A home agent, without and with a binding for the address under test."""
     node = home_agent_node()
     if request.param:
@@ -183,7 +183,9 @@ def test_header_length_too_short(node: Node, type_: int) -> None:
 @pytest.mark.rfc("9.5.1-2", "and a Binding Update with it is dropped silently")
 @pytest.mark.rfc("6.3-2", "only unicast routable ones")
 @pytest.mark.parametrize("home_address", NOT_UNICAST_ROUTABLE, ids=str)
-def test_home_address_that_is_not_unicast_routable(home_address: IPv6Address) -> None:
+def test_home_address_that_is_not_unicast_routable(
+    home_address: IPv6Address, home_agent_node: Making
+) -> None:
     node = home_agent_node()
     packet = binding_update(home_address=home_address)
     assert dropped(node.receive(packet, 0)) == "home_address_option_address"
@@ -193,7 +195,7 @@ def test_home_address_that_is_not_unicast_routable(home_address: IPv6Address) ->
 
 
 @pytest.mark.rfc("9.3.1-2", "a Mobility Header needs no binding")
-def test_mobility_header_needs_no_binding() -> None:
+def test_mobility_header_needs_no_binding(home_agent_node: Making) -> None:
     assert acknowledgement(home_agent_node().receive(binding_update(), 0)).status == 0
 
 
@@ -202,7 +204,7 @@ def test_mobility_header_needs_no_binding() -> None:
 @pytest.mark.rfc("9.3.1-5", "Binding Error with status 1")
 @pytest.mark.rfc("9.3.3-2", "with the home address of the option")
 @pytest.mark.rfc("8.2-5", "Binding Errors can be sent")
-def test_home_address_option_without_a_binding() -> None:
+def test_home_address_option_without_a_binding(home_agent_node: Making) -> None:
     node = home_agent_node()
     acknowledgement(node.receive(binding_update(), 0))
     other = IPv6Address(int(HOME_ADDRESS) + 1)
@@ -230,7 +232,7 @@ def test_home_address_option_changes_nothing(node: Node) -> None:
 
 
 @pytest.mark.rfc("9.3.1-6", "what follows sees the home address as source")
-def test_checksum_covers_the_home_address() -> None:
+def test_checksum_covers_the_home_address(home_agent_node: Making) -> None:
     packet = bytearray(binding_update())
     at = packet.index(HOME_ADDRESS.packed)
     packet[at + 15] += 1  # the home address is not the one that was summed up
@@ -239,7 +241,7 @@ def test_checksum_covers_the_home_address() -> None:
 
 @pytest.mark.rfc("9.3.3-1", "none about a source that is not unicast")
 @pytest.mark.parametrize("source", ["::", "ff02::1", "ff0e::1"])
-def test_no_binding_error_to_many(source: str) -> None:
+def test_no_binding_error_to_many(source: str, home_agent_node: Making) -> None:
     node = home_agent_node()
     packet = octets(UNKNOWN, source=IPv6Address(source))
     assert dropped(node.receive(packet, 0)) == "unknown_message"
@@ -248,7 +250,7 @@ def test_no_binding_error_to_many(source: str) -> None:
 
 
 @pytest.mark.rfc("9.3.3-3", "Binding Errors are rate-limited")
-def test_binding_errors_are_rate_limited() -> None:
+def test_binding_errors_are_rate_limited(home_agent_node: Making) -> None:
     node = home_agent_node()
     packets = [
         packet
@@ -355,7 +357,7 @@ def test_what_is_dropped_silently(node: Node, packet: bytes, reason: str) -> Non
 
 @pytest.mark.rfc("9.5.1-3", "without a binding any sequence number")
 @pytest.mark.parametrize("number", [0, 1, 32767, 32768, 65535])
-def test_first_sequence_number(number: int) -> None:
+def test_first_sequence_number(number: int, home_agent_node: Making) -> None:
     effects = home_agent_node().receive(binding_update(sequence_number=number), 0)
     assert acknowledgement(effects).status == 0
 
@@ -376,7 +378,7 @@ def test_first_sequence_number(number: int) -> None:
     ],
 )
 def test_sequence_numbers(
-    last: int, number: int, accepted: bool, acknowledge: bool
+    last: int, number: int, accepted: bool, acknowledge: bool, home_agent_node: Making
 ) -> None:
     node = home_agent_node()
     acknowledgement(node.receive(binding_update(sequence_number=last), 0))
@@ -404,7 +406,9 @@ def test_sequence_numbers(
     ],
     ids=len,
 )
-def test_nothing_is_registered_without_h(options: tuple[Option, ...]) -> None:
+def test_nothing_is_registered_without_h(
+    options: tuple[Option, ...], home_agent_node: Making
+) -> None:
     node = home_agent_node()
     packet = binding_update(home_registration=False, options=options)
     dropped(node.receive(packet, 0))
@@ -413,7 +417,7 @@ def test_nothing_is_registered_without_h(options: tuple[Option, ...]) -> None:
 
 @pytest.mark.rfc("9.5.1-15", "status 139")
 @pytest.mark.rfc("9.5.1-16", "and the binding stays what it is")
-def test_registration_type_change() -> None:
+def test_registration_type_change(home_agent_node: Making) -> None:
     node = home_agent_node()
     acknowledgement(node.receive(binding_update(), 0))
     before = node.installed
@@ -434,7 +438,7 @@ def test_registration_type_change() -> None:
 @pytest.mark.rfc("9.5.2-1", "the binding is made, then changed")
 @pytest.mark.rfc("6.1.7-8", "unknown options are skipped")
 @pytest.mark.rfc("6.2.1-2", "and bring no answer")
-def test_addresses_of_a_binding() -> None:
+def test_addresses_of_a_binding(home_agent_node: Making) -> None:
     node = home_agent_node()
     node.receive(binding_update(), 0)
     assert tunnels(node) == {HOME_ADDRESS: CARE_OF_ADDRESS}
@@ -453,7 +457,7 @@ def test_addresses_of_a_binding() -> None:
 @pytest.mark.rfc("9.5.4-12", "acknowledged to the home address")
 @pytest.mark.rfc("9.5.4-13", "without a routing header")
 @pytest.mark.rfc("9.5.4-11", "to where the update came from")
-def test_deletion_from_the_home_address() -> None:
+def test_deletion_from_the_home_address(home_agent_node: Making) -> None:
     node = home_agent_node()
     node.receive(binding_update(), 0)
     packet = binding_update(
@@ -470,7 +474,9 @@ def test_deletion_from_the_home_address() -> None:
 
 @pytest.mark.rfc("9.5.3-2", "a deletion creates nothing")
 @pytest.mark.parametrize("home_address", [None, HOME_ADDRESS])
-def test_deletion_of_nothing(home_address: IPv6Address | None) -> None:
+def test_deletion_of_nothing(
+    home_address: IPv6Address | None, home_agent_node: Making
+) -> None:
     node = home_agent_node()
     packet = binding_update(
         lifetime=0,
@@ -486,7 +492,7 @@ def test_deletion_of_nothing(home_address: IPv6Address | None) -> None:
 @pytest.mark.rfc("9.6-1", "of the lifetime in the latest update")
 @pytest.mark.rfc("6.1.7-6", "counted in units of 4 s")
 @pytest.mark.rfc("6.1.8-3", "and kept until then")
-def test_lifetime() -> None:
+def test_lifetime(home_agent_node: Making) -> None:
     node = home_agent_node()
     packet = bytearray(binding_update(lifetime=400))
     assert (100).to_bytes(2) in packet

@@ -366,7 +366,11 @@ def test_a_home_address_that_is_given_up_is_so_everywhere() -> None:
     made = registered()
     made.take_aim(NEXT, 10.0)
     assert answer(made, sent(made, 10.0), 12.0, status=134) == ""
+    # What was granted before stands, and may be revoked.
+    assert made.alive(12.5)
     assert isinstance(revoked(made, 12.5, revocation()), Packet)
+    assert not made.alive(12.5) and made.bound_until == -inf
+    assert (made.status, made.deadline) == (134, inf)
     made.take_aim(AIM, 13.0)
     assert made.deadline == inf
 

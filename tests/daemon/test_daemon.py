@@ -252,14 +252,7 @@ def test_an_interface_that_appears_later(world: World) -> None:
 
 
 def test_a_virtual_home_link(world: World) -> None:
-    home_agent = world.home_agent
-    text = home_agent.file.read_text().replace('home_link = "eth1"\n', "")
-    home_agent.file.write_text(text.replace(f'"{HOME_AGENT}"', '"2001:db8:f::2"'))
-    mobile_file = world.mobile_node.file
-    mobile_file.write_text(
-        mobile_file.read_text().replace(f'"{HOME_AGENT}"', '"2001:db8:f::2"')
-    )
-    world.agent.ip(f"addr del {HOME_AGENT}/64 dev eth1")
+    world.virtual()
     away(world)
     assert world.pings()
     assert "2001:db8:a::/64 dev mip0" in world.agent.ip("route")

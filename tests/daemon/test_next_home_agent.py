@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.daemons import (
+    HOME_ADDRESS,
     HOME_AGENT,
     HOME_AGENT_FILE,
+    OTHER_HOME_ADDRESS,
     Instance,
     World,
+    ended,
     small_world,
     until,
 )
@@ -24,6 +27,7 @@ interface eth1 {
   prefix 2001:db8:a::2/64 { AdvRouterAddr on; };
 };
 """
+FULL = "[home_agent]\nbindings_max = 1\n"
 
 pytestmark = [pytest.mark.root, pytest.mark.rfc("11.4.1-5", "with real packets")]
 
@@ -51,10 +55,7 @@ def second(world: World) -> Iterator[Instance]:
         radvd = machine.spawn(f"radvd -n -m none -C {file} -p {pid}")
         world.processes.append(radvd)
         yield instance
-        if instance.process is not None and instance.process.poll() is None:
-            instance.process.kill()
-            instance.process.wait()
-        instance.call("down")
+        ended(instance)
 
 
 def bound(instance: Instance) -> bool:
@@ -99,7 +100,7 @@ def test_discovered_then_lost(world: World, second: Instance) -> None:
 
 
 def test_one_that_refuses(world: World, second: Instance) -> None:
-    """It has no room; what the operator can do is told all the same."""
+    """Its operator does not want it; what that one can do is told all the same."""
     second.file.write_text(
         second.file.read_text().replace(
             'home_link = "eth1"', 'home_link = "eth1"\nrefuse = ["2001:db8:a::/64"]'
@@ -119,3 +120,36 @@ def test_one_that_refuses(world: World, second: Instance) -> None:
     status = world.mobile_node.read("status")
     assert any("refused (129)" in problem for problem in status["problems"])
     until(world.pings, "packets pass")
+
+
+@pytest.mark.rfc("10.3.1-8", "with real packets, and nobody gives way")
+def test_one_that_is_full(world: World, second: Instance) -> None:
+    text = second.file.read_text().replace("[home_agent]\n", FULL, 1)
+    second.file.write_text(f'{text}"{OTHER_HOME_ADDRESS}" = "other.key"\n')
+    file = world.mobile_node.file
+    whole = file.read_text()
+    file.write_text(whole.replace(f'"{HOME_AGENT}"', f'"{SECOND}"'))
+    with world.another_mobile_node() as other:
+        world.home_agent.start()
+        second.start()
+        other.start()
+        until(lambda: other.place() == "registered", "the only place is taken")
+        both = f'["{SECOND}", "{HOME_AGENT}"]'
+        file.write_text(whole.replace(f'"{HOME_AGENT}"', both))
+        world.plug("visited")
+        world.mobile_node.start()
+        until(lambda: world.mobile_node.place() == "registered", "it is registered")
+        assert home_agent(world) == HOME_AGENT
+        [binding] = world.home_agent.read("bindings")["bindings"]
+        assert binding["home_address"] == HOME_ADDRESS
+        [kept] = second.read("bindings")["bindings"]
+        assert kept["home_address"] == OTHER_HOME_ADDRESS
+        assert other.place() == "registered"
+        assert "130" in second.read("stats")["refused"]
+        status = world.mobile_node.read("status")
+        assert any("refused (130)" in problem for problem in status["problems"])
+        until(world.pings, "packets pass")
+        # From one mobile node to the other by both home agents: each intercepts what
+        # the other one puts on the home link.
+        ping = f"ping -q -c 1 -W 1 -I {HOME_ADDRESS} {OTHER_HOME_ADDRESS}"
+        until(lambda: " 1 received" in world.mobile.run(ping, check=False), "reached")

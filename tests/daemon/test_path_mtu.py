@@ -6,8 +6,11 @@ from tests.support.daemons import CORRESPONDENT, HOME_ADDRESS, World, until
 pytestmark = pytest.mark.root
 
 
-def test_packet_too_big_reaches_the_inner_senders(world: World) -> None:
+@pytest.mark.parametrize("link", ["real", "virtual"])
+def test_packet_too_big_reaches_the_inner_senders(world: World, link: str) -> None:
     """# gotcha 7: Packet Too Big for the tunnel teaches the kernel nothing."""
+    if link == "virtual":
+        world.virtual()
     world.home_agent.start()
     world.mobile_node.start()
     world.plug("visited")

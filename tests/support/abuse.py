@@ -15,6 +15,8 @@ from tests.support.daemons import (
     HOME_ADDRESS,
     HOME_AGENT,
     KEY,
+    OTHER_HOME_ADDRESS,
+    OTHER_KEY,
     Instance,
     World,
     small_world,
@@ -25,8 +27,6 @@ from mip6.security.association import SecurityAssociation, from_key
 from mip6.security.keys import Direction, Purpose, Secret
 from mip6.wire.packet import read_packet
 
-OTHER_HOME_ADDRESS = "2001:db8:a::101"
-OTHER_KEY = Secret(bytes(range(100, 132)))
 VICTIM = "2001:db8:e::66"
 MTU = 9000
 

@@ -24,7 +24,10 @@ from mip6.cli.client import NotRunningError, ask
 from mip6.security.keys import Secret, key_text
 
 HOME_ADDRESS = "2001:db8:a::100"
+OTHER_HOME_ADDRESS = "2001:db8:a::101"
 HOME_AGENT = "2001:db8:a::1"
+ELSEWHERE = "2001:db8:f::2"
+"""The home agent's address where the home link is a virtual one."""
 CORRESPONDENT = "2001:db8:e::2"
 MIP6 = str(Path(sys.executable).with_name("mip6"))
 
@@ -53,6 +56,7 @@ log_level = "debug"
 [correspondent_node]
 """
 KEY = Secret(bytes(range(32)))
+OTHER_KEY = Secret(bytes(range(100, 132)))
 RADVD_FILE = """
 interface {link} {{
   AdvSendAdvert on; AdvIntervalOpt on; MinDelayBetweenRAs 0.03;
@@ -179,6 +183,31 @@ class World:
             text = text.replace(entry, f'mobile_nodes = ["{HOME_ADDRESS}"]')
             instance.file.write_text(text)
 
+    def virtual(self) -> None:
+        """Configures both daemons for a virtual home link: the home prefix is routed to
+        the home agent, whose address is elsewhere."""
+        for instance in (self.home_agent, self.mobile_node):
+            text = instance.file.read_text().replace('home_link = "eth1"\n', "")
+            instance.file.write_text(text.replace(f'"{HOME_AGENT}"', f'"{ELSEWHERE}"'))
+        self.agent.ip(f"addr del {HOME_AGENT}/64 dev eth1")
+
+    @contextlib.contextmanager
+    def another_mobile_node(self) -> Iterator[Instance]:
+        """Of the home agent that the first one has in its file; on the visited link."""
+        self.key_file("other.key", OTHER_KEY)
+        with namespaces("other") as (machine,):
+            connect(machine, "eth0", self.cables, "other")
+            self.cables.ip("link set other master visited")
+            machine.sysctl("eth0.accept_dad=1", "eth0.dad_transmits=1")
+            text = self.mobile_node.file.read_text()
+            text = text.replace(HOME_ADDRESS, OTHER_HOME_ADDRESS)
+            text = text.replace("laptop.key", "other.key")
+            instance = self.instance(machine, "mn2", text)
+            try:
+                yield instance
+            finally:
+                ended(instance)
+
     def plug(self, link: str) -> None:
         """Puts the mobile node's cable into another bridge: carrier down and up."""
         self.cables.ip("link set mobile down")
@@ -253,6 +282,22 @@ def small_world(directory: Path) -> Iterator[World]:
         yield made
 
 
+def ended(instance: Instance) -> None:
+    """Stops the daemon if it runs, and puts back what it has left."""
+    process = instance.process
+    if process is None:
+        return
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    if instance.left():
+        instance.call("down")
+
+
 def _end(world: World) -> None:
     # While the home agent is there to answer its last words, the mobile node ends soon.
     for instance in (
@@ -260,18 +305,7 @@ def _end(world: World) -> None:
         world.home_agent,
         world.correspondent_node,
     ):
-        process = instance.process
-        if process is None:
-            continue
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-        if instance.left():
-            instance.call("down")
+        ended(instance)
     for instance in world.instances:
         shutil.rmtree(Path("/var/lib/mip6", instance.name), ignore_errors=True)
     for radvd in world.processes:

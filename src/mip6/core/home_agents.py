@@ -304,8 +304,6 @@ class HomeAgents:
     def _untried(self) -> list[IPv6Address]:
         """Who has not failed here yet, from the current one around the list."""
         row = [*self.listed, *self.discovered]
-        if (accepted := self._bound_to) and accepted not in row:
-            row.append(accepted)
         address = self.current.home_agent
         at = row.index(address) + 1 if address in row else 0
         around = (*row[at:], *row[:at])

@@ -410,7 +410,8 @@ class Registration:
         or why the message is ignored.
 
         Registering again at once would undo what the administrator wants; it is done
-        as after status 129.
+        as after status 129.  Never after 134: it was said of the home address, and is
+        as true when the binding from before has gone (RFC 6275 §11.7.1).
         """
         if reason := self.not_from_home_agent(packet):
             return reason
@@ -425,10 +426,11 @@ class Registration:
             status = RevocationStatus.IPV4_HOME_ADDRESS_OPTION_REQUIRED
         else:
             self._outstanding.clear()
-            self.status = BindingStatus.ADMINISTRATIVELY_PROHIBITED
             self.expires = self.bound_until = -inf
             self.care_of_address = None
-            self._send_at = now + RESPITE
+            if not self.given_up:
+                self.status = BindingStatus.ADMINISTRATIVELY_PROHIBITED
+                self._send_at = now + RESPITE
         answer = replace(
             message,
             revocation_type=RevocationType.ACKNOWLEDGEMENT,

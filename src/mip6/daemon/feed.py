@@ -63,6 +63,4 @@ def _plain(value: object) -> object:
             return value
         case tuple():
             return ", ".join(map(str, value))
-        case tuple():
-            return ", ".join(map(str, value))
     return str(value)

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.daemons import (
-    HOME_ADDRESS,
     HOME_AGENT,
     HOME_AGENT_FILE,
-    OTHER_HOME_ADDRESS,
     Instance,
     World,
     ended,
@@ -27,8 +25,6 @@ interface eth1 {
   prefix 2001:db8:a::2/64 { AdvRouterAddr on; };
 };
 """
-FULL = "[home_agent]\nbindings_max = 1\n"
-
 pytestmark = [pytest.mark.root, pytest.mark.rfc("11.4.1-5", "with real packets")]
 
 
@@ -120,36 +116,3 @@ def test_one_that_refuses(world: World, second: Instance) -> None:
     status = world.mobile_node.read("status")
     assert any("refused (129)" in problem for problem in status["problems"])
     until(world.pings, "packets pass")
-
-
-@pytest.mark.rfc("10.3.1-8", "with real packets, and nobody gives way")
-def test_one_that_is_full(world: World, second: Instance) -> None:
-    text = second.file.read_text().replace("[home_agent]\n", FULL, 1)
-    second.file.write_text(f'{text}"{OTHER_HOME_ADDRESS}" = "other.key"\n')
-    file = world.mobile_node.file
-    whole = file.read_text()
-    file.write_text(whole.replace(f'"{HOME_AGENT}"', f'"{SECOND}"'))
-    with world.another_mobile_node() as other:
-        world.home_agent.start()
-        second.start()
-        other.start()
-        until(lambda: other.place() == "registered", "the only place is taken")
-        both = f'["{SECOND}", "{HOME_AGENT}"]'
-        file.write_text(whole.replace(f'"{HOME_AGENT}"', both))
-        world.plug("visited")
-        world.mobile_node.start()
-        until(lambda: world.mobile_node.place() == "registered", "it is registered")
-        assert home_agent(world) == HOME_AGENT
-        [binding] = world.home_agent.read("bindings")["bindings"]
-        assert binding["home_address"] == HOME_ADDRESS
-        [kept] = second.read("bindings")["bindings"]
-        assert kept["home_address"] == OTHER_HOME_ADDRESS
-        assert other.place() == "registered"
-        assert "130" in second.read("stats")["refused"]
-        status = world.mobile_node.read("status")
-        assert any("refused (130)" in problem for problem in status["problems"])
-        until(world.pings, "packets pass")
-        # From one mobile node to the other by both home agents: each intercepts what
-        # the other one puts on the home link.
-        ping = f"ping -q -c 1 -W 1 -I {HOME_ADDRESS} {OTHER_HOME_ADDRESS}"
-        until(lambda: " 1 received" in world.mobile.run(ping, check=False), "reached")

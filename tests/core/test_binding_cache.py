@@ -164,3 +164,14 @@ def test_the_sequence_number_of_a_restored_entry_is_unknown() -> None:
     cache = BindingCache(1)
     cache.put(replace(binding(1), sequence_number=None))
     assert cache.last_sequence_number(address(1)) is None
+
+
+def test_of_what_was_kept_the_first_of_each_home_address_counts() -> None:
+    cache = BindingCache(2)
+    kept = [binding(1), replace(binding(1), lifetime=8), binding(2), binding(3)]
+    cache.restore(iter(kept))
+    assert list(cache) == [kept[0], kept[2]], "no more than it may hold"
+    assert cache.full
+    assert cache.deadline == kept[0].expires
+    assert cache.expire(kept[2].expires) == [kept[0], kept[2]]
+    assert not list(cache)

@@ -53,6 +53,21 @@ def test_a_key_set_again_to_the_same_deadline_expires_once() -> None:
     assert timers.expire(1.0) == []
 
 
+def test_many_that_are_set_at_once_expire_as_if_one_by_one() -> None:
+    timers: Timers[object] = Timers()
+    timers.set("before", 3.0)
+    timers.set("again", 1.0)
+    tied = object()
+    timers.set_many([("late", 4.0), (tied, 2.0), ("again", 5.0), ("soon", 2.0)])
+    timers.set("behind", 2.0)
+    assert len(timers) == 6
+    assert timers.deadline == 2.0
+    assert timers.expire(3.0) == [tied, "soon", "behind", "before"]
+    assert timers.expire(4.0) == ["late"]
+    assert timers.expire(5.0) == ["again"]
+    assert timers.deadline is None
+
+
 def test_no_more_keys_expire_than_asked_for() -> None:
     timers: Timers[int] = Timers()
     for key in range(5):

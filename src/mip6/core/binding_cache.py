@@ -126,6 +126,16 @@ class BindingCache:
         self._bindings[key] = binding
         self._timers.set(key, binding.expires)
 
+    def restore(self, bindings: Iterable[Binding]) -> None:
+        """What an earlier process had, into an empty cache: as many as it may hold, and
+        the first for each home address."""
+        entries = self._bindings
+        for binding in bindings:
+            key = int(binding.home_address)
+            if key not in entries and len(entries) < self.bindings_max:
+                entries[key] = binding
+        self._timers.set_many((key, entry.expires) for key, entry in entries.items())
+
     def drop(self, home_address: IPv6Address) -> None:
         """Remove an entry without a memory of it."""
         key = int(home_address)

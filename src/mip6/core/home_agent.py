@@ -157,8 +157,10 @@ class HomeAgent:
             grace=grace,
             updates_max=updates_max,
         )
-        for found in restored:
-            self._restore(found)
+        self._cache.restore(self._restored(restored))
+        if self._link is not None:
+            for binding in self._cache:  # who shares a link-local address
+                self._interception.change(None, binding)
 
     @property
     def bindings(self) -> Iterator[Binding]:
@@ -216,14 +218,11 @@ class HomeAgent:
     @property
     def installed(self) -> set[State]:
         """All the kernel state that the bindings stand for, and the prefixes."""
-        return set(self.states())
+        return {*self.tunnels(), *self.states_beside_tunnels()}
 
-    def states(self) -> Iterator[State]:
-        """The same one by one, for a million bindings."""
-        yield from self._prefix_routes()
-        yield from self.groups.states() if self.groups else ()
-        for binding in self._cache:
-            yield from self._interception.states(binding)
+    def tunnels(self) -> Iterator[Tunnel]:
+        """Those of them that are in maps, one by one, for a million bindings."""
+        return map(self._interception.tunnel, self._cache)
 
     def states_beside_tunnels(self) -> Iterator[State]:
         """Those in the kernel's tables: few where the prefix has its route."""
@@ -548,19 +547,13 @@ class HomeAgent:
             return state == ProxyNeighbor(address=address, link=self._link.name)
         return state in self._interception.states(self._cache.find(address))
 
-    def _restore(self, found: Tunnel | Binding) -> None:
-        binding = self._restored(found) if isinstance(found, Tunnel) else found
-        if (
-            binding is not None
-            and self.serves(binding.home_address)
-            and self._cache.find(binding.home_address) is None
-            and not self._cache.full
-        ):
-            if self._link is not None:
-                self._interception.change(None, binding)  # who shares a link-local one
-            self._cache.put(binding)
+    def _restored(self, found: Iterable[Tunnel | Binding]) -> Iterator[Binding]:
+        for one in found:
+            binding = self._found(one) if isinstance(one, Tunnel) else one
+            if binding is not None and self.serves(binding.home_address):
+                yield binding
 
-    def _restored(self, tunnel: Tunnel) -> Binding | None:
+    def _found(self, tunnel: Tunnel) -> Binding | None:
         if tunnel.end is not End.HOME_AGENT or tunnel.home_agent != self.address:
             return None
         return Binding(

@@ -37,7 +37,7 @@ class Interception:
         if binding is None:
             return ()
         home_address = binding.home_address
-        tunnel = self._tunnel(binding)
+        tunnel = self.tunnel(binding)
         home_link = self._home_link
         if self._has_tunnel_only(binding):
             return (tunnel,)
@@ -62,7 +62,8 @@ class Interception:
         as that of the prefix will do."""
         return self._home_link is None and all(b.path_mtu is None for b in bindings)
 
-    def _tunnel(self, binding: Binding) -> Tunnel:
+    def tunnel(self, binding: Binding) -> Tunnel:
+        """The one of its states that all bindings have."""
         return Tunnel(
             end=End.HOME_AGENT,
             home_address=binding.home_address,
@@ -86,7 +87,7 @@ class Interception:
         if before is None or after is None or not self._has_tunnel_only(before, after):
             return self._held(before, after, self.states(before))
         # Almost all that ever happens: another tunnel under the same key.
-        old, new = self._tunnel(before), self._tunnel(after)
+        old, new = self.tunnel(before), self.tunnel(after)
         return [] if old == new else [Install(new)]
 
     def undo(

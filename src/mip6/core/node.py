@@ -102,15 +102,18 @@ class Node:
     @property
     def installed(self) -> set[State]:
         """All the kernel state wanted now."""
-        return set(self.states())
+        return {*self.tunnels(), *self.states_beside_tunnels()}
 
-    def states(self) -> Iterator[State]:
-        """The same one by one: a home agent's may be a million."""
+    def tunnels(self) -> Iterator[Tunnel]:
+        """The tunnels of it, one by one: a home agent's may be a million."""
         for role in self._roles:
-            yield from role.states() if isinstance(role, HomeAgent) else role.installed
+            if isinstance(role, HomeAgent):
+                yield from role.tunnels()
+            else:
+                yield from (s for s in role.installed if isinstance(s, Tunnel))
 
     def states_beside_tunnels(self) -> Iterator[State]:
-        """The same without the tunnels, which nobody else touches."""
+        """The rest of it."""
         for role in self._roles:
             if isinstance(role, HomeAgent):
                 yield from role.states_beside_tunnels()

@@ -1,7 +1,7 @@
 """A table of deadlines.  It never looks at a clock: callers bring `now`."""
 
-from collections.abc import Hashable
-from heapq import heappop, heappush
+from collections.abc import Hashable, Iterable
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -47,6 +47,14 @@ class Timers(Generic[K]):
         if former is None or at < former:
             self._push(key, at)
             self._compact()
+
+    def set_many(self, deadlines: Iterable[tuple[K, float]]) -> None:
+        """The same for each of them, which costs much less at once."""
+        for key, at in deadlines:
+            self._live[key] = at
+            self._count += 1
+            self._heap.append((at, self._count, key))
+        heapify(self._heap)
 
     def stop(self, key: K) -> None:
         """Forget the deadline of `key`, if it has one."""

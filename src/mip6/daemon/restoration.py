@@ -20,18 +20,27 @@ class Restored:
 
 
 def restore(
-    store: Store, data_plane: DataPlane, home_agent: IPv6Address, now: float
+    store: Store,
+    data_plane: DataPlane,
+    home_agent: IPv6Address,
+    now: float,
+    *,
+    numbers: bool,
 ) -> Restored:
     """What is on disk counts; a tunnel that is not there counts as it stands.
+
+    numbers: sequence numbers that outlive their bindings are wanted too.
 
     Such a tunnel is one that a process installed and was killed before it could
     acknowledge it, or whose file is lost.  Raises SetupError.
     """
     found = Restored()
     known = set()
+    standing = _any_stands(data_plane)
     for stored in store.stored():
-        known.add(stored.home_address.packed)
-        if stored.sequence_number is not None:
+        if standing:
+            known.add(stored.home_address.packed)
+        if numbers and stored.sequence_number is not None:
             found.sequence_numbers.append((stored.home_address, stored.sequence_number))
         binding = stored.binding
         if binding is not None and binding.expires > now:
@@ -50,6 +59,10 @@ def restore(
     return found
 
 
+def _any_stands(data_plane: DataPlane) -> bool:
+    return any(True for _ in data_plane.tunnels())
+
+
 def restore_prefixes(
     store: Store, home_agent: HomeAgent, wanted: HomeAgentSection, now: float
 ) -> None:
@@ -65,7 +78,7 @@ def bring_up(data_plane: DataPlane, tunnels: Iterator[Tunnel]) -> None:
 
     Raises OSError.
     """
-    if not any(True for _ in data_plane.tunnels()):  # nothing can be left over
+    if not _any_stands(data_plane):  # nothing can be left over
         data_plane.put_many(tunnels)
         return
     wanted: dict[End, set[bytes]] = {end: set() for end in End}

@@ -134,7 +134,11 @@ class _Builder:
 
     def _home_agent(self, wanted: HomeAgentSection, store: Store) -> HomeAgent:
         data_plane = self._machine.data_plane
-        found = restore(store, data_plane, wanted.address, self._now)
+        authenticates = self._configuration.authenticates
+        # Without authentication nothing is remembered beyond a binding (0007).
+        found = restore(
+            store, data_plane, wanted.address, self._now, numbers=authenticates
+        )
         listed = Networks(wanted.home_networks)
         kept, changed = [], []
         for binding in found.bindings:
@@ -144,7 +148,6 @@ class _Builder:
             # One was not on disk, the other may register no longer.
             if not may_stay or isinstance(binding, Tunnel):
                 changed.append(binding.home_address)
-        authenticates = self._configuration.authenticates
         home_agent = self._recorder.new(
             HomeAgent,
             wanted.address,
@@ -166,8 +169,7 @@ class _Builder:
             multicast=wanted.multicast,
             check_time=self._machine.check_time(),
             restored=kept,
-            # Without authentication nothing is remembered beyond a binding (0007).
-            sequence_numbers=found.sequence_numbers if authenticates else (),
+            sequence_numbers=found.sequence_numbers,
         )
         restore_prefixes(store, home_agent, wanted, self._now)
         store.follow(home_agent)

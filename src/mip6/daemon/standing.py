@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from mip6.core.node import Node
-from mip6.core.state import CareOfAddress, RouteOptimization, State, Tunnel
+from mip6.core.state import CareOfAddress, RouteOptimization, State
 from mip6.linux import clock
 from mip6.linux.cleanup import sweep
 from mip6.linux.executor import Executor, describe
@@ -55,10 +55,7 @@ class Standing:
         for address in self.diverted():
             self._machine.data_plane.divert(address)
         with contextlib.suppress(OSError):  # what could not be put, packets will miss
-            bring_up(
-                self._machine.data_plane,
-                (state for state in self._node.states() if isinstance(state, Tunnel)),
-            )
+            bring_up(self._machine.data_plane, self._node.tunnels())
         wanted = self._wanted()
         ways = {w.key for w in wanted if isinstance(w, RouteOptimization)}
         for way in self._machine.ways():

@@ -226,8 +226,8 @@ class Map(_Descriptor):
         entries = list(entries)
         for start in range(0, len(entries), BATCH):
             part = entries[start : start + BATCH]
-            keys = ctypes.create_string_buffer(b"".join(key for key, _ in part))
-            values = ctypes.create_string_buffer(b"".join(value for _, value in part))
+            keys = ctypes.create_string_buffer(b"".join([key for key, _ in part]))
+            values = ctypes.create_string_buffer(b"".join([value for _, value in part]))
             attributes = struct.pack(
                 "=QQQQIIQQ",
                 0,

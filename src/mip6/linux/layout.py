@@ -56,10 +56,12 @@ _DIRECT = struct.Struct("=16s16sQQIIQ")
 _SETTINGS = struct.Struct("=IIQQQQQQQQQQQQQ")
 _TALK = struct.Struct("=16s16s")
 _FIRST_PACKET = struct.Struct("=16s16sQQ")
+_NO_ADDRESS = bytes(16)
 _FIRST_OUT = 1
 _INBOUND_ONLY = 1
 _NANOSECONDS = 1_000_000_000
 _NEVER = (1 << 64) - 1
+_NEVER_S = _NEVER / _NANOSECONDS
 
 
 class Use(IntFlag):
@@ -100,20 +102,20 @@ def write(state: Tunnel | RouteOptimization) -> tuple[str, bytes, bytes]:
 
 
 def _nanoseconds(seconds: float) -> int:
-    if seconds >= _NEVER / _NANOSECONDS:
-        return _NEVER
-    return max(0, round(seconds * _NANOSECONDS))
+    if not 0 < seconds < _NEVER_S:
+        return _NEVER if seconds > 0 else 0
+    return round(seconds * _NANOSECONDS)
 
 
 def write_tunnel(tunnel: Tunnel) -> tuple[bytes, bytes]:
     """Key and value (`struct entry`, nothing counted); times to the nanosecond."""
-    previous = tunnel.previous.packed if tunnel.previous else bytes(16)
+    previous = tunnel.previous
     value = _TUNNEL.pack(
         tunnel.care_of_address.packed,
         tunnel.home_agent.packed,
-        previous,
+        previous.packed if previous is not None else _NO_ADDRESS,
         _nanoseconds(tunnel.expires),
-        _nanoseconds(tunnel.previous_until) if tunnel.previous else 0,
+        _nanoseconds(tunnel.previous_until) if previous is not None else 0,
         _INBOUND_ONLY if tunnel.inbound_only else 0,
         tunnel.path_mtu or 0,
     )

@@ -121,10 +121,26 @@ def test_without_an_advertisement_it_is_believed_after_a_while() -> None:
     assert roamer.updates[0].care_of_address == ALONE.address
 
 
+def test_a_leased_address_is_of_the_prefix_that_is_advertised() -> None:
+    """DHCPv6 gives it alone, whatever the link's prefix is long."""
+    roamer = roamer_on()
+    roamer.hear(PREFIX_B, ROUTER_B)
+    configure(roamer, ALONE)
+    assert roamer.updates[0].care_of_address == ALONE.address, "no doubt"
+    roamer.answer()
+    roamer.link_down()
+    roamer.link_up()
+    roamer.hear(PREFIX_C, ROUTER_C)
+    leased = Adopted(address=PREFIX_C[0x77], prefix_length=128)
+    configure(roamer, ALONE, leased, gateways=(ROUTER_B, ROUTER_C))
+    assert roamer.updates[-1].care_of_address == leased.address, "not the one before"
+
+
+@pytest.mark.parametrize("length", [64, 128])
 @pytest.mark.parametrize("never", [False, True])
-def test_an_address_of_the_home_prefix_means_home(never: bool) -> None:
+def test_an_address_of_the_home_prefix_means_home(never: bool, length: int) -> None:
     roamer = roamer_on(never_return_home=never)
-    at_home = Adopted(address=HOME_PREFIX[0x55], prefix_length=64)
+    at_home = Adopted(address=HOME_PREFIX[0x55], prefix_length=length)
     configure(roamer, at_home)
     roamer.wait(2 * DOUBTS)
     assert roamer.mobile_node.place is Place.NOWHERE, "left from the last time at home"

@@ -187,6 +187,23 @@ def test_the_listener_hears_others_not_ourselves(
     assert {LinkInfo, AddressInfo} <= kinds
 
 
+def test_a_route_with_several_next_hops_is_several(
+    inside: Namespace, netlink: Netlink, listener: Listener
+) -> None:
+    """As the kernel makes of two routers' default routes with one metric."""
+    index = index_of(netlink, "v0")
+    hops = "nexthop via fe80::1 dev v0 nexthop via fe80::2 dev v0 weight 3"
+    inside.ip(f"route add default proto ra metric 100 {hops}")
+    wanted = {
+        RouteInfo(DEFAULT, 254, 100, index, IPv6Address(router), None, 9)
+        for router in ("fe80::1", "fe80::2")
+    }
+    assert {r for r in netlink.routes() if r.protocol == 9} == wanted
+    notices = listener.read()
+    assert notices is not None
+    assert wanted <= {notice.info for notice in notices if not notice.gone}
+
+
 def test_lost_notices_are_told(inside: Namespace, netlink: Netlink) -> None:
     listener = Listener()
     try:

@@ -140,8 +140,10 @@ class AdoptedLink(ManagedLink):
         return any(one.address in prefix for prefix in self.home_prefixes)
 
     def _advertised(self, one: Adopted) -> bool:
-        """Whether a router said since the link came up that this prefix is here."""
-        return super().knows(one.network)
+        """Whether a router said since the link came up that this address is of here;
+        one from DHCPv6 is alone, without the prefix it was taken from."""
+        prefixes = (p for router in self.routers.values() for p in router.prefixes)
+        return any(one.address in prefix.network for prefix in prefixes)
 
     def _rank(self, one: Adopted) -> tuple[bool, ...]:
         return (

@@ -39,6 +39,8 @@ _REQUEST, _ACK, _DUMP = 0x1, 0x4, 0x300
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence number, port
 
+_NEXT_HOP = struct.Struct("=H2xi")  # length, flags and weight left out, link
+
 # Link, neighbour, address, route, rule, settings
 _GROUPS = 0x1 | 0x4 | 0x100 | 0x400 | 0x40000 | 0x1000000
 _BATCH_MAX = 256
@@ -179,21 +181,39 @@ def _read_address(octets: bytes) -> AddressInfo | None:
     return AddressInfo(index, IPv6Address(value), prefix_length, flags)
 
 
-def _read_route(octets: bytes) -> RouteInfo | None:
+def _read_routes(octets: bytes) -> Iterator[RouteInfo]:
+    """One for each way: the kernel tells routes of one destination and metric, such as
+    NetworkManager's and networkd's to two routers of a link, as one."""
     family, prefix_length, _, _, table, protocol, *_ = ROUTE.unpack_from(octets)
     if family != socket.AF_INET6:
-        return None
+        return
     found = _attributes(octets, ROUTE.size)
-    gateway, source = found.get(5), found.get(7)
-    return RouteInfo(
-        destination=IPv6Network((found.get(1, bytes(16)), prefix_length)),
-        table=_number(found.get(15), table),
-        metric=_number(found.get(6)),
-        index=_number(found.get(4)),
-        gateway=None if gateway is None else IPv6Address(gateway),
-        source=None if source is None else IPv6Address(source),
-        protocol=protocol,
-    )
+    source = found.get(7)
+    ways = [(_number(found.get(4)), found.get(5))]
+    if 9 in found:
+        ways = list(_next_hops(found[9]))
+    for index, gateway in ways:
+        yield RouteInfo(
+            destination=IPv6Network((found.get(1, bytes(16)), prefix_length)),
+            table=_number(found.get(15), table),
+            metric=_number(found.get(6)),
+            index=index,
+            gateway=None if gateway is None else IPv6Address(gateway),
+            source=None if source is None else IPv6Address(source),
+            protocol=protocol,
+        )
+
+
+def _next_hops(octets: bytes) -> Iterator[tuple[int, bytes | None]]:
+    """Link and gateway of each (RTA_MULTIPATH)."""
+    offset = 0
+    while offset + _NEXT_HOP.size <= len(octets):
+        length, index = _NEXT_HOP.unpack_from(octets, offset)
+        if length < _NEXT_HOP.size:
+            break
+        within = octets[offset : offset + length]
+        yield index, _attributes(within, _NEXT_HOP.size).get(5)
+        offset += length + -length % 4
 
 
 def _read_rule(octets: bytes) -> RuleInfo | None:
@@ -233,11 +253,17 @@ def _read_settings(octets: bytes) -> ForwardingInfo | None:
 _READERS: dict[int, Callable[[bytes], Info | None]] = {
     NEW_LINK: _read_link,
     NEW_ADDRESS: _read_address,
-    NEW_ROUTE: _read_route,
     NEW_NEIGHBOR: _read_neighbor,
     NEW_RULE: _read_rule,
     _NEW_SETTINGS: _read_settings,
 }
+
+
+def _read(kind: int, body: bytes) -> Iterator[Info]:
+    if kind == NEW_ROUTE:
+        yield from _read_routes(body)
+    elif kind in _READERS and (info := _READERS[kind](body)) is not None:
+        yield info
 
 
 def _messages(octets: bytes, ignored: int = -1) -> Iterator[tuple[int, int, bytes]]:
@@ -346,9 +372,7 @@ class Netlink:
                 if kind == _ERROR:
                     (code,) = struct.unpack_from("=i", content)
                     raise NetlinkError(-code, f"netlink dump: {os.strerror(-code)}")
-                info = _READERS[kind](content) if kind in _READERS else None
-                if info is not None:
-                    yield info
+                yield from _read(kind, content)
 
 
 class Listener:
@@ -381,10 +405,8 @@ class Listener:
                 lost = True  # and read on: an overrun socket hears nothing till empty
                 continue
             for kind, _, body in _messages(octets, self._ignored):
-                reader = _READERS.get(kind & ~1)
-                info = reader(body) if reader else None
-                if info is not None:
-                    notices.append(Notice(info, bool(kind & 1)))
+                gone = bool(kind & 1)
+                notices += [Notice(info, gone) for info in _read(kind & ~1, body)]
 
 
 def _open(groups: int) -> socket.socket:

@@ -82,6 +82,7 @@ def test_values(module: ModuleType, name: str, wanted: float) -> None:
         # One a second: §6.8, §11.8.
         (prefix_delivery, "APART_MIN", 1.0),
         (prefix_solicitation, "APART", 1.0),
+        (prefix_solicitation, "SHARE", 0.75),
         (agent_discovery, "APART", 1.0),
     ],
 )

@@ -166,7 +166,7 @@ class PrefixSolicitation:
         """By an authenticated word a prefix may end at once (RFC 4862 §5.5.3 (e)), and
         then it is remembered as long as a home address of ours is in it."""
         network = option.network
-        if option.valid_lifetime == 0 and self._lived_in(network):
+        if option.valid_lifetime == 0:
             self._prefixes[network] = Prefix(
                 network=network, autonomous=False, valid_until=now, preferred_until=now
             )

@@ -179,7 +179,6 @@ class HomePrefixes:
 
     def _end(self, network: IPv6Network) -> None:
         """One of ours is over; the latest of them are kept."""
-        self._over.pop(network, None)
         self._over[network] = None
         if len(self._over) > PREFIXES_MAX:
             del self._over[next(iter(self._over))]

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ pytestmark = pytest.mark.root
 PEER = IPv6Address(CORRESPONDENT)
 VICTIM = IPv6Address("2001:db8:9::66")
 DISCARD = 9
+NUMBERS = count(0, 1000)
+"""Of the victim's last Binding Update before each test: they only grow, or the
+correspondent remembers a later one."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +80,7 @@ def peer(place: tuple[World, Distant]) -> Distant:
 @pytest.fixture
 def victim(peer: Distant) -> MobileNode:
     """A mobile node that is bound."""
-    mobile_node = MobileNode(node=peer, number=int(time.monotonic() * 50) & 0x3FFF)
+    mobile_node = MobileNode(node=peer, number=next(NUMBERS))
     mobile_node.bind(lifetime=400)
     return mobile_node
 

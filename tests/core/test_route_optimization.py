@@ -10,6 +10,7 @@ from tests.conformance.roamer import PREFIX_B, PREFIX_C, ROUTER_B
 from tests.support.optimizing import Optimizer
 
 from mip6.core.effects import Install, Remove, Send
+from mip6.core.events import Place
 from mip6.core.mobile_node import MobileNode
 from mip6.core.packet import Packet, write
 from mip6.core.return_routability_procedure import TOKENS_MAX
@@ -28,6 +29,7 @@ from mip6.wire.messages import (
     HomeTestInit,
 )
 
+NEXT_HOME_AGENT = IPv6Address("2001:db8:a::2")
 EVERYBODY = IPv6Network("::/0")
 NEVER = CorrespondentPolicy(EVERYBODY, Mode.NEVER)
 CARE_OF_ADDRESS = IPv6Address("2001:db8:b::ff:fe00:5")
@@ -447,3 +449,31 @@ def test_few_care_of_addresses_are_remembered() -> None:
     entry = roamer.mobile_node.correspondents.find(CORRESPONDENT)
     assert entry is not None
     assert len(entry.procedure._care_of_tokens) == TOKENS_MAX
+
+
+def test_the_home_agent_is_no_correspondent_while_we_are_nowhere() -> None:
+    """What it sent may be told late, when the link is gone.  Its acknowledgements would
+    be taken for a correspondent's, and the mobile node would never be home."""
+    roamer = Optimizer()
+    roamer.register()
+    roamer.link_down()
+    roamer.talk(HOME_AGENT)
+    assert roamer.mobile_node.correspondents.find(HOME_AGENT) is None
+    roamer.go_home()
+    roamer.answer(lifetime=0)
+    assert roamer.mobile_node.place is Place.AT_HOME
+
+
+def test_a_correspondent_that_becomes_the_home_agent_answers_as_such() -> None:
+    """§11.7.3: its acknowledgement is that of the home registration."""
+    roamer = Optimizer(home_agents=(HOME_AGENT, NEXT_HOME_AGENT))
+    roamer.register()
+    roamer.talk(NEXT_HOME_AGENT)
+    assert roamer.mobile_node.correspondents.find(NEXT_HOME_AGENT) is not None
+    roamer.move(answered=False)
+    roamer.answer_home(status=130, lifetime=0)
+    [update] = [s for s in roamer.updates if s.packet.destination == NEXT_HOME_AGENT]
+    roamer.sent = [update]
+    roamer.answer()
+    assert roamer.mobile_node.home_agent == NEXT_HOME_AGENT
+    assert roamer.mobile_node.place is Place.REGISTERED

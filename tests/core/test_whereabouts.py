@@ -22,7 +22,7 @@ from mip6.core.whereabouts import Whereabouts, whereabouts
 
 def test_nowhere() -> None:
     here = whereabouts(None, registered(), False, 0.0)
-    assert here == Whereabouts()
+    assert here == Whereabouts(home_agent=HOME_AGENT)
     assert (here.link, here.tunnel, here.until) == (None, None, inf)
     assert not (here.at_home or here.told or here.confirmed or here.stopping)
 

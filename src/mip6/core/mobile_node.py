@@ -234,7 +234,11 @@ class MobileNode(MobileParts):
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
         home = self._whose(packet)
-        known = home.correspondents.find(packet.source) is not None
+        # A home agent of ours answers as such, whatever else it is to us.
+        known = (
+            home.correspondents.find(packet.source) is not None
+            and home.home_agents.find(packet.source) is None
+        )
         match packet.message:
             case RouterAdvertisement() | NeighborAdvertisement() as message:
                 return self._neighbor_said(packet, message, now)

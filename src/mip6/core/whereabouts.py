@@ -17,7 +17,7 @@ class Whereabouts:
     care_of_address: IPv6Address | None = None
     """One that may be a source now; None on the home link and nowhere."""
     home_agent: IPv6Address | None = None
-    """At the other end of the tunnel."""
+    """At the other end of the tunnel, or asked next where there is none."""
     at_home: bool = False
     """On the home link."""
     told: bool = False
@@ -50,9 +50,9 @@ def whereabouts(
 
     valid_until: the end of the home address.
     """
-    if here is None:
-        return Whereabouts()
     current = home_agents.current
+    if here is None:
+        return Whereabouts(home_agent=current.home_agent)
     standing = home_agents.standing(here.care_of_address, now)
     gone = here.at_home and now >= current.bound_until
     return Whereabouts(

@@ -21,6 +21,7 @@ from tests.support.core import (
     sent,
 )
 from tests.support.mld import report_1
+from tests.support.optimizing import Optimizer
 
 from mip6.core.effects import Forward, Notify
 from mip6.core.events import Dropped
@@ -213,6 +214,15 @@ def test_what_a_home_agent_listens_to_stands_beside_the_tunnels() -> None:
     agent.say(report_1(GROUP))
     [membership] = [s for s in agent.role.installed if isinstance(s, Membership)]
     assert membership in set(agent.node.states_beside_tunnels())
+
+
+def test_the_tunnels_are_those_of_every_role() -> None:
+    roamer = Optimizer()
+    roamer.register()
+    assert list(roamer.node.tunnels()) == [roamer.tunnel]
+    both = {*roamer.node.tunnels(), *roamer.node.states_beside_tunnels()}
+    assert both == roamer.node.installed
+    assert [tunnel.home_address for tunnel in node().tunnels()] == [HOME_ADDRESS]
 
 
 def test_nonsense_in_a_tunnel_is_who_sent_its() -> None:

@@ -55,6 +55,7 @@ STATUS: dict[str, Any] = {
         "link": "eth0",
         "care_of_address": None,
         "expires_in_s": None,
+        "revoked": {"for_s": 40.0, "asks_again_in_s": 12.0},
         "home_prefixes": [
             {"prefix": "2001:db8:a::/64", "valid_s": 300.0, "preferred_s": 0},
             {"prefix": "2001:db8:1a::/64", "valid_s": None, "preferred_s": 200.0},
@@ -226,6 +227,7 @@ def test_what_people_see(daemon: None, capsys: pytest.CaptureFixture[str]) -> No
         "link              eth0",
         "home agent        2001:db8:a::1",
         "registered for    -",
+        "revoked           by the home agent, 40 s ago; it is asked again in 12 s",
         "known             2001:db8:a::1: asked now",
         "known             2001:db8:a::2: not needed",
         "known             2001:db8:a::1: silent, 7 s ago",

@@ -50,7 +50,8 @@ def test_it_acknowledges_and_stays_away_for_a_while() -> None:
     tunnels = [s for s in roamer.mobile_node.installed if isinstance(s, Tunnel)]
     assert all(tunnel.inbound_only for tunnel in tunnels)
     problem = roamer.mobile_node.registration.problem
-    assert problem is not None and "129" in problem.what
+    assert problem is not None and "revoked" in problem.what
+    assert roamer.mobile_node.registration.revoked_at == roamer.now
     # Said again it is about nothing.
     effects = roamer.receive(write(packet))
     assert dropped(effects) == ("revocation_of_no_binding", "RFC 5846 10")

@@ -120,3 +120,6 @@ def test_lists_and_an_end(away: World) -> None:
     until(lambda: listed()["total"] == 0, "the binding is gone")
 
     until(lambda: unregistered() > before, "the mobile node has been told")
+    revoked = away.mobile_node.read("status")["mobile_node"]["revoked"]
+    assert revoked["for_s"] >= 0 and revoked["asks_again_in_s"] <= 32
+    assert "by the home agent, " in away.mobile_node.call("status").stdout

@@ -62,6 +62,7 @@ def _text(document: dict[str, Any]) -> str:
             ("home agent", mobile_node["home_agent"] or "looked for"),
             ("registered for", seconds(mobile_node["expires_in_s"])),
         ]
+        lines += _revoked(mobile_node)
         lines += _home_agents(mobile_node)
         lines += _home_prefixes(mobile_node)
         if words := _TUNNELS.get(mobile_node.get("tunnel")):
@@ -105,6 +106,16 @@ def _text(document: dict[str, Any]) -> str:
         )
     lines += [("problem", problem) for problem in document["problems"]]
     return title + "\n" + facts(lines)
+
+
+def _revoked(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:
+    revoked = mobile_node["revoked"]
+    if revoked is None:
+        return []
+    words = f"by the home agent, {seconds(revoked['for_s'])} ago"
+    if (again := revoked["asks_again_in_s"]) is not None:
+        words += f"; it is asked again in {seconds(again)}"
+    return [("revoked", words)]
 
 
 def _home_agents(mobile_node: dict[str, Any]) -> list[tuple[str, str]]:

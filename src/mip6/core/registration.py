@@ -154,6 +154,8 @@ class Registration:
         """Until then the home agent may hold some binding."""
         self.status: int | None = None
         """Of the last acknowledgement."""
+        self.revoked_at: float | None = None
+        """When the home agent ended the binding; None again by its next answer."""
         self.sent_at: float | None = None
         self.sent = False
         """Whether a Binding Update for the present aim was sent."""
@@ -209,6 +211,9 @@ class Registration:
             return Problem(what, "compare home_prefix with what it advertises")
         if not self.refused:
             return None
+        if self.revoked_at is not None:
+            what = "the home agent revoked the binding"
+            return Problem(what, "its administrator knows why; it is asked again later")
         why, advice = ADVICE.get(status or 0, NO_ADVICE)
         return Problem(f"registration refused ({status}): {why}", advice)
 
@@ -314,6 +319,7 @@ class Registration:
         self._outstanding.clear()
         self.retransmissions = 0
         before, self.status = self.status, message.status
+        self.revoked_at = None
         self._at_once = False
         if self._aim.delete and message.status in DELETED:
             self._deleted(message.status, now)
@@ -430,6 +436,7 @@ class Registration:
             self.care_of_address = None
             if not self.given_up:
                 self.status = BindingStatus.ADMINISTRATIVELY_PROHIBITED
+                self.revoked_at = now
                 self._send_at = now + RESPITE
         answer = replace(
             message,

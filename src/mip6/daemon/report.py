@@ -82,6 +82,7 @@ def status(daemon: "Daemon", now: float) -> Document:
             "link": mobile_node.link,
             "care_of_address": _text(mobile_node.care_of_address),
             "expires_in_s": _left(registration.expires, now),
+            "revoked": _revoked(registration, now),
             "key_fingerprints": list(
                 daemon.protection.fingerprints.get(mobile_node.home_address, ())
             ),
@@ -108,6 +109,15 @@ def status(daemon: "Daemon", now: float) -> Document:
             "bindings_max": limits.bindings_max,
         }
     return document
+
+
+def _revoked(registration: Registration, now: float) -> Document | None:
+    if registration.revoked_at is None:
+        return None
+    return {
+        "for_s": round(now - registration.revoked_at, 3),
+        "asks_again_in_s": _left(registration.deadline, now),
+    }
 
 
 def _prefix(prefix: Prefix, now: float) -> Document:

@@ -60,6 +60,9 @@ def test_it_acknowledges_and_stays_away_for_a_while() -> None:
     assert deadline > roamer.now + 10
     roamer.wait(deadline - roamer.now)
     assert isinstance(roamer.sent[-1].packet.message, BindingUpdate)
+    roamer.answer()
+    assert roamer.mobile_node.registration.revoked_at is None
+    assert roamer.mobile_node.registration.alive(roamer.now)
 
 
 @pytest.mark.parametrize(

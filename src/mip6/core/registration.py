@@ -155,7 +155,8 @@ class Registration:
         self.status: int | None = None
         """Of the last acknowledgement."""
         self.revoked_at: float | None = None
-        """When the home agent ended the binding; None again by its next answer."""
+        """When the home agent ended the binding (RFC 5846 §10); None again when it has
+        accepted or refused the next."""
         self.sent_at: float | None = None
         self.sent = False
         """Whether a Binding Update for the present aim was sent."""

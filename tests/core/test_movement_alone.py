@@ -24,6 +24,7 @@ from mip6.core.memory import Place
 from mip6.core.movement import (
     ANSWER_TIME_SLOW,
     ROUTERS_MAX,
+    SOLICITATION_MAX,
     UNHEARD,
     ManagedLink,
 )
@@ -198,6 +199,16 @@ def test_nobody_answers_is_told_once() -> None:
         assert link.update(now)
         assert not link.unheard(now)
         assert not link.deserted(now)
+
+
+def test_a_link_that_stays_silent_is_asked_for_ever() -> None:
+    """Nine hours and more of it: the interval ends at 32 s, and so do its terms."""
+    link = managed()
+    now = 0.0
+    for _ in range(1100):
+        assert link.update(now)
+        now, before = link.deadline, now
+    assert now - before == SOLICITATION_MAX == 32.0
 
 
 # Which way is taken.

@@ -42,7 +42,8 @@ from .reputation import Reputation, Way
 SOLICITATION_FIRST = 0.5
 """Seconds to the second Router Solicitation, doubling from there.  RFC 4861 §6.3.7 has
 4 s and gives up after three; a moving node has neither time (§11.5.1)."""
-SOLICITATION_MAX = 32.0
+DOUBLINGS = 6
+SOLICITATION_MAX = SOLICITATION_FIRST * 2**DOUBLINGS
 
 UNHEARD = 4
 """Router Solicitations without an answer, after which that is told: 3.5 seconds."""
@@ -256,7 +257,8 @@ class ManagedLink:
                 self._ask(now)
         if self._ask_at > now:
             return False
-        self._ask_at = now + min(SOLICITATION_FIRST * 2**self._asked, SOLICITATION_MAX)
+        # The exponent has a bound of its own: a link can be silent for days.
+        self._ask_at = now + SOLICITATION_FIRST * 2 ** min(self._asked, DOUBLINGS)
         self._asked += 1
         self._asked_at = now
         return True

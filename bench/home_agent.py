@@ -40,19 +40,20 @@ from typing import Any
 from tests.support.daemons import MIP6, Instance
 from tests.support.namespaces import Namespace, connect, namespaces
 
+from mip6.security.association import SharedKey, Source
+from mip6.security.keys import Direction
+
 from .filled import fill
 from .measure import report, show
 from .mobile_nodes import (
     HOME_AGENT,
     HOME_PREFIX,
     MobileNodes,
-    associations,
     home_address,
+    key,
 )
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-PROTECTED_MAX = 100_000
-"""More keys than that take gigabytes at the start."""
 SAMPLE_MAX = 100_000
 CHUNK = 10_000
 """Updates made before the clock runs: one figure each."""
@@ -211,12 +212,18 @@ def phase(
 
 
 def measure(
-    count: int, sample_max: int, *, protected: bool, restart: bool, filled: bool
-) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]],
+    count: int,
+    sample_max: int,
+    *,
+    protected: bool,
+    restart: bool,
+    filled: bool,
+) -> None:
+    """Adds what it finds to `documents`, also when it ends by what should not be."""
     name = f"home agent, {count} bindings, {'ESP' if protected else 'unprotected'}"
     clock: dict[str, list[float]] = {}
     processor: dict[str, list[float]] = {}
-    documents = []
     before = max(0, count - sample_max) if filled else 0
     empty = 0
     if before:
@@ -225,6 +232,7 @@ def measure(
     with (
         world(count, protected=protected, filled=before) as (daemon, place, mac),
         place.entered(),
+        contextlib.ExitStack() as stack,
     ):
         started_cpu_s = daemon.cpu_seconds()
         nodes = MobileNodes("eth0", mac, protected=protected)
@@ -249,6 +257,10 @@ def measure(
                 file=sys.stderr,
             )
 
+        # What stands in `clock` and `processor` by the end is told, whatever ends it.
+        stack.callback(
+            lambda: documents.append(report(name, {**clock, **processor}, "1/s", {}))
+        )
         done("register", everybody, move=0, sequence_number=1)
         grown = (daemon.resident() - resident) / count
         sample = chance.sample(range(count), min(count, sample_max))
@@ -263,8 +275,6 @@ def measure(
             documents.append(_restart(name, daemon, nodes, sample[0]))
         done("de-register", sample, move=1, sequence_number=6, lifetime=0)
         documents += _pressed(name, daemon, nodes, count)
-        figures = {**clock, **processor}
-        documents.append(report(name, figures, "1/s", {}))
         documents.append(
             report(
                 f"{name}: latency",
@@ -290,7 +300,6 @@ def measure(
             )
         )
         nodes.close()
-    return documents
 
 
 def _disk(daemon: Measured) -> int:
@@ -376,18 +385,23 @@ def overloaded(*, protected: bool) -> list[dict[str, Any]]:
 
 
 def serve(file: Path, name: str, keys: int) -> None:
-    """The daemon, with as many keys: a file for each would be another bench."""
+    """The daemon, with as many keys: a file for each would be another bench.  From
+    there on they are the program's, and what it makes of them is its start."""
     from mip6.daemon.configuration import load
     from mip6.daemon.credentials import Credentials
     from mip6.daemon.daemon import Daemon
     from mip6.daemon.log import Log
     from mip6.daemon.start import COLLECTED_AFTER
 
+    gc.set_threshold(*COLLECTED_AFTER)
     configuration = load(file)
-    found = [one for number in range(keys) for one in associations(number)]
+    here = Direction.TO_HOME_AGENT
+    found: list[Source] = [
+        SharedKey.at(here, key(number), home_address(number), HOME_AGENT)
+        for number in range(keys)
+    ]
     credentials = Credentials(associations=found)
     log = Log(configuration.log_level)
-    gc.set_threshold(*COLLECTED_AFTER)
     asyncio.run(Daemon(configuration, name, log, None, credentials).run())
 
 
@@ -410,18 +424,21 @@ def main() -> None:
         serve(arguments.file, arguments.name, arguments.daemon)
         return
     os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
-    documents = []
-    for count in arguments.bindings:
-        documents += measure(
-            count,
-            arguments.sample,
-            protected=arguments.protected,
-            restart=arguments.restart,
-            filled=arguments.filled,
-        )
-    if arguments.overload:
-        documents += overloaded(protected=arguments.protected)
-    show(documents, as_json=arguments.json)
+    documents: list[dict[str, Any]] = []
+    try:
+        for count in arguments.bindings:
+            measure(
+                documents,
+                count,
+                arguments.sample,
+                protected=arguments.protected,
+                restart=arguments.restart,
+                filled=arguments.filled,
+            )
+        if arguments.overload:
+            documents += overloaded(protected=arguments.protected)
+    finally:
+        show(documents, as_json=arguments.json)
 
 
 if __name__ == "__main__":

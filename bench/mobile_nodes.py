@@ -16,9 +16,9 @@ from pathlib import Path
 
 from mip6.core.packet import Packet, write
 from mip6.core.state import End
-from mip6.security.association import SecurityAssociation, from_key
+from mip6.security.association import SharedKey
 from mip6.security.associations import Associations
-from mip6.security.keys import Purpose, Secret
+from mip6.security.keys import Direction, Secret
 from mip6.security.verdict import Protected, Verified
 from mip6.wire.messages import BindingUpdate
 from mip6.wire.options import AlternateCareOfAddress
@@ -53,12 +53,6 @@ def care_of_address(number: int, move: int) -> IPv6Address:
 
 def key(number: int) -> Secret:
     return Secret(number.to_bytes(32))
-
-
-def associations(number: int) -> list[SecurityAssociation]:
-    """Those for Binding Updates and their acknowledgements."""
-    found = from_key(key(number), home_address(number), HOME_AGENT)
-    return [one for one in found if one.purpose is Purpose.BINDING]
 
 
 @dataclass(slots=True)
@@ -128,8 +122,14 @@ class MobileNodes:
     def _mobile_node(self, number: int) -> Associations:
         if number not in self._seal:
             self._numbers[home_address(number).packed] = number
+            shared = SharedKey.at(
+                Direction.TO_MOBILE_NODE,
+                key(number),
+                home_address(number),
+                HOME_AGENT,
+            )
             self._seal[number] = Associations(
-                End.MOBILE_NODE, associations(number), random=os.urandom, first=1
+                End.MOBILE_NODE, [shared], random=os.urandom, first=1
             )
         return self._seal[number]
 

@@ -6,6 +6,8 @@ import pwd
 import re
 from ipaddress import IPv6Address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from mip6.daemon import credentials
 from mip6.daemon.configuration import Configuration, load
 from mip6.daemon.credentials import Credentials
 from mip6.daemon.errors import ConfigurationError
+from mip6.daemon.reload import _no_room
+from mip6.security.association import SharedKey
 from mip6.security.esp import Encryption, Integrity
 from mip6.security.keys import Direction, Purpose, Secret, fingerprint, key_text
 
@@ -78,7 +82,11 @@ def test_one_key_on_both_sides(directory: Path) -> None:
     """From it both derive the same three pairs, and people compare eight digits."""
     here, there = read(directory, HOME_AGENT), read(directory, MOBILE_NODE)
     assert here.associations == there.associations
-    assert len(here.associations) == len(Purpose) * len(Direction)
+    [one], [other] = here.associations, there.associations
+    assert isinstance(one, SharedKey) and isinstance(other, SharedKey)
+    assert one.spis == other.spis_of(Direction.TO_HOME_AGENT)
+    assert other.spis == one.spis_of(Direction.TO_MOBILE_NODE)
+    assert len({*one.spis, *other.spis}) == len(Purpose) * len(Direction)
     assert here.fingerprints == there.fingerprints
     assert here.fingerprints == {HOME_ADDRESS: [fingerprint(KEYS[0])]}
     assert not here.mobility
@@ -100,7 +108,7 @@ def test_two_keys_while_one_replaces_the_other(directory: Path, keys: str) -> No
     put(directory, "both.key", written(KEYS[1]) + "# the old one\n" + written(KEYS[0]))
     for text in (HOME_AGENT, MOBILE_NODE):
         found = read(directory, text.replace('"laptop.key"', keys))
-        assert len(found.associations) == 2 * len(Purpose) * len(Direction)
+        assert len(found.associations) == 2
         wanted = [fingerprint(KEYS[1]), fingerprint(KEYS[0])]
         assert found.fingerprints[HOME_ADDRESS] == wanted
 
@@ -315,10 +323,9 @@ def test_one_key_is_good_in_all_prefixes_of_the_home_link(directory: Path) -> No
     found = credentials.load(configured(directory, RENUMBERED))
     assert set(found.by_home_address) == {HOME_ADDRESS, NEW_HOME_ADDRESS}
     old, new = (found.by_home_address[a] for a in (HOME_ADDRESS, NEW_HOME_ADDRESS))
-    assert len(old) == len(new) == 6
-    assert not {one.spi for one in found.associations if one in old} & {
-        one.spi for one in found.associations if one in new
-    }
+    assert len(old) == len(new) == 1
+    assert isinstance(old[0], SharedKey) and isinstance(new[0], SharedKey)
+    assert not {*old[0].spis} & {*new[0].spis}
     assert found.fingerprints[NEW_HOME_ADDRESS] == found.fingerprints[HOME_ADDRESS]
 
 
@@ -328,7 +335,7 @@ def test_who_is_listed_has_a_key_of_its_own_there(directory: Path) -> None:
     text = RENUMBERED + '"2001:db8:1a::100" = "phone.key"\n'
     found = credentials.load(configured(directory, text))
     assert found.fingerprints[NEW_HOME_ADDRESS] == [fingerprint(KEYS[1])]
-    assert len(found.associations) == 12
+    assert len(found.associations) == 2
     [error] = errors(directory, text.replace("phone", "laptop"))
     assert "have the same key" in error
 
@@ -338,3 +345,16 @@ def test_without_authentication_nothing_is_protected(directory: Path) -> None:
     found = credentials.load(configured(directory, text))
     assert found.shared is None
     assert not found.by_esp and not found.by_option
+
+
+def test_a_reload_has_room_for_twice_as_many_as_the_start(directory: Path) -> None:
+    """The SPIs that a home agent receives by take room, and no others."""
+    put(directory, "phone.key", written(KEYS[1]))
+    text = HOME_AGENT + '"2001:db8:a::101" = "phone.key"\n'
+    wanted = configured(directory, text)
+    data_plane = SimpleNamespace(spis_max=6, known_max=0)
+    daemon: Any = SimpleNamespace(machine=SimpleNamespace(data_plane=data_plane))
+    found = credentials.load(wanted)
+    assert list(_no_room(daemon, wanted, found)) == []
+    data_plane.spis_max = 5
+    assert list(_no_room(daemon, wanted, found)) == ["room for 6 SPIs, and not 5"]

@@ -394,7 +394,7 @@ def test_a_packet_that_cannot_leave_is_counted(mobile: Side) -> None:
 def test_exhausted_numbers_stop_it(path: Path) -> None:
     """2^32 packets are the end of a key (RFC 4303 §3.3.3)."""
     store = opened(path)
-    for association in ESP.associations:
+    for association in from_key(KEY, HOME_ADDRESS, HOME_AGENT):
         store.mark(Mark(association.name, 2**32 - 1), promised=True)
     store.commit()
     store.close()

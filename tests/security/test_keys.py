@@ -15,12 +15,11 @@ from mip6.security.association import from_key
 from mip6.security.keys import (
     SPI_COUNT,
     SPI_FIRST,
+    Derivation,
     Direction,
     KeyTextError,
     Purpose,
     Secret,
-    derive,
-    derive_spi,
     fingerprint,
     key_text,
     parse_key,
@@ -188,9 +187,9 @@ def test_secrets_compare() -> None:
 def test_the_derivation_stays(
     purpose: Purpose, direction: Direction, integrity: str, spi: int
 ) -> None:
-    use = (Secret(OCTETS), purpose, direction, HOME_ADDRESS, HOME_AGENT)
-    assert derive(*use, "integrity", 16).hex() == integrity
-    assert derive_spi(*use) == spi
+    derivation = Derivation(Secret(OCTETS), HOME_ADDRESS, HOME_AGENT)
+    assert derivation.octets(purpose, direction, "integrity", 16).hex() == integrity
+    assert derivation.spi(purpose, direction) == spi
 
 
 def test_the_derivation_is_rfc_5869() -> None:
@@ -200,15 +199,11 @@ def test_the_derivation_is_rfc_5869() -> None:
     )
     extracted = hmac.digest(b"mip6-key-1", OCTETS, "sha256")
     expanded = hmac.digest(extracted, info + b"\x01", "sha256")
-    assert expanded == derive(
-        Secret(OCTETS),
-        Purpose.BINDING,
-        Direction.TO_HOME_AGENT,
-        HOME_ADDRESS,
-        HOME_AGENT,
-        "integrity",
-        32,
-    )
+    derivation = Derivation(Secret(OCTETS), HOME_ADDRESS, HOME_AGENT)
+    use = (Purpose.BINDING, Direction.TO_HOME_AGENT)
+    assert expanded == derivation.octets(*use, "integrity", 32)
+    marked = hmac.digest(extracted, b"fingerprint\x01", "sha256")
+    assert fingerprint(Secret(OCTETS)) == marked[:4].hex()
 
 
 def test_every_use_has_keys_of_its_own() -> None:
@@ -220,8 +215,9 @@ def test_every_use_has_keys_of_its_own() -> None:
                 for home_address in others:
                     for home_agent in others:
                         for part in ("integrity", "encryption", "spi"):
-                            use = (key, purpose, direction, home_address, home_agent)
-                            seen.add(derive(*use, part, 32))
+                            derivation = Derivation(key, home_address, home_agent)
+                            use = (purpose, direction, part)
+                            seen.add(derivation.octets(*use, 32))
     assert len(seen) == 2 * 3 * 2 * 3 * 3 * 3
 
 

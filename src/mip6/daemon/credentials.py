@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from mip6.security import association, mobility_association
-from mip6.security.association import SecurityAssociation
+from mip6.security.association import SecurityAssociation, SharedKey, Source
 from mip6.security.esp import (
     Encryption,
     Transform,
@@ -50,6 +50,8 @@ class Shared:
     home_address: IPv6Address
     keys: tuple[Secret, ...]
     identifier: str | None
+    inward: Direction
+    """Of what this end receives."""
 
     def credentials(
         self,
@@ -67,10 +69,11 @@ class Shared:
         for peers in product(every, home_agents):
             for key in self.keys:
                 if self.identifier is None:
-                    found.associations += association.from_key(key, *peers)
+                    one = SharedKey.at(self.inward, key, *peers)
+                    found.associations.append(one)
                 else:
-                    one = mobility_association.from_key(key, *peers, self.identifier)
-                    found.mobility.append(one)
+                    own = mobility_association.from_key(key, *peers, self.identifier)
+                    found.mobility.append(own)
         return found
 
 
@@ -78,7 +81,7 @@ class Shared:
 class Credentials:
     """What the keys of a configuration come to."""
 
-    associations: list[SecurityAssociation] = field(default_factory=list)
+    associations: list[Source] = field(default_factory=list)
     """For ESP (shared_key, manual)."""
     mobility: list[MobilitySecurityAssociation] = field(default_factory=list)
     """For the MN-HA option (mn_ha)."""
@@ -115,15 +118,10 @@ class Credentials:
     @property
     def by_home_address(
         self,
-    ) -> dict[IPv6Address, list[SecurityAssociation | MobilitySecurityAssociation]]:
+    ) -> dict[IPv6Address, list[Source | MobilitySecurityAssociation]]:
         """Whose is what; the order counts."""
-        found: dict[
-            IPv6Address, list[SecurityAssociation | MobilitySecurityAssociation]
-        ] = {}
-        every: list[SecurityAssociation | MobilitySecurityAssociation] = [
-            *self.associations,
-            *self.mobility,
-        ]
+        found: dict[IPv6Address, list[Source | MobilitySecurityAssociation]] = {}
+        every = [*self.associations, *self.mobility]
         for one in every:
             found.setdefault(one.home_address, []).append(one)
         return found
@@ -147,9 +145,11 @@ class _Reader:
             self._home_agents: tuple[IPv6Address, ...] = (
                 configuration.home_agent.address,
             )
+            self._inward = Direction.TO_HOME_AGENT
         else:
             assert configuration.mobile_node is not None
             self._home_agents = configuration.mobile_node.home_agents
+            self._inward = Direction.TO_MOBILE_NODE
 
     def read(self) -> Credentials:
         seen: set[tuple[str, ...]] = set()
@@ -183,7 +183,7 @@ class _Reader:
             mobility.setdefault((one.home_address, one.home_agent), []).append(one)
         section = "home_agent" if self._configuration.home_agent else "mobile_node"
         try:
-            association.check(self._found.associations)
+            association.by_home_address(self._found.associations)
             mobility_association.check(mobility)
         except ValueError as error:
             self._wrong((section,), str(error))
@@ -213,7 +213,7 @@ class _Reader:
             return []
         by_option = self._configuration.authentication == "mn_ha"
         identifier = trust.identifier or "" if by_option else None
-        shared = Shared(home_address, tuple(keys), identifier)
+        shared = Shared(home_address, tuple(keys), identifier, self._inward)
         found = shared.credentials(self._home_agents, {})
         self._found.associations += found.associations
         self._found.mobility += found.mobility

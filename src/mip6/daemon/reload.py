@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mip6.security.keys import Direction
+
 from .configuration import Configuration, load
 from .credentials import Credentials
 from .credentials import load as load_credentials
@@ -101,7 +103,9 @@ def _no_room(
 ) -> Iterator[str]:
     """The maps of the data plane have room for twice as many as at the start."""
     data_plane = daemon.machine.data_plane
-    spis = {one.spi for one in credentials.associations}
+    at_home_agent = wanted.home_agent is not None
+    inward = Direction.TO_HOME_AGENT if at_home_agent else Direction.TO_MOBILE_NODE
+    spis = {spi for one in credentials.associations for spi in one.spis_of(inward)}
     if len(spis) > data_plane.spis_max:
         yield f"room for {len(spis)} SPIs, and not {data_plane.spis_max}"
     if len(wanted.known) > data_plane.known_max:

@@ -28,6 +28,9 @@ def start(
 
     Raises SetupError; ConfigurationError for keys that cannot be used.
     """
+    # Keys and bindings are no garbage and hold no cycles: to look through a million of
+    # them again and again would stop the loop for a second.
+    gc.set_threshold(*COLLECTED_AFTER)
     credentials = load_credentials(configuration)
     journal = "JOURNAL_STREAM" in os.environ
     log = Log(configuration.log_level, journal=journal)
@@ -43,9 +46,6 @@ def start(
         if configuration.roles == ("router",):
             asyncio.run(AccessRouter(configuration, name, log, recorder).run())
             return
-        # Bindings are no garbage and hold no cycles: to look through a million of them
-        # again and again would stop the loop for a second.
-        gc.set_threshold(*COLLECTED_AFTER)
         daemon = Daemon(configuration, name, log, recorder, credentials)
         privileges.reduce()
         asyncio.run(daemon.run())

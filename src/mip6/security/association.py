@@ -1,13 +1,20 @@
-"""One security association, and which can stand side by side (RFC 3776 §5)."""
+"""Security associations, and which can stand side by side (RFC 3776 §5).
+
+They come one by one, or as the key that six of them are derived from.  A home agent
+with a million keys derives what a mobile node needs when it hears of it: to make all of
+them takes minutes and gigabytes.
+"""
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import field
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from mip6.wire.record import record
 
 from .esp import SEQUENCE_NUMBER_MAX, SPI_MIN, Encryption, Integrity, Transform
-from .keys import KEYS_MAX, Direction, Purpose, Secret, derive, derive_spi
+from .keys import KEYS_MAX, Derivation, Direction, Purpose, Secret
 
 Use = tuple[Purpose, IPv6Address, IPv6Address]
 """What a packet needs: purpose, home address, home agent."""
@@ -42,46 +49,146 @@ class SecurityAssociation:
         return self.purpose, self.home_address, self.home_agent
 
     @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """As of a `SharedKey`, and so are those that follow."""
+        return (self.purpose,)
+
+    def spis_of(self, direction: Direction) -> tuple[int, ...]:
+        return (self.spi,) if direction is self.direction else ()
+
+    def purpose_of(self, spi: int) -> Purpose | None:
+        return self.purpose if spi == self.spi else None
+
+    def made(self, purpose: Purpose) -> "tuple[SecurityAssociation, ...]":
+        return (self,) if purpose is self.purpose else ()
+
+    @property
     def name(self) -> str:
         """What its numbers are stored under: not the same for another key."""
         secret = self.transform.integrity_key.reveal()
         mark = hashlib.sha256(b"mip6 name" + secret).hexdigest()[:8]
-        return (
-            f"{self.home_address}/{self.home_agent}/{self.purpose}/{self.direction}"
-            f"/{self.spi:#x}/{mark}"
-        )
+        peers = f"{_text(self.home_address)}/{_text(self.home_agent)}"
+        return f"{peers}/{self.purpose}/{self.direction}/{self.spi:#x}/{mark}"
 
 
-def from_key(
-    key: Secret, home_address: IPv6Address, home_agent: IPv6Address
-) -> tuple[SecurityAssociation, ...]:
-    """The associations that one shared key stands for: three purposes, both directions.
+@lru_cache(maxsize=64)
+def _text(address: IPv6Address) -> str:
+    """To write it takes as long as two keys."""
+    return str(address)
+
+
+_PURPOSES = tuple(Purpose)
+_DIRECTIONS = tuple(Direction)
+
+
+@record
+class SharedKey:
+    """What one shared key stands for at one end: three purposes, both directions.
 
     All with AES-CBC and HMAC-SHA2-256-128, and with replay protection: both ends are
-    ours and keep their counters.
+    ours and keep their counters.  Only the SPIs of what is received are at hand.
     """
-    associations = []
-    for purpose in Purpose:
-        for direction in Direction:
-            use = (key, purpose, direction, home_address, home_agent)
+
+    key: Secret
+    home_address: IPv6Address
+    home_agent: IPv6Address
+    inward: Direction = field(compare=False)
+    """The direction of what this end receives."""
+    spis: tuple[int, ...] = field(compare=False)
+    """Those it receives by, one for each `Purpose` in turn (`at`)."""
+
+    @classmethod
+    def at(
+        cls,
+        inward: Direction,
+        key: Secret,
+        home_address: IPv6Address,
+        home_agent: IPv6Address,
+    ) -> "SharedKey":
+        """At the end that receives in the direction `inward`."""
+        spi = Derivation(key, home_address, home_agent).spi
+        spis = tuple([spi(purpose, inward) for purpose in _PURPOSES])
+        return cls(key, home_address, home_agent, inward, spis)
+
+    @property
+    def purposes(self) -> tuple[Purpose, ...]:
+        """What it protects."""
+        return _PURPOSES
+
+    def spis_of(self, direction: Direction) -> tuple[int, ...]:
+        """The SPIs in one direction."""
+        if direction is self.inward:
+            return self.spis
+        spi = Derivation(self.key, self.home_address, self.home_agent).spi
+        return tuple([spi(purpose, direction) for purpose in _PURPOSES])
+
+    def purpose_of(self, spi: int) -> Purpose | None:
+        """What comes by an SPI; None if it is none of those to receive by."""
+        spis = self.spis
+        return _PURPOSES[spis.index(spi)] if spi in spis else None
+
+    def made(self, purpose: Purpose) -> tuple[SecurityAssociation, ...]:
+        """Both associations for one purpose."""
+        derivation = Derivation(self.key, self.home_address, self.home_agent)
+        associations = []
+        for direction in _DIRECTIONS:
+            integrity = derivation.octets(purpose, direction, "integrity", 32)
+            encryption = derivation.octets(purpose, direction, "encryption", 32)
             transform = Transform(
                 integrity=Integrity.HMAC_SHA2_256_128,
-                integrity_key=Secret(derive(*use, "integrity", 32)),
+                integrity_key=Secret(integrity),
                 encryption=Encryption.AES_CBC,
-                encryption_key=Secret(derive(*use, "encryption", 32)),
+                encryption_key=Secret(encryption),
             )
             associations.append(
                 SecurityAssociation(
                     purpose=purpose,
                     direction=direction,
-                    spi=derive_spi(*use),
-                    home_address=home_address,
-                    home_agent=home_agent,
+                    spi=derivation.spi(purpose, direction),
+                    home_address=self.home_address,
+                    home_agent=self.home_agent,
                     transform=transform,
                     anti_replay=True,
                 )
             )
-    return tuple(associations)
+        return tuple(associations)
+
+
+Source = SecurityAssociation | SharedKey
+"""Where associations come from: one that was made by hand, or a key."""
+
+
+def from_key(
+    key: Secret, home_address: IPv6Address, home_agent: IPv6Address
+) -> tuple[SecurityAssociation, ...]:
+    """The associations that one shared key stands for, of both ends."""
+    shared = SharedKey(key, home_address, home_agent, Direction.TO_HOME_AGENT, ())
+    return tuple([one for purpose in Purpose for one in shared.made(purpose)])
+
+
+def by_home_address(sources: Iterable[Source]) -> dict[int, tuple[Source, ...]]:
+    """Whose is what, by the home address as a number; the order counts.
+
+    Raises `ValueError` for associations that cannot stand side by side.
+    """
+    found: dict[int, tuple[Source, ...]] = {}
+    for source in sources:
+        home_address = int(source.home_address)
+        found[home_address] = (*found.get(home_address, ()), source)
+    made: list[SecurityAssociation] = []
+    for own in found.values():
+        if len(own) == 1 and _stands_alone(own[0]):
+            continue
+        for source in own:
+            made += [one for purpose in source.purposes for one in source.made(purpose)]
+    check(made)
+    return found
+
+
+def _stands_alone(source: Source) -> bool:
+    """Whether there is nothing to `check`: one key has as many associations each way,
+    and whose key it is its own integrity keys cannot tell."""
+    return isinstance(source, SharedKey) and len(set(source.spis)) == len(source.spis)
 
 
 def check(associations: Iterable[SecurityAssociation]) -> None:

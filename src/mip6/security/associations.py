@@ -7,84 +7,53 @@ it is the policy too: what should have come through it and did not is rejected.
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from mip6.core.packet import PLAIN, Wrapping, unwrap
 from mip6.core.state import End
-from mip6.wire.buffer import Reader, WireError, address
-from mip6.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
-from mip6.wire.messages import (
-    BindingAcknowledgement,
-    BindingUpdate,
-    HomeTest,
-    HomeTestInit,
-)
+from mip6.wire.buffer import WireError, address
 from mip6.wire.next_header import NextHeader
 from mip6.wire.packet import IPv6Packet, read_packet, write_packet
-from mip6.wire.revocation import BindingRevocation
 
-from .association import SecurityAssociation, Use, check
+from .association import SecurityAssociation, Source, Use, by_home_address
 from .esp import EspError, spi_and_sequence_number
 from .keys import Direction, Purpose
 from .outline import Outline, excess, outline, with_payload
 from .replay import Counter, Window
+from .selectors import TRANSPORT, admits, needed
 from .verdict import Mark, Protected, Rejected, Verified, is_home_registration
 
-TRANSPORT = {
-    (Direction.TO_HOME_AGENT, NextHeader.MOBILITY, BindingUpdate.TYPE): Purpose.BINDING,
-    (
-        Direction.TO_MOBILE_NODE,
-        NextHeader.MOBILITY,
-        BindingAcknowledgement.TYPE,
-    ): Purpose.BINDING,
-    # A revocation is protected as what it revokes was (RFC 5846 §6.1).
-    (
-        Direction.TO_HOME_AGENT,
-        NextHeader.MOBILITY,
-        BindingRevocation.TYPE,
-    ): Purpose.BINDING,
-    (
-        Direction.TO_MOBILE_NODE,
-        NextHeader.MOBILITY,
-        BindingRevocation.TYPE,
-    ): Purpose.BINDING,
-    (
-        Direction.TO_HOME_AGENT,
-        NextHeader.ICMPV6,
-        MobilePrefixSolicitation.TYPE,
-    ): Purpose.PREFIX_DISCOVERY,
-    (
-        Direction.TO_MOBILE_NODE,
-        NextHeader.ICMPV6,
-        MobilePrefixAdvertisement.TYPE,
-    ): Purpose.PREFIX_DISCOVERY,
-}
-"""Which messages need which association in transport mode, by Next Header and type."""
-
-TUNNEL = {
-    (Direction.TO_HOME_AGENT, HomeTestInit.TYPE): Purpose.RETURN_ROUTABILITY,
-    (Direction.TO_MOBILE_NODE, HomeTest.TYPE): Purpose.RETURN_ROUTABILITY,
-}
-"""Which Mobility Headers need which one inside the tunnel, in tunnel mode."""
+AT_WORK_MAX = 16384
+"""Uses whose associations are at hand; those of another are made again, some 20 µs."""
 
 # Looking into an enum for each packet is slow.
 _ESP = int(NextHeader.ESP)
 _MOBILITY = int(NextHeader.MOBILITY)
 _NO_NEXT_HEADER = int(NextHeader.NO_NEXT_HEADER)
-_BINDING, _RETURN_ROUTABILITY = Purpose.BINDING, Purpose.RETURN_ROUTABILITY
+_RETURN_ROUTABILITY = Purpose.RETURN_ROUTABILITY
 
 Inbound = tuple[SecurityAssociation, str, Window]
 Outbound = tuple[SecurityAssociation, str, Counter]
 """With the name, which takes a hash to find."""
 
 
+class AtWork(NamedTuple):
+    """The associations for one use, and how far they have counted."""
+
+    inbound: list[Inbound]
+    outbound: Outbound | None
+
+
 class Associations:
     """The security associations of one node, and what its packets owe them.
 
     end: whether this node is the home agent or the mobile node of all of them.
-    associations: both directions of each pair.  Of two pairs for one use, while one key
-        replaces the other, the first protects what is sent; both are accepted.
+    associations: both directions of each pair, or the keys that they are derived from.
+        Of two pairs for one use, while one key replaces the other, the first protects
+        what is sent; both are accepted.
     random: `random(n)` gives n unpredictable octets, for initialisation vectors.
-    stored: by name, the number of the last `Mark` that was returned for it and stored.
+    stored: by name, the number of the last `Mark` that was returned for it and stored;
+        looked into also later, when marks may have been added.
     first: see `Counter`.
 
     Raises `ValueError` like `replace`.
@@ -93,7 +62,7 @@ class Associations:
     def __init__(
         self,
         end: End,
-        associations: Iterable[SecurityAssociation] = (),
+        associations: Iterable[Source] = (),
         *,
         random: Callable[[int], bytes],
         stored: Mapping[str, int] | None = None,
@@ -107,46 +76,88 @@ class Associations:
             Direction.TO_MOBILE_NODE if at_home_agent else Direction.TO_HOME_AGENT
         )
         self._random = random
-        self._stored = dict(stored or {})
+        self._stored: Mapping[str, int] = {} if stored is None else stored
         self._first = first
-        self._inbound: dict[int, list[Inbound]] = {}
-        self._outbound: dict[Use, Outbound] = {}
+        self._counted: dict[str, int] = {}
+        """Numbers that are not in `_stored`, of what is no longer at work."""
+        self._sources: dict[int, tuple[Source, ...]] = {}
+        self._by_spi: dict[int, tuple[Source, ...]] = {}
+        self._at_work: dict[tuple[Purpose, int, int], AtWork] = {}
         self.replace(associations)
 
-    def replace(self, associations: Iterable[SecurityAssociation]) -> None:
+    def replace(self, associations: Iterable[Source]) -> None:
         """Let these be the associations; a name that was there goes on counting.
 
         Raises `ValueError` for associations that cannot stand side by side, and then
         the old ones stay.
         """
-        associations = tuple(associations)
-        check(associations)
-        for candidates in self._inbound.values():
-            for _, name, window in candidates:
-                self._stored[name] = window.highest
-        for _, name, counter in self._outbound.values():
-            self._stored[name] = counter.reserved
-        self._inbound, self._outbound = {}, {}
-        for association in associations:
-            name = association.name
-            stored = self._stored.get(name, 0)
-            if association.direction is self._inward:
-                candidates = self._inbound.setdefault(association.spi, [])
-                candidates.append((association, name, Window(stored)))
-            elif association.use not in self._outbound:
-                counter = Counter(stored, self._first)
-                self._outbound[association.use] = (association, name, counter)
+        self._sources = by_home_address(associations)
+        by_spi: dict[int, tuple[Source, ...]] = {}
+        for own in self._sources.values():
+            for source in own:
+                # One tuple for all that a mobile node with one key has.
+                alone = own if len(own) == 1 else (source,)
+                for spi in source.spis_of(self._inward):
+                    others = by_spi.get(spi)
+                    by_spi[spi] = alone if others is None else others + alone
+        self._by_spi = by_spi
+        while self._at_work:
+            self._put_away()
+
+    def _use(self, purpose: Purpose, home_address: int, home_agent: int) -> AtWork:
+        """The associations for one use, ready to work."""
+        use = purpose, home_address, home_agent
+        found = self._at_work.get(use)
+        if found is not None:
+            return found
+        inbound: list[Inbound] = []
+        outbound: Outbound | None = None
+        for source in self._sources.get(home_address, ()):
+            if int(source.home_agent) != home_agent:
+                continue
+            for association in source.made(purpose):
+                name = association.name
+                stored = max(self._stored.get(name, 0), self._counted.pop(name, 0))
+                if association.direction is self._inward:
+                    inbound.append((association, name, Window(stored)))
+                elif outbound is None:
+                    outbound = association, name, Counter(stored, self._first)
+        made = AtWork(inbound, outbound)
+        if inbound:  # anybody can ask for uses that there are not
+            if len(self._at_work) >= AT_WORK_MAX:
+                self._put_away()
+            self._at_work[use] = made
+        return made
+
+    def _put_away(self) -> None:
+        """What is longest at work ends, and its numbers stay."""
+        inbound, outbound = self._at_work.pop(next(iter(self._at_work)))
+        numbers = [(name, window.highest) for _, name, window in inbound]
+        if outbound is not None:
+            numbers.append((outbound[1], outbound[2].reserved))
+        for name, number in numbers:
+            if number != self._stored.get(name, 0):
+                self._counted[name] = number
 
     @property
     def spis(self) -> frozenset[int]:
         """The SPIs by which our ESP is told from everybody else's."""
-        return frozenset(self._inbound)
+        return frozenset(self._by_spi)
 
     def reserve(self) -> list[Mark]:
         """Reserve numbers for all that this node sends, to be stored at leisure, so
         that the first packets need not wait for a disk."""
         marks = []
-        for association, name, counter in self._outbound.values():
+        uses = {
+            (purpose, home_address, int(source.home_agent)): None
+            for home_address, own in self._sources.items()
+            for source in own
+            for purpose in source.purposes
+        }
+        for use in uses:
+            outbound = self._use(*use).outbound
+            assert outbound is not None  # as many each way
+            association, name, counter = outbound
             if association.anti_replay and counter.needs_reservation:
                 with contextlib.suppress(EspError):  # `protect` says so, in time
                     marks.append(Mark(name, counter.reserve()))
@@ -172,7 +183,7 @@ class Associations:
         except WireError:
             return Verified(octets)
         if headers.next_header != _ESP:
-            if _needed(headers, wrapping, self._inward) in self._outbound:
+            if self._wanted(needed(headers, wrapping, self._inward)):
                 return Rejected("unprotected", "5.1", headers.source)
             return Verified(octets)
         try:
@@ -202,8 +213,7 @@ class Associations:
                 return Rejected(error.reason, error.section, address(octets[8:24]))
             return Protected(with_payload(octets, usual, _ESP, esp), mark)
         headers = read_packet(octets)
-        use = _needed(headers, unwrap(headers), self._outward)
-        outbound = self._outbound.get(use) if use else None
+        outbound = self._for(needed(headers, unwrap(headers), self._outward))
         if outbound is None:
             if headers.next_header == _MOBILITY and self._unkept(headers.payload):
                 return Rejected("no_security_association", "5.1", headers.source)
@@ -215,6 +225,22 @@ class Associations:
         sealed = replace(headers, next_header=_ESP, payload=esp)
         return Protected(write_packet(sealed), mark)
 
+    def _wanted(self, use: Use | None) -> bool:
+        """Whether there are associations for it; none is made of what anybody sends."""
+        if use is None:
+            return False
+        purpose, home_address, home_agent = use
+        return any(
+            purpose in source.purposes and source.home_agent == home_agent
+            for source in self._sources.get(int(home_address), ())
+        )
+
+    def _for(self, use: Use | None) -> Outbound | None:
+        if use is None:
+            return None
+        purpose, home_address, home_agent = use
+        return self._use(purpose, int(home_address), int(home_agent)).outbound
+
     def _unkept(self, payload: bytes) -> bool:
         """Whether it is a Binding Update to a home agent without keys, which must not
         leave in plain (§11.7.1)."""
@@ -224,7 +250,7 @@ class Associations:
     def _outbound_of(
         self, octets: bytes, usual: Outline, payload: bytes
     ) -> Outbound | None:
-        """What `_needed` says, of a Mobility Header in a packet of the usual form."""
+        """What `needed` says, of a Mobility Header in a packet of the usual form."""
         kind = payload[2] if len(payload) > 2 else -1
         purpose = TRANSPORT.get((self._outward, NextHeader.MOBILITY, kind))
         if purpose is None:
@@ -236,7 +262,8 @@ class Associations:
         else:
             home_agent, at = ends[0], usual.routing_address_at
             home_address = octets[at : at + 16] if at else ends[1]
-        return self._outbound.get((purpose, address(home_address), address(home_agent)))
+        use = purpose, int.from_bytes(home_address), int.from_bytes(home_agent)
+        return self._use(*use).outbound
 
     def _seal(
         self, outbound: Outbound, next_header: int, payload: bytes
@@ -316,7 +343,7 @@ class Associations:
         next_header, payload = association.transform.open(esp)
         if next_header == _NO_NEXT_HEADER:
             raise EspError("dummy_packet", "RFC 4303 2.6")
-        if not _admits(association, next_header, payload):
+        if not admits(association, next_header, payload):
             raise EspError("selector_mismatch", "RFC 4301 5.2")
         return association, mark, next_header, payload
 
@@ -328,95 +355,21 @@ class Associations:
         The home address in the packet says which it must be (RFC 6275 §5.1, §10.3.1);
         a tunnelled packet hides it, and there the key that fits says whose it is.
         """
-        candidates = self._inbound.get(spi)
-        if not candidates:
+        sources = self._by_spi.get(spi)
+        if not sources:
             raise EspError("spi_unknown", "RFC 4301 5.2")
-        fitting = [
-            candidate
-            for candidate in candidates
-            if int((association := candidate[0]).home_agent) == home_agent
-            and (
-                plain
-                if association.purpose is _RETURN_ROUTABILITY
-                else int(association.home_address) == home_address
-            )
-        ]
-        if not fitting:
+        fits = False
+        for source in sources:
+            if int(source.home_agent) != home_agent:
+                continue
+            purpose, own = source.purpose_of(spi), int(source.home_address)
+            assert purpose is not None  # it was found by the SPI
+            if plain if purpose is _RETURN_ROUTABILITY else own == home_address:
+                fits = True
+                for candidate in self._use(purpose, own, home_agent).inbound:
+                    association = candidate[0]
+                    if association.spi == spi and association.transform.authentic(esp):
+                        return candidate
+        if not fits:
             raise EspError("home_address_mismatch", "5.1")
-        for candidate in fitting:
-            if candidate[0].transform.authentic(esp):
-                return candidate
         raise EspError("authentication_failed", "RFC 4303 3.4.4")
-
-
-def _needed(
-    headers: IPv6Packet, wrapping: Wrapping, direction: Direction
-) -> Use | None:
-    """What a packet without ESP would need, going in this direction."""
-    source = wrapping.home_address or headers.source
-    destination = wrapping.routing_address or headers.destination
-    next_header = headers.next_header
-    if next_header == NextHeader.IPV6:
-        try:
-            inner = read_packet(headers.payload)
-        except WireError:
-            return None
-        if inner.next_header != NextHeader.MOBILITY:
-            return None
-        purpose = TUNNEL.get((direction, _type(inner.next_header, inner.payload)))
-        source, destination = inner.source, inner.destination
-    else:
-        purpose = _in_transport_mode(direction, next_header, headers.payload)
-    if purpose is None:
-        return None
-    if direction is Direction.TO_HOME_AGENT:
-        return purpose, source, headers.destination
-    return purpose, destination, headers.source
-
-
-def _in_transport_mode(
-    direction: Direction, next_header: int, payload: bytes
-) -> Purpose | None:
-    if next_header not in (NextHeader.MOBILITY, NextHeader.ICMPV6):
-        return None
-    return TRANSPORT.get(
-        (direction, NextHeader(next_header), _type(next_header, payload))
-    )
-
-
-def _admits(association: SecurityAssociation, next_header: int, payload: bytes) -> bool:
-    """Whether an association may carry what was found in it (RFC 4301 §5.2 step 4).
-
-    Other implementations send any Mobility Header by the associations made for Binding
-    Updates and for Home Tests (RFC 3776 §5.2), so the type plays no part there.
-    """
-    if association.purpose is _BINDING:
-        return next_header == _MOBILITY
-    if association.purpose is Purpose.PREFIX_DISCOVERY:
-        purpose = _in_transport_mode(association.direction, next_header, payload)
-        return purpose is Purpose.PREFIX_DISCOVERY
-    if next_header != NextHeader.IPV6:
-        return False
-    try:
-        inner = read_packet(payload)
-    except WireError:
-        return False
-    if inner.next_header != NextHeader.MOBILITY or inner.extensions:
-        return False
-    to_home_agent = association.direction is Direction.TO_HOME_AGENT
-    owner = inner.source if to_home_agent else inner.destination
-    return owner == association.home_address
-
-
-def _type(next_header: int, payload: bytes) -> int:
-    """MH Type or ICMPv6 type; -1 for others and for what is too short to have one."""
-    reader = Reader(payload)
-    try:
-        if next_header == NextHeader.MOBILITY:
-            reader.octets(2)
-            return reader.u8()
-        if next_header == NextHeader.ICMPV6:
-            return reader.u8()
-    except WireError:
-        pass
-    return -1

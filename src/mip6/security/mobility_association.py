@@ -17,7 +17,7 @@ from mip6.wire.record import record
 from mip6.wire.tlv import PAD_1
 
 from .esp import SPI_MIN
-from .keys import KEYS_MAX, Direction, Purpose, Secret, derive, derive_spi
+from .keys import KEYS_MAX, Derivation, Direction, Purpose, Secret
 
 KEY_LENGTH = 16
 """Octets of the shared key (RFC 4285 §5.1)."""
@@ -77,10 +77,11 @@ def from_key(
     network_access_identifier: str,
 ) -> MobilitySecurityAssociation:
     """The association that one shared key stands for, with timestamps."""
-    use = (key, Purpose.BINDING, Direction.TO_HOME_AGENT, home_address, home_agent)
+    derivation = Derivation(key, home_address, home_agent)
+    use = (Purpose.BINDING, Direction.TO_HOME_AGENT)
     return MobilitySecurityAssociation(
-        mobility_spi=derive_spi(*use),
-        key=Secret(derive(*use, "mn-ha", KEY_LENGTH)),
+        mobility_spi=derivation.spi(*use),
+        key=Secret(derivation.octets(*use, "mn-ha", KEY_LENGTH)),
         home_address=home_address,
         home_agent=home_agent,
         network_access_identifier=network_access_identifier,

@@ -1,7 +1,7 @@
 """The correspondent: what the kernel refuses, own addresses, errors on the way."""
 
 from dataclasses import replace
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -108,13 +108,72 @@ def test_the_kernel_refuses_a_repair() -> None:
 
 
 def test_the_kernel_refuses_the_route_that_two_bindings_share() -> None:
+    """Both end, and nobody asks for the route again meanwhile."""
     node = correspondent_node()
     MobileNode(node=node).bind()
     MobileNode(node=node, correspondent=OTHER_CORRESPONDENT).bind()
     effects = node.failed(ROUTE, 10.0)
     assert changes(effects) == [(Change.DELETED, 0)] * 2
-    assert Remove(ROUTE) not in effects
+    assert [e.state.key for e in effects if isinstance(e, Install | Remove)] == [
+        route_optimization(correspondent=OTHER_CORRESPONDENT).key,
+        route_optimization().key,
+    ]
     assert node.installed == set()
+
+
+@pytest.mark.parametrize("others", [(), (OTHER_CORRESPONDENT,)])
+def test_the_kernel_refuses_a_smaller_mtu(others: tuple[IPv6Address, ...]) -> None:
+    """The route with the former one stands, and must not be left behind."""
+    node = correspondent_node()
+    kernel = Kernel(node)
+    mobile_node = MobileNode(node=node)
+    kernel.perform(mobile_node.bind(), 0.0)
+    for own in others:
+        other = MobileNode(node=node, correspondent=own)
+        kernel.perform(other.bind(), 0.0)
+    kernel.refuse = (Route,)
+    kernel.perform(node.receive(too_big(mobile_node, 1400), 10.0), 10.0)
+    assert kernel.standing == {}
+    assert node.installed == set()
+
+
+def test_the_kernel_refuses_a_larger_mtu() -> None:
+    """Of two that shared the route the one whose way was narrow has ended."""
+    node = correspondent_node()
+    kernel = Kernel(node)
+    mobile_node = MobileNode(node=node)
+    kernel.perform(mobile_node.bind(), 0.0)
+    kernel.perform(node.receive(too_big(mobile_node, 1400), 1.0), 1.0)
+    other = MobileNode(node=node, correspondent=OTHER_CORRESPONDENT)
+    kernel.perform(other.bind(), 1.0)
+    kernel.refuse = (Route,)
+    kernel.perform(node.addresses_changed([OTHER_CORRESPONDENT], 2.0), 2.0)
+    assert kernel.standing == {}
+    assert node.installed == set()
+
+
+@pytest.mark.parametrize("later", ["message", "tick", "addresses", "configure"])
+def test_what_was_replaced_long_ago_does_not_stand(later: str) -> None:
+    """A repair is refused, when the smaller MTU had been taken."""
+    node = correspondent_node()
+    mobile_node = MobileNode(node=node)
+    mobile_node.bind()
+    node.receive(too_big(mobile_node, 1400), 1.0)
+    match later:
+        case "message":
+            mobile_node.tested()
+        case "tick":
+            node.tick(2.0)
+        case "addresses":
+            node.addresses_changed([CORRESPONDENT], 2.0)
+        case _:
+            role(node).configure(
+                2.0, lifetime_max=420, allowed=(IPv6Network("::/0"),), refused=()
+            )
+    effects = node.failed(replace(ROUTE, mtu=1376), 3.0)
+    assert [e for e in effects if isinstance(e, Install | Remove)] == [
+        Remove(route_optimization())
+    ]
 
 
 def test_states_of_others() -> None:

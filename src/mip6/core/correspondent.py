@@ -111,6 +111,8 @@ class Correspondent:
         self._tests = TestAnswers(self._nonces, tests_rate, tests_burst)
         self._refusals = TokenBucket(refusals_rate, refusals_burst)
         self._asked: _Asked | None = None
+        # What stood under its key before the last answer put another state there.
+        self._replaced: dict[object, State] = {}
         for state in restored:
             self._restore(state)
 
@@ -141,6 +143,7 @@ class Correspondent:
 
     def receive(self, packet: Packet, now: float) -> list[Effect]:
         message = packet.message
+        self._replaced.clear()
         match message:
             case HomeTestInit():
                 return self._tests.home(packet, message, self._own, now)
@@ -158,6 +161,7 @@ class Correspondent:
         """End bindings whose lifetime is over (§9.6), and ask for new Binding Updates
         where they are still in use (§9.5.5)."""
         self._nonces.expire(now)
+        self._replaced.clear()
         effects: list[Effect] = []
         for due, binding in self._cache.due(now):
             if due is Due.END:
@@ -185,6 +189,7 @@ class Correspondent:
     ) -> list[Effect]:
         """These are our addresses now; bindings of those that vanished end."""
         self._know(addresses)
+        self._replaced.clear()
         effects: list[Effect] = []
         for binding in list(self._cache):
             if binding.correspondent not in self.addresses:
@@ -205,6 +210,7 @@ class Correspondent:
     ) -> list[Effect]:
         """These hold from now on; bindings of those who may have none any more end."""
         self._limit(lifetime_max, allowed, refused)
+        self._replaced.clear()
         effects: list[Effect] = []
         for binding in list(self._cache):
             if not self._may_bind(binding.home_address):
@@ -228,10 +234,7 @@ class Correspondent:
         asked, self._asked = self._asked, None
         problem = Notify(Problem(f"the kernel refused {state}"))
         if asked is None or state not in asked.wanted or now - asked.at > REFUSAL_MAX:
-            effects: list[Effect] = []
-            for binding in bindings_about(self._cache, state):
-                effects += self._end(binding, Change.DELETED, refused=state)
-            return [*effects, problem]
+            return [*self._refused(state), problem]
         standing = {stood.key: stood for stood in asked.stood}
         reached = asked.wanted.index(state)
         standing.update((done.key, done) for done in asked.wanted[:reached])
@@ -249,6 +252,28 @@ class Correspondent:
             *self._refuse(asked.request, BindingStatus.INSUFFICIENT_RESOURCES),
             problem,
         ]
+
+    def _refused(self, state: State) -> list[Effect]:
+        """All bindings that need `state` end; what it was to replace still stands."""
+        bindings = bindings_about(self._cache, state)
+        standing = {
+            one.key: one
+            for binding in bindings
+            for one in self._states(binding, binding.home_address)
+            if one != state
+        }
+        if (before := self._replaced.pop(state.key, None)) is not None:
+            standing[before.key] = before
+        self._replaced.clear()
+        effects: list[Effect] = []
+        for binding in bindings:
+            self._forget(binding)
+            effects.append(_changed(Change.DELETED, binding, 0))
+        # All are of one home address, and the route may be others', too.
+        wanted = [
+            one for b in bindings[:1] for one in self._states(None, b.home_address)
+        ]
+        return [*self._turn(tuple(standing.values()), wanted), *effects]
 
     # Binding Updates (§9.5).
 
@@ -436,7 +461,7 @@ class Correspondent:
         )
         stood = self._states(binding, binding.home_address)
         self._cache.change(smaller)
-        return difference(stood, self._states(smaller, binding.home_address))
+        return self._turn(stood, self._states(smaller, binding.home_address))
 
     def _unreachable(
         self, packet: Packet, message: DestinationUnreachable, now: float
@@ -453,22 +478,27 @@ class Correspondent:
 
     # One entry, and its kernel state.
 
-    def _end(
-        self,
-        binding: CorrespondentBinding,
-        change: Change,
-        refused: State | None = None,
-    ) -> list[Effect]:
-        """Drop an entry, and see that its nonces cannot make it again (§9.6)."""
-        ends, home_address = binding.ends, binding.home_address
-        states = self._states(binding, home_address)
-        stood = [state for state in states if state != refused]
-        self._cache.drop(ends)
-        self._nonces.spend(ends, binding.nonce_serial)
+    def _end(self, binding: CorrespondentBinding, change: Change) -> list[Effect]:
+        """Drop an entry."""
+        stood = self._states(binding, binding.home_address)
+        self._forget(binding)
         return [
-            *difference(stood, self._states(None, home_address)),
+            *self._turn(stood, self._states(None, binding.home_address)),
             _changed(change, binding, 0),
         ]
+
+    def _forget(self, binding: CorrespondentBinding) -> None:
+        """Take it out, and see that its nonces cannot make it again (§9.6)."""
+        self._cache.drop(binding.ends)
+        self._nonces.spend(binding.ends, binding.nonce_serial)
+
+    def _turn(self, stood: Sequence[State], wanted: Sequence[State]) -> list[Effect]:
+        """From the one to the other; `_refused` may have to know the way back."""
+        after = {state.key: state for state in wanted}
+        for state in stood:
+            if after.get(state.key, state) != state:
+                self._replaced[state.key] = state
+        return difference(stood, wanted)
 
     def _states(
         self, binding: CorrespondentBinding | None, home_address: IPv6Address

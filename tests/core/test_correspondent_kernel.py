@@ -121,6 +121,16 @@ def test_the_kernel_refuses_the_route_that_two_bindings_share() -> None:
     assert node.installed == set()
 
 
+def test_the_kernel_refuses_one_of_two_that_share_the_route() -> None:
+    node = correspondent_node()
+    MobileNode(node=node).bind()
+    MobileNode(node=node, correspondent=OTHER_CORRESPONDENT).bind()
+    effects = node.failed(route_optimization(), 10.0)
+    assert [e for e in effects if isinstance(e, Install | Remove)] == []
+    other = route_optimization(correspondent=OTHER_CORRESPONDENT)
+    assert node.installed == {other, ROUTE}
+
+
 @pytest.mark.parametrize("others", [(), (OTHER_CORRESPONDENT,)])
 def test_the_kernel_refuses_a_smaller_mtu(others: tuple[IPv6Address, ...]) -> None:
     """The route with the former one stands, and must not be left behind."""

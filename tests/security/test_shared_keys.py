@@ -204,3 +204,20 @@ def test_a_mobile_node_reserves_for_all_that_it_sends(derived: list[Purpose]) ->
     assert mobile_node.reserve() == []
     verdict = mobile_node.protect(write(BINDING_UPDATE))
     assert isinstance(verdict, Protected) and verdict.mark is None
+
+
+def test_what_protects_binding_updates_is_reserved_first(
+    derived: list[Purpose], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as there is room."""
+    both = (
+        key_of(End.HOME_AGENT),
+        key_of(End.HOME_AGENT, OTHER_KEY, OTHER_HOME_ADDRESS),
+    )
+    for room, expected in ((1, 1), (2, 2), (3, 2)):
+        monkeypatch.setattr(associations, "AT_WORK_MAX", room)
+        derived.clear()
+        home_agent = Associations(End.HOME_AGENT, both, random=chance)
+        assert len(home_agent.reserve()) == room
+        assert derived[:expected] == [Purpose.BINDING] * expected
+        assert len(derived) == len(home_agent._at_work) == room

@@ -256,6 +256,8 @@ class Correspondent:
     def _refused(self, state: State) -> list[Effect]:
         """All bindings that need `state` end; what it was to replace still stands."""
         bindings = bindings_about(self._cache, state)
+        if not bindings:
+            return []
         standing = {
             one.key: one
             for binding in bindings
@@ -264,15 +266,12 @@ class Correspondent:
         }
         if (before := self._replaced.pop(state.key, None)) is not None:
             standing[before.key] = before
-        self._replaced.clear()
         effects: list[Effect] = []
         for binding in bindings:
             self._forget(binding)
             effects.append(_changed(Change.DELETED, binding, 0))
         # All are of one home address, and the route may be others', too.
-        wanted = [
-            one for b in bindings[:1] for one in self._states(None, b.home_address)
-        ]
+        wanted = self._states(None, bindings[0].home_address)
         return [*self._turn(tuple(standing.values()), wanted), *effects]
 
     # Binding Updates (§9.5).

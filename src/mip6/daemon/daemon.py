@@ -191,9 +191,9 @@ class Daemon:
         return None if probe is None else probe.identifier
 
     def _reserve(self) -> None:
-        """Sequence numbers for what a mobile node sends: now, and not in the middle of
-        the first move."""
-        if self.configuration.mobile_node is not None and self.store is not None:
+        """Sequence numbers for what is sent: now, and not in the middle of the first
+        move."""
+        if self.store is not None:
             for mark in self.protection.reserve():
                 self.store.mark(mark, promised=True)
             self.store.commit()

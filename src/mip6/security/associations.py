@@ -7,6 +7,7 @@ it is the policy too: what should have come through it and did not is rejected.
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
 from mip6.core.packet import PLAIN, Wrapping, unwrap
@@ -145,16 +146,18 @@ class Associations:
         return frozenset(self._by_spi)
 
     def reserve(self) -> list[Mark]:
-        """Reserve numbers for all that this node sends, to be stored at leisure, so
-        that the first packets need not wait for a disk."""
+        """Reserve numbers for all that this node sends, as far as there is room to have
+        it at hand, to be stored at leisure: the first packets need not wait for a disk.
+        What protects Binding Updates comes first."""
         marks = []
-        uses = {
-            (purpose, home_address, int(source.home_agent)): None
+        uses = (
+            (purpose, home_address, int(source.home_agent))
+            for purpose in Purpose
             for home_address, own in self._sources.items()
             for source in own
-            for purpose in source.purposes
-        }
-        for use in uses:
+            if purpose in source.purposes
+        )
+        for use in dict.fromkeys(islice(uses, AT_WORK_MAX)):
             outbound = self._use(*use).outbound
             assert outbound is not None  # as many each way
             association, name, counter = outbound

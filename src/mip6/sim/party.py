@@ -65,11 +65,16 @@ class Party:
                     self._told(event)
 
     def restart(self, node: Node) -> None:
-        """The process was killed and starts again; the kernel noticed nothing."""
+        """The process was killed and starts again; the kernel noticed nothing, and what
+        it does not have of what is wanted it gets."""
         self.node = node
         self.running = True
-        standing = {state.key for state in node.installed}
-        self.strays = {key for key in self.ledger if key not in standing}
+        wanted = {state.key: state for state in node.installed}
+        self.strays = {key for key in self.ledger if key not in wanted}
+        for key, state in wanted.items():
+            if self.ledger.get(key) != state:
+                self.ledger[key] = state
+                self._changed(state, True)
 
     def sweep(self) -> None:
         """Remove what the earlier process left and nobody wants any more."""

@@ -14,6 +14,9 @@ from mip6.daemon.name_servers import NameServers, name_servers
 
 SERVER = "2001:db8:b::53"
 OTHER_SERVER = "2001:db8:c::53"
+IPV6_ADDR_PREFERENCES = 72
+PREFER_SRC_COA = 0x0004
+"""RFC 5014 §3; Python has no names for them."""
 
 
 def open_socket(place: Namespace, address: str = "::") -> socket.socket:
@@ -120,6 +123,13 @@ def test_some_destinations_go_out_from_the_care_of_address(world: World) -> None
     change(world.mobile_node, native, "")
     assert world.mobile_node.call("reload").returncode == 0
     assert seen() == HOME_ADDRESS
+    # A program of its own will asks by its address.  The kernels that were tried take
+    # IPV6_PREFER_SRC_COA and do not look at it (decision 0035).
+    assert seen(address) == address
+    with open_socket(world.mobile) as asking:
+        asking.setsockopt(socket.IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, PREFER_SRC_COA)
+        asking.connect((CORRESPONDENT, 53))
+        assert asking.getsockname()[0] == HOME_ADDRESS
     change(world.mobile_node, "manage = true", f"manage = true\n{native}")
     assert world.mobile_node.call("reload").returncode == 0
     assert seen() == address

@@ -117,7 +117,7 @@ def test_some_destinations_go_out_from_the_care_of_address(world: World) -> None
     shown = world.mobile_node.call("status").stdout
     assert f"{CORRESPONDENT}/128, 2001:db8:f:0:8000::/65" in shown
     # Everything else takes the tunnel.
-    world.router.ip("addr add 2001:db8:d::1/128 dev lo")
+    world.router.ip("addr add 2001:db8:d::1/128 dev lo nodad")
     assert seen_from(world, world.router, "2001:db8:d::1") == HOME_ADDRESS
     # Switched off and on while it runs.
     change(world.mobile_node, native, "")

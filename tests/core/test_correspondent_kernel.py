@@ -131,8 +131,11 @@ def test_the_kernel_refuses_one_of_two_that_share_the_route() -> None:
     assert node.installed == {other, ROUTE}
 
 
+@pytest.mark.parametrize("refused", [Route, RouteOptimization])
 @pytest.mark.parametrize("others", [(), (OTHER_CORRESPONDENT,)])
-def test_the_kernel_refuses_a_smaller_mtu(others: tuple[IPv6Address, ...]) -> None:
+def test_the_kernel_refuses_a_smaller_mtu(
+    others: tuple[IPv6Address, ...], refused: type[State]
+) -> None:
     """The route with the former one stands, and must not be left behind."""
     node = correspondent_node()
     kernel = Kernel(node)
@@ -141,10 +144,11 @@ def test_the_kernel_refuses_a_smaller_mtu(others: tuple[IPv6Address, ...]) -> No
     for own in others:
         other = MobileNode(node=node, correspondent=own)
         kernel.perform(other.bind(), 0.0)
-    kernel.refuse = (Route,)
-    kernel.perform(node.receive(too_big(mobile_node, 1400), 10.0), 10.0)
-    assert kernel.standing == {}
-    assert node.installed == set()
+    kernel.refuse = (refused,)
+    kernel.perform(node.receive(too_big(mobile_node, 1280), 10.0), 10.0)
+    assert set(kernel.standing.values()) == node.installed
+    assert not any(isinstance(state, Route) and state.mtu for state in node.installed)
+    assert role(node).binding(*ENDS) is None
 
 
 def test_the_kernel_refuses_a_larger_mtu() -> None:

@@ -258,14 +258,18 @@ class Correspondent:
         bindings = bindings_about(self._cache, state)
         if not bindings:
             return []
-        standing = {
-            one.key: one
-            for binding in bindings
-            for one in self._states(binding, binding.home_address)
-            if one != state
-        }
-        if (before := self._replaced.pop(state.key, None)) is not None:
-            standing[before.key] = before
+        # What stood behind it in the list has not been replaced either.
+        undone: dict[object, State] = {}
+        for key, before in self._replaced.items():
+            if undone or key == state.key:
+                undone[key] = before
+        self._replaced.clear()
+        standing: dict[object, State] = {}
+        for binding in bindings:
+            for one in self._states(binding, binding.home_address):
+                stood = undone.get(one.key, one)
+                if stood != state:
+                    standing[one.key] = stood
         effects: list[Effect] = []
         for binding in bindings:
             self._forget(binding)

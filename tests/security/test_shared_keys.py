@@ -29,7 +29,6 @@ from mip6.security.associations import Associations
 from mip6.security.keys import Direction, Purpose, Secret
 from mip6.security.verdict import Protected, Verified
 
-OWN = from_key(KEY, HOME_ADDRESS, HOME_AGENT)
 INWARD = {
     End.HOME_AGENT: Direction.TO_HOME_AGENT,
     End.MOBILE_NODE: Direction.TO_MOBILE_NODE,
@@ -149,8 +148,9 @@ def test_keys_that_cannot_stand_side_by_side(
 
 def test_beside_associations_by_hand() -> None:
     """They are held against each other as if all had been made by hand."""
+    by_hand = from_key(KEY, HOME_ADDRESS, HOME_AGENT)
     with pytest.raises(ValueError, match="to_home_agent twice"):
-        keyed(End.HOME_AGENT, key_of(End.HOME_AGENT), *OWN)
+        keyed(End.HOME_AGENT, key_of(End.HOME_AGENT), *by_hand)
 
 
 # More mobile nodes than are at work.
@@ -217,7 +217,7 @@ def test_what_protects_binding_updates_is_reserved_first(
     for room, expected in ((1, 1), (2, 2), (3, 2)):
         monkeypatch.setattr(associations, "AT_WORK_MAX", room)
         derived.clear()
-        home_agent = Associations(End.HOME_AGENT, both, random=chance)
+        home_agent = keyed(End.HOME_AGENT, *both)
         assert len(home_agent.reserve()) == room
         assert derived[:expected] == [Purpose.BINDING] * expected
         assert len(derived) == len(home_agent._at_work) == room

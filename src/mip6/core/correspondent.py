@@ -263,7 +263,6 @@ class Correspondent:
         for key, before in self._replaced.items():
             if undone or key == state.key:
                 undone[key] = before
-        self._replaced.clear()
         standing: dict[object, State] = {}
         for binding in bindings:
             for one in self._states(binding, binding.home_address):

@@ -66,7 +66,8 @@ class Party:
 
     def restart(self, node: Node) -> None:
         """The process was killed and starts again; the kernel noticed nothing, and what
-        it does not have of what is wanted it gets."""
+        it does not have of what is wanted it gets.  (The executor does not look at the
+        MTU of a route that stands: a smaller one stays until its bindings end.)"""
         self.node = node
         self.running = True
         wanted = {state.key: state for state in node.installed}
